@@ -1,0 +1,1 @@
+//! Composition root: bind, wire, notify, reload, stop order.

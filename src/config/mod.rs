@@ -1,0 +1,1 @@
+//! The configuration: the file as written, and the same checked, every error with its place.

@@ -1,0 +1,1 @@
+//! Mail bytes to subject, text and the headers that matter.

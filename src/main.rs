@@ -1,0 +1,2 @@
+//! The `sms-relay` program.
+fn main() {}

@@ -1,0 +1,33 @@
+//! The words of the field as types: what a phone number, a sender, an address, a message and its
+//! fate are.
+//!
+//! Level 0: no files, sockets, runtime or clock. A raw string is turned into one of these types
+//! at the door, by a constructor that may refuse it, and stays one from there on.
+
+mod address;
+mod client;
+mod envelope;
+mod id;
+mod mail_out;
+mod outcome;
+mod phone;
+mod secret;
+mod sender;
+mod sms;
+mod state;
+mod status_code;
+mod submission;
+
+pub use address::{AddressError, MailAddress, ReversePath};
+pub use client::{Client, Door};
+pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Ret};
+pub use id::{IdError, MailId, MessageId, SubmissionId};
+pub use mail_out::{MailKind, OutgoingMail};
+pub use outcome::{Cause, DeliveryStatus, SendOutcome, StatusOutcome};
+pub use phone::{DialPlan, Masked, PhoneError, PhoneNumber, show_full_numbers};
+pub use secret::{Secret, same_secret};
+pub use sender::{SenderError, SenderId};
+pub use sms::{Encoding, Sms, SmsOptions, SmsText};
+pub use state::{FinalState, State};
+pub use status_code::EnhancedStatus;
+pub use submission::{Fate, Message, Original, Recipient, ReportTo, Submission};
