@@ -1,8 +1,12 @@
 //! When to try again: pure arithmetic over time, no clock of its own.
 
+mod gate;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+pub use gate::{Answer, Gate, Permission, Turn};
 
 /// Exponential back-off with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,284 @@
+//! The only way out: claims what is due, calls the gateway, writes what came of it.
+//!
+//! It promises that a call is made only for a message whose attempt is on disk, that an outcome
+//! nobody knows is asked about before a resend, and that the gate (`Retry-After`, circuit, faults
+//! of the account) holds for every call. When it ends, calls under way are waited for; one that is
+//! cut off stays claimed in the spool, and the next start asks the platform about it.
+
+mod judge;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::crash_point;
+use crate::gateway::Gateway;
+use crate::model::MessageId;
+use crate::retry::{Answer, Backoff, Gate, Permission, Turn, later};
+use crate::spool::{Asked, Claimed, Question, Queue, Spool, SpoolError, Step};
+
+/// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
+/// sees the loop alive.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Shortest sleep of the loop, so that it never spins on something that is due and cannot be had.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+/// How long a question that was handed out is not handed out again.
+const LEASE: Duration = Duration::from_secs(60);
+/// Pause before a spool that failed is asked again.
+const SPOOL_PAUSE: Duration = Duration::from_secs(1);
+
+/// What dispatch is told by the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Calls to the gateway at a time.
+    pub concurrency: usize,
+    /// Waits between attempts of one message.
+    pub backoff: Backoff,
+    /// How long after a broken call the platform is first asked whether it has the message.
+    pub ask_after: Duration,
+    /// How long the platform is asked about a message of which it can't tell, before it is sent again.
+    pub unknown_time: Duration,
+    /// How long after sending the platform is first asked whether a message has arrived.
+    pub ask_delivery_after: Duration,
+}
+
+/// The gate before the gateway, shared by everybody who calls it.
+#[derive(Clone, Debug)]
+pub struct SharedGate(Arc<Mutex<Gate>>);
+
+impl SharedGate {
+    /// An open gate; `probe` gives the waits between probes of a gateway that is shut.
+    pub fn new(probe: Backoff) -> Self {
+        Self(Arc::new(Mutex::new(Gate::new(probe))))
+    }
+
+    /// Does something with the gate; never held across a wait.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Gate) -> T) -> T {
+        // A gate is whole after every step, so one whose holder panicked is still good.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what came of a call and logs a turn.
+    pub fn answered(&self, gateway: &str, answer: Answer, now: Timestamp) {
+        match self.with(|gate| gate.answered(answer, now, fastrand::f64())) {
+            Some(Turn::Shut(cause)) => {
+                tracing::error!(
+                    gateway, cause = %cause.text, diagnostic = cause.diagnostic,
+                    "nothing is sent for now; every message is kept and the gateway is probed"
+                );
+            }
+            Some(Turn::Opened { since }) => tracing::info!(gateway, %since, "the gateway works again"),
+            None => {}
+        }
+    }
+
+    /// Why nothing can be sent, in words; `None` while it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.with(|gate| {
+            gate.trouble().map(|(since, cause)| format!("nothing is sent since {since:.0}: {}", cause.text))
+        })
+    }
+}
+
+/// Shows that a loop is alive: it beats at least every 10 seconds while it works.
+#[derive(Debug)]
+pub struct Pulse(Mutex<Instant>);
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Pulse {
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long ago the last beat was.
+    pub fn age(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
+/// The worker that sends.
+pub struct Dispatch {
+    /// Where messages wait.
+    pub spool: Arc<dyn Spool>,
+    /// Where they go.
+    pub gateway: Arc<dyn Gateway>,
+    /// Whether they may.
+    pub gate: SharedGate,
+    /// Shows that the worker is alive.
+    pub pulse: Arc<Pulse>,
+    /// How.
+    pub settings: Settings,
+}
+
+impl Dispatch {
+    /// Works until `shutdown` turns true, then waits for the calls under way.
+    pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
+        let signals = self.spool.signals();
+        let worker = Arc::new(self);
+        let mut calls = JoinSet::new();
+        while !*shutdown.borrow_and_update() {
+            worker.pulse.beat();
+            let wait = match worker.start_calls(&mut calls).await {
+                Ok(wait) => wait.clamp(SHORTEST_WAIT, LONGEST_WAIT),
+                Err(error) => {
+                    tracing::error!(%error, "the spool does not answer; trying again");
+                    SPOOL_PAUSE
+                }
+            };
+            tokio::select! {
+                _ = shutdown.changed() => {}
+                Some(_) = calls.join_next(), if !calls.is_empty() => {}
+                () = signals.due.notified() => {}
+                () = signals.unknown.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        while calls.join_next().await.is_some() {
+            worker.pulse.beat();
+        }
+    }
+
+    /// Starts as many calls as gate and concurrency allow. Returns how long nothing new can come by
+    /// time alone; a call that ends and a signal of the spool come besides.
+    async fn start_calls(self: &Arc<Self>, calls: &mut JoinSet<()>) -> Result<Duration, SpoolError> {
+        let now = Timestamp::now();
+        let free = self.settings.concurrency.saturating_sub(calls.len());
+        let permission = self.gate.with(|gate| gate.permission(now));
+        let (limit, shut_until) = match permission {
+            Permission::Free => (free, None),
+            Permission::Probe => (free.min(1), None),
+            Permission::AwaitProbe => (0, None),
+            Permission::NotBefore(time) => (0, Some(time)),
+        };
+        let probing = permission == Permission::Probe;
+        if probing {
+            self.gate.with(Gate::probe_begins);
+        }
+        let begun = self.begin(calls, now, limit, probing).await;
+        if probing && !matches!(begun, Ok(1..)) {
+            self.gate.with(Gate::probe_unused);
+        }
+        if let Some(time) = shut_until {
+            return Ok(until(now, time));
+        }
+        if begun? == limit {
+            return Ok(LONGEST_WAIT);
+        }
+        let due = self.spool.next_due(Queue::Due).await?;
+        let unknown = self.spool.next_due(Queue::Ask(Asked::Unknown)).await?;
+        Ok([due, unknown].into_iter().flatten().min().map_or(LONGEST_WAIT, |time| until(now, time)))
+    }
+
+    /// Begins up to `limit` calls and returns how many. With a limit of 0 it still lets the spool
+    /// expire what has outlived its time.
+    async fn begin(
+        self: &Arc<Self>,
+        calls: &mut JoinSet<()>,
+        now: Timestamp,
+        limit: usize,
+        probing: bool,
+    ) -> Result<usize, SpoolError> {
+        let mut begun = 0;
+        // What is unknown stands before everything to the same destination, so it comes first. A
+        // probe had better be a send: the status endpoint may work where sending does not.
+        if !probing {
+            begun += self.begin_questions(calls, now, limit).await?;
+        }
+        for claimed in self.spool.claim_due(now, limit - begun).await? {
+            begun += 1;
+            calls.spawn(Arc::clone(self).send(claimed));
+        }
+        if probing && begun == 0 {
+            begun += self.begin_questions(calls, now, limit).await?;
+        }
+        Ok(begun)
+    }
+
+    async fn begin_questions(
+        self: &Arc<Self>,
+        calls: &mut JoinSet<()>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<usize, SpoolError> {
+        if limit == 0 {
+            return Ok(0);
+        }
+        let questions = self.spool.questions(Asked::Unknown, now, later(now, LEASE), limit).await?;
+        let begun = questions.len();
+        for question in questions {
+            calls.spawn(Arc::clone(self).ask(question));
+        }
+        Ok(begun)
+    }
+
+    async fn send(self: Arc<Self>, claimed: Claimed) {
+        let id = claimed.sms.id;
+        crash_point::reach("before-send");
+        let outcome = self.gateway.send(&claimed.sms).await;
+        crash_point::reach("after-send");
+        let now = Timestamp::now();
+        let (step, answer) =
+            judge::after_send(outcome, claimed.attempt, now, fastrand::f64(), &self.settings);
+        self.gate.answered(self.gateway.name(), answer, now);
+        log_step(id, claimed.attempt, &step);
+        // The message is claimed until this is written, so it is written however long the spool is
+        // unavailable; a process that ends before leaves it to the next start.
+        while let Err(error) = self.spool.settle(id, claimed.attempt, step.clone(), Timestamp::now()).await {
+            match error {
+                SpoolError::Unavailable(_) => {
+                    tracing::error!(%id, %error, "the outcome is not written yet; trying again");
+                    tokio::time::sleep(SPOOL_PAUSE).await;
+                }
+                SpoolError::Stale(_) | SpoolError::Unusable(_) => {
+                    tracing::error!(%id, %error, "the outcome cannot be written");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn ask(self: Arc<Self>, question: Question) {
+        let id = question.id;
+        let outcome = self.gateway.status(&id).await;
+        let now = Timestamp::now();
+        let (step, answer) = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
+        match answer {
+            Some(answer) => self.gate.answered(self.gateway.name(), answer, now),
+            // If this was a probe it proved nothing, and the next call may be one.
+            None => self.gate.with(Gate::probe_unused),
+        }
+        log_step(id, question.attempt, &step);
+        // Not written: it is handed out again when its time comes.
+        if let Err(error) = self.spool.settle(id, question.attempt, step, now).await {
+            tracing::error!(%id, %error, "what the platform knows is not written");
+        }
+    }
+}
+
+fn until(now: Timestamp, time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO)
+}
+
+fn log_step(id: MessageId, attempt: u32, step: &Step) {
+    match step {
+        Step::Sent { parts, note, .. } => tracing::info!(%id, attempt, parts, "{note}"),
+        Step::Retry { at, cause } => {
+            tracing::warn!(%id, attempt, next = %at, cause = %cause.text, diagnostic = cause.diagnostic, "tried again later");
+        }
+        Step::Unknown { ask_at, cause } => {
+            tracing::warn!(%id, attempt, ask = %ask_at, cause = %cause.text, "outcome unknown; the platform is asked");
+        }
+        Step::AskAgain { ask_at } => tracing::debug!(%id, attempt, ask = %ask_at, "still unknown"),
+        Step::Final { state, cause } => {
+            tracing::warn!(%id, attempt, ?state, cause = %cause.text, diagnostic = cause.diagnostic, "given up");
+        }
+    }
+}

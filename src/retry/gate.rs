@@ -1,0 +1,233 @@
+//! Whether a gateway may be called now: `Retry-After`, the circuit, and faults of the account.
+//!
+//! Pure: told what came of calls, asked what may be done at a time. One gate stands before one
+//! gateway and is shared by everybody who calls it, so that all obey at once.
+
+use jiff::Timestamp;
+
+use super::Backoff;
+use crate::model::Cause;
+
+/// Calls in a row that must fail before the gateway is taken to be down. Fewer would let one bad
+/// moment stop everything; more would hammer a platform that is struggling.
+const FAILURES_TO_OPEN: u32 = 5;
+
+/// What may be done at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Call as usual.
+    Free,
+    /// One call, to see whether it works again; [`Gate::probe_begins`] takes it.
+    Probe,
+    /// Nothing before this time.
+    NotBefore(Timestamp),
+    /// Nothing before the probe under way has been answered.
+    AwaitProbe,
+}
+
+/// What came of a call, as far as the gate cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The platform answered, whatever it said of the message.
+    Working,
+    /// The platform asked for a pause until then.
+    Pause(Timestamp),
+    /// The platform could not be reached or failed.
+    Failing(Cause),
+    /// The account or the address is wrong.
+    Fault(Cause),
+    /// The call broke after it went out; says nothing for certain.
+    Broken(Cause),
+}
+
+/// The gate before one gateway.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    probe: Backoff,
+    paused_until: Option<Timestamp>,
+    /// Failed calls in a row.
+    failures: u32,
+    shut: Option<Shut>,
+}
+
+#[derive(Clone, Debug)]
+struct Shut {
+    since: Timestamp,
+    cause: Cause,
+    probes: u32,
+    next_probe_at: Timestamp,
+    probing: bool,
+}
+
+impl Gate {
+    /// An open gate; `probe` gives the waits between probes once it is shut.
+    pub fn new(probe: Backoff) -> Self {
+        Self { probe, paused_until: None, failures: 0, shut: None }
+    }
+
+    /// What may be done at `now`.
+    pub fn permission(&self, now: Timestamp) -> Permission {
+        if let Some(until) = self.paused_until
+            && now < until
+        {
+            return Permission::NotBefore(until);
+        }
+        match &self.shut {
+            None => Permission::Free,
+            Some(shut) if shut.probing => Permission::AwaitProbe,
+            Some(shut) if now < shut.next_probe_at => Permission::NotBefore(shut.next_probe_at),
+            Some(_) => Permission::Probe,
+        }
+    }
+
+    /// Takes the probe that [`Permission::Probe`] allowed: nobody else may call until it is answered
+    /// or given back.
+    pub fn probe_begins(&mut self) {
+        if let Some(shut) = &mut self.shut {
+            shut.probing = true;
+        }
+    }
+
+    /// Gives a probe back that was not used, because nothing was there to send.
+    pub fn probe_unused(&mut self) {
+        if let Some(shut) = &mut self.shut {
+            shut.probing = false;
+        }
+    }
+
+    /// Takes in what came of a call. Returns whether the gate opened or shut by it.
+    pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: f64) -> Option<Turn> {
+        match answer {
+            Answer::Working => {
+                self.failures = 0;
+                self.shut.take().map(|shut| Turn::Opened { since: shut.since })
+            }
+            Answer::Pause(until) => {
+                self.paused_until = self.paused_until.max(Some(until));
+                // It answered: the platform is there and asks for patience.
+                self.failures = 0;
+                self.shut.take().map(|shut| Turn::Opened { since: shut.since })
+            }
+            Answer::Failing(cause) | Answer::Broken(cause) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.shut.is_some() || self.failures >= FAILURES_TO_OPEN {
+                    self.shut(cause, now, jitter)
+                } else {
+                    None
+                }
+            }
+            Answer::Fault(cause) => self.shut(cause, now, jitter),
+        }
+    }
+
+    fn shut(&mut self, cause: Cause, now: Timestamp, jitter: f64) -> Option<Turn> {
+        match &mut self.shut {
+            Some(shut) => {
+                // Calls that were under way when the gate shut fail too; only a probe's failure
+                // lengthens the wait.
+                if shut.probing {
+                    shut.probes = shut.probes.saturating_add(1);
+                    shut.next_probe_at = self.probe.next(now, shut.probes, jitter);
+                    shut.probing = false;
+                }
+                shut.cause = cause;
+                None
+            }
+            None => {
+                let next_probe_at = self.probe.next(now, 1, jitter);
+                self.shut =
+                    Some(Shut { since: now, cause: cause.clone(), probes: 1, next_probe_at, probing: false });
+                Some(Turn::Shut(cause))
+            }
+        }
+    }
+
+    /// Since when and why nothing may be sent; `None` while the gate is open.
+    pub fn trouble(&self) -> Option<(Timestamp, &Cause)> {
+        self.shut.as_ref().map(|shut| (shut.since, &shut.cause))
+    }
+}
+
+/// A change that the operator wants to see in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Calls go on; nothing was sent since that time.
+    Opened {
+        /// When the gate had shut.
+        since: Timestamp,
+    },
+    /// No calls but probes from now on.
+    Shut(Cause),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::EnhancedStatus;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + second).unwrap()
+    }
+
+    fn cause() -> Cause {
+        Cause::new(EnhancedStatus::REFUSED_BY_NEXT_SYSTEM, "http 401")
+    }
+
+    fn gate() -> Gate {
+        Gate::new(Backoff { first: Duration::from_secs(10), most: Duration::from_secs(60) })
+    }
+
+    #[test]
+    fn retry_after_holds_for_everybody_and_never_shortens() {
+        let mut gate = gate();
+        gate.answered(Answer::Pause(at(30)), at(0), 1.0);
+        gate.answered(Answer::Pause(at(20)), at(1), 1.0);
+        assert_eq!(gate.permission(at(29)), Permission::NotBefore(at(30)));
+        assert_eq!(gate.permission(at(30)), Permission::Free);
+        assert!(gate.trouble().is_none());
+    }
+
+    #[test]
+    fn four_failures_in_a_row_leave_it_open_and_five_shut_it() {
+        let mut gate = gate();
+        for second in 0..4 {
+            assert_eq!(gate.answered(Answer::Failing(cause()), at(second), 1.0), None);
+        }
+        gate.answered(Answer::Working, at(4), 1.0);
+        for second in 5..9 {
+            assert_eq!(gate.answered(Answer::Failing(cause()), at(second), 1.0), None);
+        }
+        assert_eq!(gate.permission(at(9)), Permission::Free);
+        assert_eq!(gate.answered(Answer::Broken(cause()), at(9), 1.0), Some(Turn::Shut(cause())));
+        assert_eq!(gate.permission(at(9)), Permission::NotBefore(at(19)));
+    }
+
+    #[test]
+    fn a_fault_shuts_at_once_and_probes_come_at_growing_intervals() {
+        let mut gate = gate();
+        assert_eq!(gate.answered(Answer::Fault(cause()), at(0), 1.0), Some(Turn::Shut(cause())));
+        assert_eq!(gate.permission(at(10)), Permission::Probe);
+        gate.probe_begins();
+        assert_eq!(gate.permission(at(10)), Permission::AwaitProbe);
+        assert_eq!(gate.answered(Answer::Fault(cause()), at(11), 1.0), None);
+        assert_eq!(gate.permission(at(12)), Permission::NotBefore(at(31)));
+        gate.probe_begins();
+        gate.probe_unused();
+        assert_eq!(gate.permission(at(31)), Permission::Probe);
+        gate.probe_begins();
+        assert_eq!(gate.answered(Answer::Working, at(32), 1.0), Some(Turn::Opened { since: at(0) }));
+        assert_eq!(gate.permission(at(32)), Permission::Free);
+    }
+
+    #[test]
+    fn stragglers_of_before_do_not_lengthen_the_wait() {
+        let mut gate = gate();
+        gate.answered(Answer::Fault(cause()), at(0), 1.0);
+        for second in 1..8 {
+            gate.answered(Answer::Fault(cause()), at(second), 1.0);
+        }
+        assert_eq!(gate.permission(at(10)), Permission::Probe);
+    }
+}
