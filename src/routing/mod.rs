@@ -1,1 +1,253 @@
-//! Which recipient is which phone, and by which rule: a decision with its explanation.
+//! Rules, aliases and allowed destinations: which phone gets which text from which sender.
+//!
+//! Pure, and immutable once built: the configuration builds a [`Routing`] from [`Parts`] and a
+//! reload swaps it whole. A door's recipient goes through it so:
+//!
+//! 1. [`Routing::resolve`] (a form: [`Routing::resolve_written`]) turns it into numbers, or says
+//!    why it is none of ours.
+//! 2. [`Routing::could_route`], at `RCPT`, refuses what every rule would refuse whatever the mail
+//!    says. It never refuses what [`Routing::decide`] could still take.
+//! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number.
+
+mod alias;
+mod build;
+mod reach;
+mod recipient;
+mod rule;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
+pub use recipient::{Prefix, PrefixError, RecipientRefusal};
+pub use rule::{Action, Conditions, Pattern, PatternError, Rule, SendAction};
+pub use template::{Custom, Template, TemplateError};
+
+use crate::model::{Client, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use recipient::Recipients;
+use template::Words;
+
+/// The name that stands for "no rule" in a [`Decision`]; no rule may have it.
+pub const DEFAULT_RULE: &str = "default";
+
+/// Said when no rule matched and the configuration refuses then.
+const NO_RULE: &str = "no rule takes this message";
+
+/// What is known when a recipient is named.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// Who hands it in: address, listener and account.
+    pub client: &'a Client,
+    /// `MAIL FROM`; `None` for a form post.
+    pub envelope_sender: Option<&'a ReversePath>,
+}
+
+/// What is known when the whole mail or form is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What was known before.
+    pub origin: Origin<'a>,
+    /// The decoded `From:` field; `None` for a form post or where there is none.
+    pub header_sender: Option<&'a str>,
+    /// The decoded subject; empty for a form post or where there is none.
+    pub subject: &'a str,
+    /// The text; may be empty.
+    pub text: &'a str,
+    /// The sender that a form asks for. The caller leaves it out where the account may not choose.
+    /// It is used when the rule that matches sets no sender: a rule's word is the operator's, and
+    /// stronger.
+    pub requested_sender: Option<&'a SenderId>,
+}
+
+/// What becomes of one SMS.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Send it.
+    Send(Plan),
+    /// Take it, record it, send nothing, report nothing.
+    Drop {
+        /// The rule that says so.
+        rule: String,
+        /// Why.
+        reason: String,
+    },
+    /// Refuse it: now where nothing was promised yet, by a report where others were accepted.
+    Refuse {
+        /// The rule that says so; [`DEFAULT_RULE`] where none matched.
+        rule: String,
+        /// Why, for the sender.
+        reason: String,
+    },
+}
+
+/// How one SMS is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The rule that matched; [`DEFAULT_RULE`] without one.
+    pub rule: String,
+    /// What the phone shows as sender.
+    pub sender: SenderId,
+    /// The words, not yet fitted into parts; empty only where subject and text are both blank,
+    /// which the caller refuses.
+    pub text: String,
+    /// Why the rule's template could not be used; `text` is then the subject and the body. Worth
+    /// a warning with the message's id.
+    pub template_problem: Option<String>,
+    /// Most parts; 1 to 255.
+    pub max_parts: u32,
+    /// How long it is tried.
+    pub lifetime: Duration,
+    /// What else the platform is told.
+    pub options: SmsOptions,
+}
+
+/// A recipient that every rule would refuse. `Display` is the reason, for the peer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// The rule that says so; [`DEFAULT_RULE`] where none can match.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The routing of one configuration.
+#[derive(Clone, Debug)]
+pub struct Routing {
+    recipients: Recipients,
+    rules: Vec<Rule>,
+    no_match: NoMatch,
+    defaults: Defaults,
+}
+
+impl Origin<'_> {
+    /// `MAIL FROM` as rules see it: `local@domain`, or `<>`.
+    fn sender_text(&self) -> Option<String> {
+        self.envelope_sender.map(|sender| match sender {
+            ReversePath::Null => "<>".to_owned(),
+            ReversePath::Path(address) => address.to_string(),
+        })
+    }
+}
+
+impl Routing {
+    /// The numbers behind a mail recipient: its domain is one of ours and its local part an alias
+    /// (without regard to case) or a number. At least one number, none twice, all allowed: an
+    /// alias with one number that is not allowed is refused whole.
+    ///
+    /// # Errors
+    /// [`RecipientRefusal`], which says why in a sentence for the peer.
+    pub fn resolve(&self, recipient: &MailAddress) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.recipients.resolve(recipient)
+    }
+
+    /// The same for a form's destination: a number or an alias, without a domain.
+    ///
+    /// # Errors
+    /// [`RecipientRefusal`], as [`Routing::resolve`]; never [`RecipientRefusal::DomainNotOurs`].
+    pub fn resolve_written(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.recipients.resolve_written(written)
+    }
+
+    /// Whether some rule may take a recipient, before the content is known. `recipient` is the
+    /// local part (a form's destination) as written, `destinations` what it resolved to. `Ok`
+    /// when at least one destination could be sent or dropped; a rule that asks for header,
+    /// subject or text counts as one that may match and may not.
+    ///
+    /// # Errors
+    /// [`Refused`] when [`Routing::decide`] would refuse every destination, whatever the content.
+    pub fn could_route(
+        &self,
+        origin: &Origin,
+        recipient: &str,
+        destinations: &[PhoneNumber],
+    ) -> Result<(), Refused> {
+        let mut refused = None;
+        for destination in destinations {
+            match self.certain_refusal(origin, recipient, destination) {
+                Some(reason) => refused = refused.or(Some(reason)),
+                None => return Ok(()),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn certain_refusal(
+        &self,
+        origin: &Origin,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> Option<Refused> {
+        for rule in &self.rules {
+            if !rule.when.hold_at_recipient(origin, recipient, destination) {
+                continue;
+            }
+            match &rule.action {
+                Action::Send(_) | Action::Drop { .. } => return None,
+                Action::Refuse { reason } if !rule.when.need_content() => {
+                    return Some(Refused { rule: rule.name.clone(), reason: reason.clone() });
+                }
+                Action::Refuse { .. } => {}
+            }
+        }
+        match self.no_match {
+            NoMatch::Send => None,
+            NoMatch::Refuse => Some(Refused { rule: DEFAULT_RULE.to_owned(), reason: NO_RULE.to_owned() }),
+        }
+    }
+
+    /// What becomes of the SMS to `destination`, one of the numbers that `recipient` (as for
+    /// [`Routing::could_route`]) resolved to. The first rule whose conditions all hold decides.
+    pub fn decide(&self, facts: &Facts, recipient: &str, destination: &PhoneNumber) -> Decision {
+        let matching = self.rules.iter().find(|rule| rule.when.hold(facts, recipient, destination));
+        let Some(rule) = matching else {
+            return match self.no_match {
+                NoMatch::Send => self.plan(DEFAULT_RULE, &SendAction::default(), facts, recipient),
+                NoMatch::Refuse => {
+                    Decision::Refuse { rule: DEFAULT_RULE.to_owned(), reason: NO_RULE.to_owned() }
+                }
+            };
+        };
+        let name = rule.name.clone();
+        match &rule.action {
+            Action::Send(action) => self.plan(&rule.name, action, facts, recipient),
+            Action::Drop { reason } => Decision::Drop { rule: name, reason: reason.clone() },
+            Action::Refuse { reason } => Decision::Refuse { rule: name, reason: reason.clone() },
+        }
+    }
+
+    fn plan(&self, rule: &str, action: &SendAction, facts: &Facts, recipient: &str) -> Decision {
+        let sender = action.sender.as_ref().or(facts.requested_sender).or(self.defaults.sender.as_ref());
+        let Some(sender) = sender else {
+            // `Parts::build` refuses a routing in which this can be reached.
+            return Decision::Refuse { rule: rule.to_owned(), reason: "no sender is configured".to_owned() };
+        };
+        let envelope_sender = facts.origin.sender_text();
+        let from = facts.header_sender.or(envelope_sender.as_deref());
+        let words = Words {
+            subject: facts.subject,
+            text: facts.text,
+            from: from.or(facts.origin.client.account.as_deref()).unwrap_or_default(),
+            to: recipient,
+        };
+        let (text, template_problem) = action.text.as_ref().unwrap_or(&self.defaults.text).render(&words);
+        Decision::Send(Plan {
+            rule: rule.to_owned(),
+            sender: sender.clone(),
+            text,
+            template_problem,
+            max_parts: action.max_parts.unwrap_or(self.defaults.max_parts),
+            lifetime: action.lifetime.unwrap_or(self.defaults.lifetime),
+            options: SmsOptions {
+                campaign_id: action.campaign_id.clone(),
+                simulation: action.simulation,
+                skip_rcs_override: action.skip_rcs_override,
+                enable_notification: action.enable_notification,
+                ..SmsOptions::default()
+            },
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! From typed parts to a [`Routing`]: everything that can be wrong between parts that are right
+//! by themselves.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::recipient::{Prefix, Recipients};
+use super::rule::{Action, Rule};
+use super::template::Template;
+use super::{DEFAULT_RULE, Routing, alias, reach};
+use crate::model::{DialPlan, Door, MailAddress, PhoneError, SenderId};
+
+/// Most characters of a campaign (SMS Universal API, `campaignId`).
+const MAX_CAMPAIGN: usize = 255;
+
+/// What a routing is built from.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Recipient domains; at least one.
+    pub domains: Vec<String>,
+    /// How national numbers are completed.
+    pub dial_plan: DialPlan,
+    /// Destinations that are allowed; empty allows none.
+    pub allowed: Vec<Prefix>,
+    /// Names, each with the numbers and other names that it stands for, as written.
+    pub aliases: Vec<(String, Vec<String>)>,
+    /// The rules in order.
+    pub rules: Vec<Rule>,
+    /// What happens when no rule matches.
+    pub no_match: NoMatch,
+    /// What a rule leaves open.
+    pub defaults: Defaults,
+    /// Every listener, for rules that name one or can be reached through none.
+    pub listeners: Vec<KnownListener>,
+    /// Every HTTP account, likewise.
+    pub accounts: Vec<KnownAccount>,
+}
+
+/// What a rule leaves open.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// What the phone shows as sender.
+    pub sender: Option<SenderId>,
+    /// What becomes of subject and text.
+    pub text: Template,
+    /// Most parts; 1 to 255.
+    pub max_parts: u32,
+    /// How long a message is tried.
+    pub lifetime: Duration,
+}
+
+/// What happens when no rule matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMatch {
+    /// It is sent with the defaults.
+    Send,
+    /// It is refused.
+    Refuse,
+}
+
+/// A listener as rules know it.
+#[derive(Clone, Debug)]
+pub struct KnownListener {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub door: Door,
+    /// Who may come through it; for HTTP the networks of all accounts.
+    pub networks: Vec<IpNet>,
+}
+
+/// An HTTP account as rules know it.
+#[derive(Clone, Debug)]
+pub struct KnownAccount {
+    /// Its name.
+    pub name: String,
+    /// Where it may come from.
+    pub networks: Vec<IpNet>,
+}
+
+/// Something that cannot be; `Display` says what and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct Fault {
+    /// Which part is wrong.
+    pub place: Place,
+    /// What is wrong with it.
+    pub kind: FaultKind,
+}
+
+/// A part of [`Parts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The list of domains, or one of them.
+    Domains(Option<usize>),
+    /// An alias, or one of its targets.
+    Alias {
+        /// Which alias.
+        index: usize,
+        /// Which of its targets.
+        target: Option<usize>,
+    },
+    /// A rule, or one of its keys.
+    Rule {
+        /// Which rule.
+        index: usize,
+        /// The key as the configuration writes it.
+        key: Option<&'static str>,
+    },
+    /// What happens when no rule matches.
+    NoMatch,
+}
+
+/// What is wrong with a part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// No domain at all.
+    #[error("no domain is given; write at least one, like \"sms.local\"")]
+    NoDomain,
+    /// Not a domain.
+    #[error("`{0}` is not a domain; write it like \"sms.local\"")]
+    Domain(String),
+    /// Blank space around, control characters, nothing, or over 64 octets.
+    #[error("`{}` cannot be the name of an alias; use up to 64 letters, digits, dots and dashes", .0.escape_debug())]
+    AliasName(String),
+    /// A number of its own.
+    #[error("alias `{0}` is a phone number itself, and mail for that phone would go elsewhere; rename it")]
+    AliasIsNumber(String),
+    /// Stands for nothing.
+    #[error("alias `{0}` is empty; give at least one number")]
+    AliasEmpty(String),
+    /// Names are compared without regard to case.
+    #[error("alias `{0}` is there twice (upper and lower case are the same); remove one")]
+    AliasTwice(String),
+    /// Leads back to itself.
+    #[error("aliases go in a circle: {}; remove one of them", .0.join(" -> "))]
+    AliasLoop(Vec<String>),
+    /// Nested too deep.
+    #[error("alias `{0}` is more than {1} aliases deep; write the numbers directly")]
+    AliasTooDeep(String, usize),
+    /// Neither number nor alias.
+    #[error("{0}, and there is no alias of that name")]
+    AliasTarget(PhoneError),
+    /// Leads to a destination that is not allowed.
+    #[error("alias `{0}` leads to a number that `allowed` does not cover; add its prefix there")]
+    AliasNotAllowed(String),
+    /// The name of "no rule".
+    #[error("`{DEFAULT_RULE}` stands for \"no rule\" in logs; give the rule another name")]
+    RuleName,
+    /// Two rules of one name.
+    #[error("there are two rules with the name `{0}`; rename one")]
+    RuleTwice(String),
+    /// An empty list of alternatives.
+    #[error("rule `{rule}` can never match: `{key}` is empty; name at least one, or leave the key out")]
+    EmptyCondition {
+        /// The rule.
+        rule: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A name that does not exist.
+    #[error("rule `{rule}` can never match: there is no {key} `{name}`")]
+    NoSuch {
+        /// The rule.
+        rule: String,
+        /// `listener` or `account`.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// An earlier rule takes everything.
+    #[error("rule `{rule}` can never match: rule `{by}` before it takes everything that it asks for")]
+    Shadowed {
+        /// The rule.
+        rule: String,
+        /// The earlier one.
+        by: String,
+    },
+    /// Asks for a network from which nobody is let in.
+    #[error("rule `{rule}` can never match: no listener or account that it names lets these networks in")]
+    NetworkNotLetIn {
+        /// The rule.
+        rule: String,
+    },
+    /// Asks for an account and for something that only a mail has, or an SMTP listener.
+    #[error("rule `{rule}` can never match: `{key}` is about mail, and only form posts are left to it")]
+    NotInForms {
+        /// The rule.
+        rule: String,
+        /// The key about mail.
+        key: &'static str,
+    },
+    /// Asks for an account on SMTP listeners.
+    #[error("rule `{rule}` can never match: an `account` posts by HTTP, and `listener` names SMTP only")]
+    AccountBySmtp {
+        /// The rule.
+        rule: String,
+    },
+    /// Nothing to send from.
+    #[error("rule `{0}` has no sender and there is no default; set `sender` here or in [defaults]")]
+    NoSender(String),
+    /// Too long for the platform.
+    #[error("campaign_id of rule `{0}` has {1} characters; the platform takes {MAX_CAMPAIGN}")]
+    CampaignTooLong(String, usize),
+    /// Sending by default needs a sender.
+    #[error("what no rule takes is to be sent, but there is no sender; set `sender` in [defaults]")]
+    NoDefaultSender,
+}
+
+impl Parts {
+    /// Checks the parts against each other.
+    ///
+    /// # Errors
+    /// Every [`Fault`] there is, not only the first, in the order of the parts.
+    pub fn build(self) -> Result<Routing, Vec<Fault>> {
+        let mut faults = Vec::new();
+        check_domains(&self.domains, &mut faults);
+        let aliases = alias::flatten(&self.aliases, &self.dial_plan, &mut faults);
+        let recipients = Recipients {
+            domains: self.domains.clone(),
+            dial_plan: self.dial_plan.clone(),
+            allowed: self.allowed.clone(),
+            aliases,
+        };
+        // With nothing allowed at all the configuration gives one warning, not one for each alias.
+        if !self.allowed.is_empty() {
+            for (index, (name, _)) in self.aliases.iter().enumerate() {
+                let numbers = recipients.aliases.get(&name.to_lowercase());
+                if numbers.is_some_and(|numbers| !numbers.iter().all(|number| recipients.allows(number))) {
+                    let place = Place::Alias { index, target: None };
+                    faults.push(Fault { place, kind: FaultKind::AliasNotAllowed(name.clone()) });
+                }
+            }
+        }
+        self.check_rules(&mut faults);
+        faults.extend(reach::unreachable(&self.rules, &self.listeners, &self.accounts));
+        if self.no_match == NoMatch::Send && self.defaults.sender.is_none() {
+            faults.push(Fault { place: Place::NoMatch, kind: FaultKind::NoDefaultSender });
+        }
+        if faults.is_empty() {
+            let Self { rules, no_match, defaults, .. } = self;
+            Ok(Routing { recipients, rules, no_match, defaults })
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn check_rules(&self, faults: &mut Vec<Fault>) {
+        for (index, rule) in self.rules.iter().enumerate() {
+            let mut fault = |key, kind| faults.push(Fault { place: Place::Rule { index, key }, kind });
+            if rule.name == DEFAULT_RULE {
+                fault(Some("name"), FaultKind::RuleName);
+            }
+            if self.rules[..index].iter().any(|earlier| earlier.name == rule.name) {
+                fault(Some("name"), FaultKind::RuleTwice(rule.name.clone()));
+            }
+            match &rule.action {
+                Action::Send(send) => {
+                    if send.sender.is_none() && self.defaults.sender.is_none() {
+                        fault(None, FaultKind::NoSender(rule.name.clone()));
+                    }
+                    let length = send.campaign_id.as_ref().map_or(0, |campaign| campaign.chars().count());
+                    if length > MAX_CAMPAIGN {
+                        fault(Some("campaign_id"), FaultKind::CampaignTooLong(rule.name.clone(), length));
+                    }
+                }
+                Action::Drop { .. } | Action::Refuse { .. } => {}
+            }
+        }
+    }
+}
+
+fn check_domains(domains: &[String], faults: &mut Vec<Fault>) {
+    if domains.is_empty() {
+        faults.push(Fault { place: Place::Domains(None), kind: FaultKind::NoDomain });
+    }
+    for (n, domain) in domains.iter().enumerate() {
+        if MailAddress::new("x", domain).is_err() {
+            let kind = FaultKind::Domain(domain.escape_debug().to_string());
+            faults.push(Fault { place: Place::Domains(Some(n)), kind });
+        }
+    }
+}
