@@ -1,32 +1,8 @@
-//! The only way in: a mail or a form post becomes SMS in the spool, or a refusal that says why.
+//! Why something is not taken, in one sentence for the peer and with the codes of each door.
 
-use crate::model::{EnhancedStatus, MailAddress, MessageId, PhoneNumber, SubmissionId};
-
-/// What intake is told by the configuration, beside the routing.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Our name in `Received:`.
-    pub hostname: String,
-    /// Who is told about failures.
-    pub reports: Reports,
-    /// Mail for `postmaster` goes here; it is refused where there is none.
-    pub operator: Option<MailAddress>,
-    /// `Received:` fields after which a mail goes in circles (RFC 5321 section 6.3).
-    pub max_received: usize,
-    /// The whole mail is kept for a report with `RET=FULL` up to this many octets.
-    pub full_original_octets: usize,
-}
-
-/// Who is told about failures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reports {
-    /// The mail's sender; the operator where there is none to tell.
-    Sender,
-    /// Always the operator.
-    Operator,
-    /// Nobody: there is no smarthost.
-    Off,
-}
+use crate::model::EnhancedStatus;
+use crate::routing::{RecipientRefusal, Refused};
+use crate::spool::SpoolError;
 
 /// Why something is not taken. The door turns the kind into its own code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,22 +58,34 @@ impl RefusalKind {
     }
 }
 
-/// What an HTTP client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Form {
-    /// Destinations as written: numbers or aliases, already separated.
-    pub to: Vec<String>,
-    /// The text.
-    pub text: String,
-    /// The sender, where the client may choose.
-    pub sender: Option<String>,
+impl Refusal {
+    /// Something that may work later.
+    pub(super) fn temporary(text: String) -> Self {
+        Self { kind: RefusalKind::StorageUnavailable, text }
+    }
 }
 
-/// What was accepted: on disk when this is returned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The submission's id.
-    pub id: SubmissionId,
-    /// Its SMS that will be sent: id, destination and parts.
-    pub messages: Vec<(MessageId, PhoneNumber, u32)>,
+impl From<RecipientRefusal> for Refusal {
+    fn from(refusal: RecipientRefusal) -> Self {
+        let kind = match refusal {
+            RecipientRefusal::DomainNotOurs { .. } => RefusalKind::DomainNotOurs,
+            RecipientRefusal::Unknown(_) => RefusalKind::UnknownRecipient,
+            RecipientRefusal::NotAllowed { .. } => RefusalKind::NotAllowed,
+        };
+        Self { kind, text: refusal.to_string() }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self { kind: RefusalKind::NotAllowed, text: refused.reason }
+    }
+}
+
+/// The peer learns that it may try again; what failed is the operator's to know, and is logged.
+impl From<SpoolError> for Refusal {
+    fn from(error: SpoolError) -> Self {
+        tracing::error!(%error, "a message could not be stored");
+        Self::temporary("the message cannot be stored now, try again later".to_owned())
+    }
 }

@@ -1,0 +1,58 @@
+//! A form post as a submission.
+
+use jiff::Timestamp;
+
+use super::decide::Decisions;
+use super::refusal::{Refusal, RefusalKind};
+use super::{Form, Receipt, Settings, report_to};
+use crate::model::{Client, Fate, Notify, Original, Recipient, SenderId, Submission, SubmissionId};
+use crate::routing::{Facts, Origin, Routing};
+
+pub(super) fn prepare(
+    routing: &Routing,
+    settings: &Settings,
+    client: &Client,
+    form: &Form,
+    now: Timestamp,
+) -> Result<Submission, Refusal> {
+    let refuse = |text: &str| Refusal { kind: RefusalKind::NothingToSend, text: text.to_owned() };
+    if form.to.is_empty() {
+        return Err(refuse("no destination is given"));
+    }
+    if form.text.trim().is_empty() {
+        return Err(refuse("the text is empty"));
+    }
+    let sender = form
+        .sender
+        .as_deref()
+        .map(SenderId::new)
+        .transpose()
+        .map_err(|error| Refusal { kind: RefusalKind::NotAllowed, text: error.to_string() })?;
+    let id = SubmissionId::new(now);
+    let origin = Origin { client, envelope_sender: None };
+    let facts =
+        Facts { origin, header_sender: None, subject: "", text: &form.text, requested_sender: sender.as_ref() };
+    let mut decisions = Decisions::new(id, now, routing, facts);
+    for written in &form.to {
+        let destinations = routing.resolve_written(written)?;
+        routing.could_route(&origin, written, &destinations)?;
+        let recipient = Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
+        decisions.add(&recipient, written, &destinations)?;
+    }
+    Ok(Submission {
+        id,
+        received_at: now,
+        client: client.clone(),
+        report_to: report_to::for_form(settings),
+        original: Original::default(),
+        messages: decisions.finish()?,
+        forwards: Vec::new(),
+    })
+}
+
+/// What the client is told.
+pub(super) fn receipt(submission: &Submission) -> Receipt {
+    let sent = submission.messages.iter().filter(|message| message.fate == Fate::Due);
+    let messages = sent.map(|m| (m.sms.id, m.sms.destination.clone(), m.sms.text.parts)).collect();
+    Receipt { id: submission.id, messages }
+}

@@ -1,0 +1,173 @@
+//! The only way in: a mail or a form post becomes SMS in the spool, or a refusal that says why.
+//!
+//! It promises that `Ok` comes after the commit and an `Err` leaves nothing behind; that every
+//! recipient that was accepted has a row of its own, also one that a rule dropped or refused; and
+//! that a submission is decided by one set of rules from its first octet to its last, whatever is
+//! reloaded meanwhile.
+
+mod decide;
+mod form;
+mod mail;
+mod refusal;
+mod report_to;
+mod trace;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::model::{Client, Envelope, MailAddress, MessageId, PhoneNumber, ReversePath, SubmissionId};
+use crate::routing::{Origin, Routing};
+use crate::spool::{Spool, SpoolError};
+
+pub use refusal::{Refusal, RefusalKind};
+
+/// Most SMS of one submission: recipients times the numbers behind their aliases.
+const MAX_MESSAGES: usize = 1000;
+/// A mail of more octets is taken apart away from the threads that serve connections.
+const LARGE_MAIL: usize = 64 * 1024;
+
+/// What intake is told by the configuration, beside the routing.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our name in `Received:`.
+    pub hostname: String,
+    /// Who is told about failures.
+    pub reports: Reports,
+    /// Mail for `postmaster` goes here; it is refused where there is none.
+    pub operator: Option<MailAddress>,
+    /// `Received:` fields after which a mail goes in circles (RFC 5321 section 6.3).
+    pub max_received: usize,
+    /// The whole mail is kept for a report with `RET=FULL` up to this many octets.
+    pub full_original_octets: usize,
+}
+
+/// Who is told about failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reports {
+    /// The mail's sender; the operator where there is none to tell.
+    Sender,
+    /// Always the operator.
+    Operator,
+    /// Nobody: there is no smarthost.
+    Off,
+}
+
+/// What an HTTP client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Destinations as written: numbers or aliases, already separated.
+    pub to: Vec<String>,
+    /// The text.
+    pub text: String,
+    /// The sender, where the client may choose.
+    pub sender: Option<String>,
+}
+
+/// What was accepted: on disk when this is returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The submission's id.
+    pub id: SubmissionId,
+    /// Its SMS that will be sent: id, destination and parts.
+    pub messages: Vec<(MessageId, PhoneNumber, u32)>,
+}
+
+/// The only way in.
+pub struct Intake {
+    routing: Arc<ArcSwap<Routing>>,
+    spool: Arc<dyn Spool>,
+    settings: Arc<Settings>,
+}
+
+impl Intake {
+    /// An intake into `spool` by the rules that `routing` holds at the time.
+    pub fn new(routing: Arc<ArcSwap<Routing>>, spool: Arc<dyn Spool>, settings: Settings) -> Self {
+        Self { routing, spool, settings: Arc::new(settings) }
+    }
+
+    /// Whether a recipient may be named: ours, a number or an alias, allowed, and not refused by
+    /// every rule that could match it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for the reply to `RCPT`.
+    pub fn check_recipient(
+        &self,
+        client: &Client,
+        reverse_path: &ReversePath,
+        recipient: &MailAddress,
+    ) -> Result<(), Refusal> {
+        if self.settings.is_postmaster(recipient) {
+            return self.settings.operator_for(recipient).map(|_| ());
+        }
+        let routing = self.routing.load();
+        let destinations = routing.resolve(recipient)?;
+        let origin = Origin { client, envelope_sender: Some(reverse_path) };
+        routing.could_route(&origin, recipient.local(), &destinations)?;
+        Ok(())
+    }
+
+    /// Takes a mail. `bytes` is the whole of it, dots unstuffed.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for the reply to the final dot; nothing is kept then.
+    pub async fn submit_mail(
+        &self,
+        client: &Client,
+        envelope: Envelope,
+        bytes: Vec<u8>,
+    ) -> Result<SubmissionId, Refusal> {
+        let now = Timestamp::now();
+        let routing = self.routing.load_full();
+        let settings = Arc::clone(&self.settings);
+        let submission = if bytes.len() > LARGE_MAIL {
+            let client = client.clone();
+            tokio::task::spawn_blocking(move || {
+                mail::prepare(&routing, &settings, &client, &envelope, &bytes, now)
+            })
+            .await
+            .map_err(|error| Refusal::temporary(format!("the mail could not be taken apart: {error}")))?
+        } else {
+            mail::prepare(&routing, &settings, client, &envelope, &bytes, now)
+        }?;
+        let id = submission.id;
+        self.spool.accept(submission).await?;
+        Ok(id)
+    }
+
+    /// Takes a form post.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for the answer; nothing is kept then.
+    pub async fn submit_form(&self, client: &Client, form: Form) -> Result<Receipt, Refusal> {
+        let now = Timestamp::now();
+        let submission = form::prepare(&self.routing.load(), &self.settings, client, &form, now)?;
+        let receipt = form::receipt(&submission);
+        self.spool.accept(submission).await?;
+        Ok(receipt)
+    }
+
+    /// Whether the spool can take a message now.
+    ///
+    /// # Errors
+    /// The spool's own sentence.
+    pub async fn probe(&self) -> Result<(), SpoolError> {
+        self.spool.probe().await
+    }
+}
+
+impl Settings {
+    /// Whether a recipient is the postmaster (RFC 5321 section 4.5.1), of whatever domain of ours.
+    fn is_postmaster(&self, recipient: &MailAddress) -> bool {
+        recipient.local().eq_ignore_ascii_case("postmaster")
+            && recipient.domain().eq_ignore_ascii_case(&self.hostname)
+    }
+
+    fn operator_for(&self, recipient: &MailAddress) -> Result<&MailAddress, Refusal> {
+        self.operator.as_ref().filter(|_| self.reports != Reports::Off).ok_or_else(|| Refusal {
+            kind: RefusalKind::UnknownRecipient,
+            text: format!("<{recipient}> has nobody behind it: no operator address is configured"),
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! The `Received:` field that is put before what is kept (RFC 5321 section 4.4, RFC 3848).
+
+use jiff::Timestamp;
+
+use crate::model::{Client, SubmissionId};
+
+/// Our trace field with its CRLF.
+pub(super) fn received(client: &Client, hostname: &str, smtputf8: bool, id: SubmissionId, now: Timestamp) -> String {
+    let helo: String = client.helo.iter().flat_map(|name| name.chars()).filter(|c| named(*c)).collect();
+    let helo = if helo.is_empty() { "unknown" } else { &helo };
+    let address = match client.address {
+        std::net::IpAddr::V4(address) => format!("[{address}]"),
+        std::net::IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    };
+    let protocol = if smtputf8 { "UTF8SMTP" } else { "ESMTP" };
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
+    format!("Received: from {helo} ({address})\r\n\tby {hostname} with {protocol} id {id};\r\n\t{date}\r\n")
+}
+
+/// What a host name or an address literal may hold; a client's EHLO may hold anything.
+fn named(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._:[]".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Door;
+
+    fn client(helo: Option<&str>) -> Client {
+        Client {
+            door: Door::Smtp,
+            listener: "lan".to_owned(),
+            address: "192.0.2.7".parse().unwrap(),
+            helo: helo.map(str::to_owned),
+            account: None,
+        }
+    }
+
+    #[test]
+    fn says_from_whom_by_whom_and_when() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let id = SubmissionId::new(now);
+        assert_eq!(
+            received(&client(Some("ups-3.lan")), "relay.example", false, id, now),
+            format!(
+                "Received: from ups-3.lan ([192.0.2.7])\r\n\tby relay.example with ESMTP id {id};\r\n\tFri, 15 Jan 2027 08:00:00 +0000\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_hostile_greeting_cannot_write_a_header() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let id = SubmissionId::new(now);
+        let field = received(&client(Some("a\r\nSubject: x (é)")), "h", true, id, now);
+        assert!(field.starts_with("Received: from aSubject:x ([192.0.2.7])\r\n\tby h with UTF8SMTP"), "{field}");
+        assert!(received(&client(None), "h", false, id, now).starts_with("Received: from unknown ("));
+    }
+}
