@@ -120,12 +120,10 @@ impl Pattern {
             .size_limit(MAX_COMPILED)
             .build()
             .map(Self)
-            .map_err(|error| PatternError {
-                reason: match error {
-                    regex::Error::CompiledTooBig(_) => "it is too large; use smaller repetitions".to_owned(),
-                    other => other.to_string(),
-                },
-                range: None,
+            .map_err(|error| {
+                let too_big = matches!(error, regex::Error::CompiledTooBig(_));
+                let small = || "it is too large; use smaller repetitions".to_owned();
+                PatternError { reason: if too_big { small() } else { error.to_string() }, range: None }
             })
     }
 

@@ -14,6 +14,8 @@ use minijinja::{Environment, UndefinedBehavior, context};
 const FUEL: u64 = 100_000;
 /// Octets that one rendering may print; far more than 255 parts can carry.
 const MAX_OUTPUT: usize = 256 * 1024;
+/// Octets of one variable that a template sees, from its beginning; more than 255 parts can carry.
+const MAX_WORDS: usize = 64 * 1024;
 /// The variables that a template may name.
 const VARIABLES: [&str; 4] = ["subject", "text", "from", "to"];
 
@@ -173,12 +175,17 @@ impl Custom {
 
     fn render(&self, words: &Words) -> Result<String, minijinja::Error> {
         let mut out = Bounded(Vec::new());
-        let Words { subject, text, from, to } = *words;
+        let [subject, text, from, to] = [words.subject, words.text, words.from, words.to].map(beginning);
         self.environment
             .get_template("text")?
             .render_captured_to(context! { subject, text, from, to }, &mut out)?;
         Ok(String::from_utf8_lossy(&out.0).into_owned())
     }
+}
+
+/// As much of `text` as a template sees.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_WORDS)]
 }
 
 /// One line of an error of the template engine, without its picture of the source.

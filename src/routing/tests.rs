@@ -1,1 +1,613 @@
+//! Recipients, rules and texts, as intake asks for them.
 
+use super::*;
+use crate::model::{DialPlan, Door};
+
+const ALARM: &str = "+393471234567";
+const NIGHT: &str = "+393470000002";
+
+fn client() -> Client {
+    Client {
+        door: Door::Smtp,
+        listener: "lan".to_owned(),
+        address: "10.0.0.7".parse().unwrap(),
+        helo: None,
+        account: None,
+    }
+}
+
+fn number(text: &str) -> PhoneNumber {
+    PhoneNumber::from_e164(text).unwrap()
+}
+
+fn parts() -> Parts {
+    Parts {
+        domains: vec!["sms.local".to_owned(), "sms.example.com".to_owned()],
+        dial_plan: DialPlan::default(),
+        allowed: vec![Prefix::new("+39").unwrap()],
+        aliases: Vec::new(),
+        rules: Vec::new(),
+        no_match: NoMatch::Refuse,
+        defaults: Defaults {
+            sender: Some(SenderId::new("Relay").unwrap()),
+            text: Template::Body,
+            max_parts: 3,
+            lifetime: Duration::from_secs(4 * 3600),
+        },
+        listeners: vec![
+            KnownListener {
+                name: "lan".to_owned(),
+                door: Door::Smtp,
+                networks: vec!["10.0.0.0/8".parse().unwrap()],
+            },
+            KnownListener {
+                name: "web".to_owned(),
+                door: Door::Http,
+                networks: vec!["10.0.0.0/8".parse().unwrap()],
+            },
+        ],
+        accounts: vec![KnownAccount {
+            name: "shop".to_owned(),
+            networks: vec!["10.1.0.0/16".parse().unwrap()],
+        }],
+    }
+}
+
+fn pattern(source: &str) -> Option<Pattern> {
+    Some(Pattern::new(source).unwrap())
+}
+
+fn send() -> Action {
+    Action::Send(SendAction::default())
+}
+
+fn refuse(reason: &str) -> Action {
+    Action::Refuse { reason: reason.to_owned() }
+}
+
+fn rule(name: &str, when: Conditions, action: Action) -> Rule {
+    Rule { name: name.to_owned(), when, action }
+}
+
+fn with_rules(rules: Vec<Rule>) -> Routing {
+    Parts { rules, ..parts() }.build().unwrap()
+}
+
+fn faults(parts: Parts) -> Vec<String> {
+    match parts.build() {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// A mail from `printer@example.com`, subject "Toner", text "Toner is low".
+fn decide_with<'a>(routing: &Routing, change: impl FnOnce(&mut Facts<'a>)) -> Decision {
+    let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
+    // Leaked, so that `change` may put in anything that lives longer than this call.
+    let (client, sender) = (Box::leak(Box::new(client())), Box::leak(Box::new(sender)));
+    let mut facts = Facts {
+        origin: Origin { client, envelope_sender: Some(sender) },
+        header_sender: Some("Printer 3 <p3@example.com>"),
+        subject: "Toner",
+        text: "Toner is low",
+        requested_sender: None,
+    };
+    change(&mut facts);
+    routing.decide(&facts, "oncall", &number(ALARM))
+}
+
+fn decide(routing: &Routing) -> Decision {
+    decide_with(routing, |_| {})
+}
+
+fn rule_of(decision: Decision) -> String {
+    match decision {
+        Decision::Send(plan) => plan.rule,
+        Decision::Drop { rule, .. } | Decision::Refuse { rule, .. } => rule,
+    }
+}
+
+fn plan(decision: Decision) -> Plan {
+    match decision {
+        Decision::Send(plan) => plan,
+        other @ (Decision::Drop { .. } | Decision::Refuse { .. }) => panic!("not sent: {other:?}"),
+    }
+}
+
+fn resolved(routing: &Routing, address: &str) -> String {
+    match routing.resolve(&MailAddress::parse(address).unwrap()) {
+        Ok(numbers) => numbers.iter().map(PhoneNumber::as_str).collect::<Vec<_>>().join(" "),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+fn alias(name: &str, targets: &[&str]) -> (String, Vec<String>) {
+    (name.to_owned(), targets.iter().map(|target| (*target).to_owned()).collect())
+}
+
+#[test]
+fn a_recipient_is_a_number_or_an_alias_at_one_of_our_domains() {
+    let aliases = vec![
+        alias("OnCall", &["night", ALARM]),
+        alias("night", &[NIGHT, ALARM]),
+        alias("112", &["0039 347 0000003"]),
+    ];
+    let routing = Parts { aliases, ..parts() }.build().unwrap();
+    assert_eq!(resolved(&routing, "+393471234567@sms.local"), ALARM);
+    assert_eq!(resolved(&routing, "p393471234567@SMS.Example.com"), ALARM);
+    assert_eq!(resolved(&routing, "oncall@sms.local"), format!("{NIGHT} {ALARM}"));
+    assert_eq!(resolved(&routing, "112@sms.local"), "+393470000003");
+    assert_eq!(routing.resolve_written(" ONCALL ").unwrap(), [number(NIGHT), number(ALARM)]);
+}
+
+#[test]
+fn a_recipient_that_is_refused_learns_why() {
+    let routing = parts().build().unwrap();
+    for (address, why) in [
+        (
+            "+393471234567@example.com",
+            "`+393471234567@example.com` is not served here; write number@sms.local",
+        ),
+        ("oncal@sms.local", "`oncal` is not a phone number, and there is no alias of that name"),
+        ("a%b.it@sms.local", "`a%b.it` is not a phone number, and there is no alias of that name"),
+        (
+            "0612345678@sms.local",
+            "`0612345678` is a national number and no country code is configured; write it with its country \
+             code, like +39..., and there is no alias of that name",
+        ),
+        (
+            "+4915112345678@sms.local",
+            "destination `+4915112345678` is not allowed here; the operator has to allow its prefix",
+        ),
+    ] {
+        assert_eq!(resolved(&routing, address), why);
+    }
+    let refusal = routing.resolve_written(&format!("a\r\nb{}", "x".repeat(100))).unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        format!("`a\\r\\nb{}...` is not a phone number, and there is no alias of that name", "x".repeat(60))
+    );
+}
+
+#[test]
+fn nothing_is_allowed_until_a_prefix_says_so() {
+    let routing = Parts { allowed: Vec::new(), ..parts() }.build().unwrap();
+    assert!(matches!(routing.resolve_written(ALARM), Err(RecipientRefusal::NotAllowed { .. })));
+    for wrong in ["", "+", "39", "+0", "+39x", "+1234567890123456"] {
+        assert!(Prefix::new(wrong).is_err(), "{wrong}");
+    }
+    let narrow = Parts { allowed: vec![Prefix::new("+39347").unwrap()], ..parts() }.build().unwrap();
+    assert!(narrow.resolve_written(ALARM).is_ok());
+    assert!(narrow.resolve_written("+393481234567").is_err());
+}
+
+#[test]
+fn aliases_that_lead_nowhere_are_named() {
+    let aliases = vec![
+        alias("a", &["b"]),
+        alias("b", &["c", ALARM]),
+        alias("C", &["A"]),
+        alias("self", &["self"]),
+        alias("none", &[]),
+        alias("typo", &["nihgt"]),
+        alias("A", &[ALARM]),
+        alias("+393471234567", &[NIGHT]),
+        alias("abroad", &["+4915112345678"]),
+        alias(" x", &[ALARM]),
+    ];
+    assert_eq!(
+        faults(Parts { aliases, ..parts() }),
+        [
+            "alias `none` is empty; give at least one number",
+            "alias `A` is there twice (upper and lower case are the same); remove one",
+            "alias `+393471234567` is a phone number itself, and mail for that phone would go elsewhere; \
+             rename it",
+            "` x` cannot be the name of an alias; use up to 64 letters, digits, dots and dashes",
+            "aliases go in a circle: self -> self; remove one of them",
+            "`nihgt` is not a phone number, and there is no alias of that name",
+            "alias `abroad` leads to a number that `allowed` does not cover; add its prefix there",
+        ]
+    );
+    let circle = vec![alias("a", &["b"]), alias("b", &["c", ALARM]), alias("C", &["A"])];
+    assert_eq!(
+        faults(Parts { aliases: circle, ..parts() }),
+        ["aliases go in a circle: a -> b -> C -> a; remove one of them"]
+    );
+}
+
+#[test]
+fn aliases_nest_thirty_two_deep_and_no_deeper() {
+    let chain = |length: usize| {
+        let mut aliases: Vec<_> =
+            (1..length).map(|n| alias(&format!("a{n}"), &[&format!("a{}", n + 1)])).collect();
+        aliases.push(alias(&format!("a{length}"), &[ALARM]));
+        Parts { aliases, ..parts() }
+    };
+    let routing = chain(32).build().unwrap();
+    assert_eq!(routing.resolve_written("a1").unwrap(), [number(ALARM)]);
+    assert_eq!(faults(chain(33)), ["alias `a33` is more than 32 aliases deep; write the numbers directly"]);
+}
+
+#[test]
+fn each_condition_holds_for_what_it_names_and_nothing_else() {
+    let networks = |net: &str| Some(vec![net.parse().unwrap()]);
+    let none = Conditions::default;
+    let cases: Vec<(Conditions, bool)> = vec![
+        (Conditions { networks: networks("10.0.0.0/24"), ..none() }, true),
+        (Conditions { networks: networks("10.0.1.0/24"), ..none() }, false),
+        (Conditions { listeners: Some(vec!["lan".to_owned()]), ..none() }, true),
+        (Conditions { listeners: Some(vec!["web".to_owned()]), ..none() }, false),
+        (Conditions { accounts: Some(vec!["shop".to_owned()]), ..none() }, false),
+        (Conditions { envelope_sender: pattern("^PRINTER@example\\.com$"), ..none() }, true),
+        (Conditions { envelope_sender: pattern("p3"), ..none() }, false),
+        (Conditions { header_sender: pattern("p3@"), ..none() }, true),
+        (Conditions { header_sender: pattern("printer@"), ..none() }, false),
+        (Conditions { recipient: pattern("^oncall$"), ..none() }, true),
+        (Conditions { recipient: pattern("^\\+39347"), ..none() }, true),
+        (Conditions { recipient: pattern("^\\+39348"), ..none() }, false),
+        (Conditions { subject: pattern("^toner$"), ..none() }, true),
+        (Conditions { subject: pattern("(?-i)^toner$"), ..none() }, false),
+        (Conditions { text: pattern("is low"), ..none() }, true),
+        (Conditions { text: pattern("is high"), ..none() }, false),
+        (Conditions { text: pattern("is low"), subject: pattern("paper"), ..none() }, false),
+    ];
+    for (when, holds) in cases {
+        let shown = format!("{when:?}");
+        let decision = decide(&with_rules(vec![rule("it", when, send())]));
+        assert_eq!(rule_of(decision) == "it", holds, "{shown}");
+    }
+}
+
+#[test]
+fn conditions_about_senders_never_hold_where_there_is_none() {
+    let any = || pattern("");
+    let routing = with_rules(vec![
+        rule("envelope", Conditions { envelope_sender: any(), ..Conditions::default() }, send()),
+        rule("header", Conditions { header_sender: any(), ..Conditions::default() }, send()),
+    ]);
+    let form = |facts: &mut Facts| {
+        facts.origin.envelope_sender = None;
+        facts.header_sender = None;
+    };
+    assert_eq!(rule_of(decide_with(&routing, form)), "default");
+    let bounce = with_rules(vec![rule(
+        "bounce",
+        Conditions { envelope_sender: pattern("^<>$"), ..Conditions::default() },
+        send(),
+    )]);
+    let null = |facts: &mut Facts| facts.origin.envelope_sender = Some(&ReversePath::Null);
+    assert_eq!(rule_of(decide_with(&bounce, null)), "bounce");
+    assert_eq!(rule_of(decide(&bounce)), "default");
+}
+
+#[test]
+fn an_account_is_matched_by_name() {
+    let when = Conditions { accounts: Some(vec!["shop".to_owned()]), ..Conditions::default() };
+    let routing = with_rules(vec![rule("it", when, send())]);
+    let shop = Client { account: Some("shop".to_owned()), door: Door::Http, ..client() };
+    let other = Client { account: Some("Shop".to_owned()), door: Door::Http, ..client() };
+    assert_eq!(rule_of(decide_with(&routing, |facts| facts.origin.client = &shop)), "it");
+    assert_eq!(rule_of(decide_with(&routing, |facts| facts.origin.client = &other)), "default");
+}
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let toner = || Conditions { subject: pattern("toner"), ..Conditions::default() };
+    let routing = with_rules(vec![
+        rule("paper", Conditions { subject: pattern("paper"), ..Conditions::default() }, send()),
+        rule("toner", toner(), Action::Drop { reason: "nobody cares".to_owned() }),
+        rule("low", Conditions { text: pattern("low"), ..Conditions::default() }, refuse("no")),
+        rule("rest", Conditions::default(), send()),
+    ]);
+    assert_eq!(
+        decide(&routing),
+        Decision::Drop { rule: "toner".to_owned(), reason: "nobody cares".to_owned() }
+    );
+    assert_eq!(
+        decide_with(&routing, |facts| facts.subject = ""),
+        Decision::Refuse { rule: "low".to_owned(), reason: "no".to_owned() }
+    );
+    assert_eq!(rule_of(decide_with(&routing, |facts| (facts.subject, facts.text) = ("", "x"))), "rest");
+}
+
+#[test]
+fn without_a_match_it_is_sent_by_the_defaults_or_refused() {
+    assert_eq!(
+        decide(&parts().build().unwrap()),
+        Decision::Refuse { rule: "default".to_owned(), reason: "no rule takes this message".to_owned() }
+    );
+    let routing = Parts { no_match: NoMatch::Send, ..parts() }.build().unwrap();
+    assert_eq!(
+        plan(decide(&routing)),
+        Plan {
+            rule: "default".to_owned(),
+            sender: SenderId::new("Relay").unwrap(),
+            text: "Toner is low".to_owned(),
+            template_problem: None,
+            max_parts: 3,
+            lifetime: Duration::from_secs(14400),
+            options: SmsOptions::default(),
+        }
+    );
+}
+
+#[test]
+fn a_rule_sets_everything_that_the_platform_is_told() {
+    let action = SendAction {
+        sender: Some(SenderId::new("Printers").unwrap()),
+        text: Some(Template::Both),
+        campaign_id: Some("toner".to_owned()),
+        max_parts: Some(1),
+        lifetime: Some(Duration::from_secs(60)),
+        simulation: true,
+        skip_rcs_override: true,
+        enable_notification: Some(false),
+    };
+    let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
+    assert_eq!(
+        plan(decide(&routing)),
+        Plan {
+            rule: "it".to_owned(),
+            sender: SenderId::new("Printers").unwrap(),
+            text: "Toner\nToner is low".to_owned(),
+            template_problem: None,
+            max_parts: 1,
+            lifetime: Duration::from_secs(60),
+            options: SmsOptions {
+                campaign_id: Some("toner".to_owned()),
+                simulation: true,
+                skip_rcs_override: true,
+                enable_notification: Some(false),
+                ..SmsOptions::default()
+            },
+        }
+    );
+}
+
+#[test]
+fn a_rules_sender_wins_over_the_requested_one_and_that_over_the_default() {
+    let wanted = SenderId::new("Wanted").unwrap();
+    let sender = |action: SendAction| {
+        let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
+        plan(decide_with(&routing, |facts| facts.requested_sender = Some(&wanted))).sender.to_string()
+    };
+    assert_eq!(sender(SendAction::default()), "Wanted");
+    let own = SendAction { sender: Some(SenderId::new("Own").unwrap()), ..SendAction::default() };
+    assert_eq!(sender(own), "Own");
+}
+
+fn text_of(template: &str, subject: &str, text: &str) -> (String, Option<String>) {
+    let action = SendAction { text: Some(Template::new(template).unwrap()), ..SendAction::default() };
+    let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
+    let plan = plan(decide_with(&routing, |facts| (facts.subject, facts.text) = (subject, text)));
+    (plan.text, plan.template_problem)
+}
+
+#[test]
+fn texts_are_made_of_what_is_there() {
+    for (template, subject, text, expected) in [
+        ("body", "S", "T\r\n", "T"),
+        ("body", "S", " \n", "S"),
+        ("subject", "S", "T", "S"),
+        ("subject", "", "T", "T"),
+        ("both", "S", "T", "S\nT"),
+        ("both", "", "T", "T"),
+        ("both", "S", "", "S"),
+        ("both", "", "", ""),
+        (
+            "{{ subject|upper }}: {{ text }} ({{ from }} to {{ to }})",
+            "s",
+            "<b> {x}",
+            "S: <b> {x} (Printer 3 <p3@example.com> to oncall)",
+        ),
+        (
+            "{% for line in text|lines %}{% if 'ERR' in line %}{{ line }};{% endif %}{% endfor %}",
+            "",
+            "a\nERR 1\nb\nERR 2",
+            "ERR 1;ERR 2;",
+        ),
+    ] {
+        assert_eq!(text_of(template, subject, text), (expected.to_owned(), None), "{template}");
+    }
+}
+
+#[test]
+fn a_template_that_fails_on_a_message_costs_its_layout_only() {
+    let failing = [
+        ("{{ (text|split)[99] }}", "undefined value"),
+        ("{% if 'x' in subject %}{{ text }}{% endif %}", "the template made an empty text"),
+        (
+            "{% for a in text %}{% for b in text %}{% for c in text %}{{ a }}{% endfor %}{% endfor %}{% endfor %}",
+            "engine ran out of fuel",
+        ),
+        ("{{ text * 100000 }}", "failed to write output"),
+    ];
+    for (template, why) in failing {
+        let (text, problem) = text_of(template, "S", &"word ".repeat(50));
+        assert_eq!(text, format!("S\n{}", "word ".repeat(50).trim()), "{template}");
+        let problem = problem.unwrap();
+        assert!(problem.contains(why), "{template}: {problem}");
+    }
+}
+
+#[test]
+fn templates_are_checked_when_they_are_built() {
+    let error = |source: &str| {
+        let error = Template::new(source).unwrap_err();
+        let range = error.range().map(|range| source[range].to_owned());
+        (error.to_string(), range)
+    };
+    assert_eq!(
+        error("{{ subject }}: {{ body }}"),
+        (
+            "a template has no variable `body`; it has subject, text, from, to".to_owned(),
+            Some("body".to_owned())
+        )
+    );
+    let (text, range) = error("{{ subject ");
+    assert!(text.starts_with("this is not a valid template: syntax error"), "{text}");
+    assert!(range.is_some());
+    let (text, range) = error("{{ subject|shout }}");
+    assert_eq!(text, "this template cannot be filled in: unknown filter (filter shout is unknown)");
+    assert_eq!(range.as_deref(), Some("shout"));
+    assert!(Template::new("{{ range(10) }}").is_err());
+    assert!(Template::new("{% include 'x' %}").is_err());
+}
+
+#[test]
+fn patterns_tell_where_they_are_wrong() {
+    let error = Pattern::new("alarm (high|low").unwrap_err();
+    assert_eq!(error.to_string(), "this is not a valid regular expression: unclosed group");
+    assert_eq!(error.range, Some(6..7));
+    assert_eq!(Pattern::new("a\\p{Foo}").unwrap_err().range, Some(1..8));
+    assert_eq!(
+        Pattern::new("(a{1000}){1000}").unwrap_err().to_string(),
+        "this is not a valid regular expression: it is too large; use smaller repetitions"
+    );
+    assert!(Pattern::new(&"(".repeat(60)).is_err());
+}
+
+fn could(routing: &Routing) -> Result<(), String> {
+    let client = client();
+    let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
+    let origin = Origin { client: &client, envelope_sender: Some(&sender) };
+    routing
+        .could_route(&origin, "oncall", &[number(ALARM), number(NIGHT)])
+        .map_err(|refused| format!("{}: {refused}", refused.rule))
+}
+
+#[test]
+fn a_recipient_is_refused_early_only_when_the_content_could_not_save_it() {
+    let content = || Conditions { subject: pattern("alarm"), ..Conditions::default() };
+    let elsewhere = || Conditions { recipient: pattern("^other$"), ..Conditions::default() };
+    let one = || Conditions { recipient: pattern("0002$"), ..Conditions::default() };
+    let all = Conditions::default;
+
+    let routing = |rules| with_rules(rules);
+    assert_eq!(could(&routing(vec![])), Err("default: no rule takes this message".to_owned()));
+    assert_eq!(could(&routing(vec![rule("a", content(), send())])), Ok(()));
+    assert_eq!(
+        could(&routing(vec![rule("a", elsewhere(), send())])),
+        Err("default: no rule takes this message".to_owned())
+    );
+    assert_eq!(could(&routing(vec![rule("a", all(), refuse("no"))])), Err("a: no".to_owned()));
+    assert_eq!(could(&routing(vec![rule("a", all(), Action::Drop { reason: "x".to_owned() })])), Ok(()));
+    // It may match and refuse, and what comes behind refuses too.
+    assert_eq!(
+        could(&routing(vec![rule("a", content(), refuse("no")), rule("b", all(), refuse("never"))])),
+        Err("b: never".to_owned())
+    );
+    // It may match and refuse, or leave it to one that sends.
+    assert_eq!(could(&routing(vec![rule("a", content(), refuse("no")), rule("b", all(), send())])), Ok(()));
+    // One of two destinations is enough.
+    assert_eq!(could(&routing(vec![rule("a", one(), refuse("no")), rule("b", all(), send())])), Ok(()));
+    assert_eq!(could(&routing(vec![rule("a", one(), send())])), Ok(()));
+    let by_default = Parts { no_match: NoMatch::Send, ..parts() }.build().unwrap();
+    assert_eq!(could(&by_default), Ok(()));
+}
+
+#[test]
+fn rules_that_can_never_match_are_named() {
+    let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let networks = |list: &[&str]| Some(list.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>());
+    let none = Conditions::default;
+    let alone = |when: Conditions| faults(Parts { rules: vec![rule("it", when, send())], ..parts() });
+    let never = |why: &str| vec![format!("rule `it` can never match: {why}")];
+    assert_eq!(
+        alone(Conditions { networks: networks(&[]), ..none() }),
+        never("`client` is empty; name at least one, or leave the key out")
+    );
+    assert_eq!(
+        alone(Conditions { listeners: names(&["wan"]), ..none() }),
+        never("there is no listener `wan`")
+    );
+    assert_eq!(
+        alone(Conditions { accounts: names(&["shop", "pos"]), ..none() }),
+        never("there is no account `pos`")
+    );
+    assert_eq!(
+        alone(Conditions { accounts: names(&["shop"]), listeners: names(&["lan"]), ..none() }),
+        never("an `account` posts by HTTP, and `listener` names SMTP only")
+    );
+    assert_eq!(
+        alone(Conditions { accounts: names(&["shop"]), header_sender: pattern("x"), ..none() }),
+        never("`header_sender` is about mail, and only form posts are left to it")
+    );
+    assert_eq!(
+        alone(Conditions { listeners: names(&["web"]), envelope_sender: pattern("x"), ..none() }),
+        never("`envelope_sender` is about mail, and only form posts are left to it")
+    );
+    assert_eq!(
+        alone(Conditions { networks: networks(&["192.168.0.0/16"]), ..none() }),
+        never("no listener or account that it names lets these networks in")
+    );
+    assert_eq!(
+        alone(Conditions { networks: networks(&["10.2.0.0/16"]), accounts: names(&["shop"]), ..none() }),
+        never("no listener or account that it names lets these networks in")
+    );
+    assert!(
+        alone(Conditions { networks: networks(&["0.0.0.0/0"]), accounts: names(&["shop"]), ..none() })
+            .is_empty()
+    );
+}
+
+#[test]
+fn rules_behind_one_that_asks_for_the_same_or_less_are_named() {
+    let networks = |net: &str| Some(vec![net.parse().unwrap()]);
+    let none = Conditions::default;
+    let pair = |first: Conditions, second: Conditions| {
+        faults(Parts { rules: vec![rule("one", first, send()), rule("two", second, send())], ..parts() })
+    };
+    let shadowed = ["rule `two` can never match: rule `one` before it takes everything that it asks for"];
+    let subject = |source: &str| Conditions { subject: pattern(source), ..none() };
+    assert_eq!(pair(none(), subject("x")), shadowed);
+    assert_eq!(pair(subject("x"), subject("x")), shadowed);
+    assert_eq!(pair(subject("x"), Conditions { text: pattern("y"), ..subject("x") }), shadowed);
+    assert_eq!(
+        pair(
+            Conditions { networks: networks("10.0.0.0/8"), ..none() },
+            Conditions { networks: networks("10.3.0.0/16"), ..none() }
+        ),
+        shadowed
+    );
+    assert!(pair(subject("x"), subject("y")).is_empty());
+    assert!(pair(subject("x"), none()).is_empty());
+    assert!(
+        pair(
+            Conditions { networks: networks("10.3.0.0/16"), ..none() },
+            Conditions { networks: networks("10.0.0.0/8"), ..none() }
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn names_senders_and_campaigns_are_checked() {
+    let quiet = || Conditions { subject: pattern("x"), ..Conditions::default() };
+    let campaign = |length: usize| {
+        Action::Send(SendAction { campaign_id: Some("c".repeat(length)), ..SendAction::default() })
+    };
+    let rules = vec![rule("default", quiet(), send()), rule("a", Conditions::default(), campaign(255))];
+    assert_eq!(
+        faults(Parts { rules, ..parts() }),
+        ["`default` stands for \"no rule\" in logs; give the rule another name"]
+    );
+    let rules = vec![rule("a", quiet(), send()), rule("a", Conditions::default(), campaign(256))];
+    assert_eq!(
+        faults(Parts { rules, ..parts() }),
+        [
+            "there are two rules with the name `a`; rename one",
+            "campaign_id of rule `a` has 256 characters; the platform takes 255"
+        ]
+    );
+    let defaults = Defaults { sender: None, ..parts().defaults };
+    let rules = vec![rule("a", quiet(), send()), rule("b", Conditions::default(), refuse("no"))];
+    assert_eq!(
+        faults(Parts { rules, defaults, no_match: NoMatch::Send, domains: vec![], ..parts() }),
+        [
+            "no domain is given; write at least one, like \"sms.local\"",
+            "rule `a` has no sender and there is no default; set `sender` here or in [defaults]",
+            "what no rule takes is to be sent, but there is no sender; set `sender` in [defaults]"
+        ]
+    );
+}
