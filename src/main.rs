@@ -1,2 +1,7 @@
-//! The `sms-relay` program.
-fn main() {}
+//! The `sms-relay` program: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sms_relay::cli::main()
+}
