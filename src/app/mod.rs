@@ -1,1 +1,198 @@
 //! Composition root: bind, wire, notify, reload, stop order.
+//!
+//! Start: gateway and mailer are built and every door is bound before the spool's workers begin, so that
+//! a start that fails has sent nothing. Stop: the doors close first and finish the message they are in,
+//! then the workers finish their calls, then the spool is closed. What does not finish within the
+//! drain time is cut off, and the spool makes that safe.
+
+mod doors;
+pub mod log;
+pub mod service;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::dispatch::{Dispatch, Pulse, SharedGate};
+use crate::gateway::Swappable;
+use crate::gateway::universal::{GatewayError, Universal};
+use crate::http;
+use crate::intake::Intake;
+use crate::mailer::{Mailer, MailerError};
+use crate::reporting::Reporting;
+use crate::retry::later;
+use crate::routing::Routing;
+use crate::smtp;
+use crate::spool::sqlite::SqliteSpool;
+use crate::spool::{Spool, SpoolError};
+use crate::tracking::Tracking;
+use doors::{FormDoor, MailDoor};
+
+/// How old the work loop's last beat may be while the relay counts as alive; the loop beats at
+/// least every 10 s.
+const PULSE_LIMIT: Duration = Duration::from_secs(45);
+
+/// Why the relay did not start. Nothing was accepted or sent.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The spool cannot be opened.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The gateway's settings do not work.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The smarthost's settings do not work.
+    #[error(transparent)]
+    Mailer(#[from] MailerError),
+    /// A port cannot be had.
+    #[error("{message}")]
+    Bind {
+        /// The whole sentence.
+        message: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A running relay.
+pub struct App {
+    doors: JoinSet<()>,
+    workers: JoinSet<()>,
+    close_doors: watch::Sender<bool>,
+    stop_workers: watch::Sender<bool>,
+    spool: Arc<SqliteSpool>,
+    pulse: Arc<Pulse>,
+    drain: Duration,
+    addresses: Vec<(String, SocketAddr)>,
+    reloadable: Reloadable,
+}
+
+/// What a reload swaps.
+struct Reloadable {
+    routing: Arc<ArcSwap<Routing>>,
+    accounts: Arc<ArcSwap<Vec<http::Account>>>,
+    gateway: Arc<Swappable>,
+}
+
+impl App {
+    /// Opens the spool, binds every door and starts the workers.
+    ///
+    /// # Errors
+    /// [`StartError`]; everything that was begun is undone.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let gateway = Arc::new(Swappable::new(Universal::new(config.gateway)?));
+        let mailer = config.mailer.map(Mailer::new).transpose()?;
+        let spool = Arc::new(SqliteSpool::open(config.spool)?);
+        let routing = Arc::new(ArcSwap::from_pointee(config.routing));
+        let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
+        let gate = SharedGate::new(config.probe);
+        let shared: Arc<dyn Spool> = spool.clone();
+        let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
+
+        let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
+        let smtp = smtp::Server::bind(config.smtp, mail_door).map_err(|error| StartError::Bind {
+            message: error.to_string(),
+            source: error.source,
+        })?;
+        let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
+        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door).map_err(|error| {
+            StartError::Bind { message: error.to_string(), source: error.source }
+        })?;
+        let mut addresses = smtp.local_addresses();
+        addresses.extend(http.local_addresses());
+
+        let now = Timestamp::now();
+        let recovered = spool.recover(now, later(now, config.dispatch.ask_after)).await?;
+        if recovered != crate::spool::Recovered::default() {
+            tracing::warn!(
+                unknown = recovered.unknown, mail = recovered.mail,
+                "the relay had ended in the middle of something; the platform is asked before anything is sent again"
+            );
+        }
+        spool.probe().await?;
+
+        let (close_doors, doors_closed) = watch::channel(false);
+        let (stop_workers, workers_stopped) = watch::channel(false);
+        let pulse = Arc::new(Pulse::default());
+        let mut workers = JoinSet::new();
+        let dispatch = Dispatch {
+            spool: Arc::clone(&shared),
+            gateway: gateway.clone(),
+            gate: gate.clone(),
+            pulse: Arc::clone(&pulse),
+            settings: config.dispatch,
+        };
+        workers.spawn(dispatch.run(workers_stopped.clone()));
+        let tracking =
+            Tracking { spool: Arc::clone(&shared), gateway: gateway.clone(), settings: config.tracking };
+        workers.spawn(tracking.run(workers_stopped.clone()));
+        let reporting = Reporting { spool: shared, mailer, settings: config.reporting };
+        workers.spawn(reporting.run(workers_stopped));
+
+        let mut doors = JoinSet::new();
+        doors.spawn(smtp.run(doors_closed.clone()));
+        doors.spawn(http.run(doors_closed));
+        for (listener, address) in &addresses {
+            tracing::info!(listener, %address, "listening");
+        }
+        Ok(Self {
+            doors,
+            workers,
+            close_doors,
+            stop_workers,
+            spool,
+            pulse,
+            drain: config.drain,
+            addresses,
+            reloadable: Reloadable { routing, accounts, gateway },
+        })
+    }
+
+    /// Every listener's name and the address that it got.
+    pub fn addresses(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Whether the work loop has beaten lately.
+    pub fn is_alive(&self) -> bool {
+        self.pulse.age() < PULSE_LIMIT
+    }
+
+    /// Takes rules, aliases and credentials from a new configuration. Connections and messages under
+    /// way keep what they began with; everything else of the configuration needs a restart.
+    ///
+    /// # Errors
+    /// When the new gateway credentials do not work; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<(), GatewayError> {
+        let gateway = Universal::new(config.gateway)?;
+        self.reloadable.gateway.swap(gateway);
+        self.reloadable.routing.store(Arc::new(config.routing));
+        self.reloadable.accounts.store(Arc::new(config.accounts));
+        Ok(())
+    }
+
+    /// Closes the doors, finishes what is under way, within the drain time in all, and closes the spool.
+    pub async fn stop(mut self) {
+        let deadline = tokio::time::Instant::now() + self.drain;
+        self.close_doors.send_replace(true);
+        finish(&mut self.doors, deadline, "connections").await;
+        self.stop_workers.send_replace(true);
+        finish(&mut self.workers, deadline, "calls to the platform or the smarthost").await;
+        self.spool.close().await;
+    }
+}
+
+/// Waits for the tasks until the deadline, then cuts them off.
+async fn finish(tasks: &mut JoinSet<()>, deadline: tokio::time::Instant, what: &str) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(deadline, all).await.is_err() {
+        tracing::warn!("cut off after the drain time: {what}; the spool has what was accepted");
+        tasks.shutdown().await;
+    }
+}

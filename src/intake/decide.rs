@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::refusal::{Refusal, RefusalKind};
 use super::MAX_MESSAGES;
 use crate::model::{
-    Cause, EnhancedStatus, Encoding, Fate, Message, PhoneNumber, Recipient, SenderId, Sms, SmsOptions, SmsText,
+    Cause, Encoding, EnhancedStatus, Fate, Message, MessageId, PhoneNumber, Recipient, SenderId, Sms, SmsOptions, SmsText,
     SubmissionId,
 };
 use crate::retry::later;
@@ -86,7 +86,7 @@ impl<'a> Decisions<'a> {
 
     /// An earlier SMS of this submission that says the same to the same phone: two recipients of
     /// one mail often lead to one person.
-    fn same(&self, destination: &PhoneNumber, sender: &SenderId, text: &SmsText) -> Option<crate::model::MessageId> {
+    fn same(&self, destination: &PhoneNumber, sender: &SenderId, text: &SmsText) -> Option<MessageId> {
         let same = |message: &&Message| {
             message.fate == Fate::Due
                 && message.sms.destination == *destination
@@ -98,7 +98,7 @@ impl<'a> Decisions<'a> {
 
     fn refused(
         &mut self,
-        id: crate::model::MessageId,
+        id: MessageId,
         recipient: &Recipient,
         destination: &PhoneNumber,
         rule: String,
@@ -114,7 +114,7 @@ impl<'a> Decisions<'a> {
     /// A row for what is not sent: it still has its one fate, and says so in its timeline.
     fn unsent(
         &self,
-        id: crate::model::MessageId,
+        id: MessageId,
         recipient: &Recipient,
         destination: &PhoneNumber,
         rule: String,
@@ -125,7 +125,7 @@ impl<'a> Decisions<'a> {
         let sms = Sms {
             id,
             destination: destination.clone(),
-            sender: self.routing.shown_sender(),
+            sender: self.routing.default_sender().cloned().unwrap_or_else(SenderId::of_relay),
             text,
             options: SmsOptions::default(),
         };

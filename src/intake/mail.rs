@@ -36,7 +36,7 @@ pub(super) fn prepare(
     let id = SubmissionId::new(now);
     let trace = trace::received(client, &settings.hostname, envelope.smtputf8, id, now);
     let origin = Origin { client, envelope_sender: Some(&envelope.reverse_path) };
-    let header_sender = mail.from.as_ref().map(ToString::to_string);
+    let header_sender = mail.from.as_ref().map(|from| from.address.to_string());
     let facts = Facts {
         origin,
         header_sender: header_sender.as_deref(),
@@ -47,7 +47,7 @@ pub(super) fn prepare(
     let mut decisions = Decisions::new(id, now, routing, facts);
     let mut forwards = Vec::new();
     for recipient in &envelope.recipients {
-        if settings.is_postmaster(&recipient.address) {
+        if settings.is_postmaster(routing, &recipient.address) {
             forwards.push(forward(settings, envelope, recipient, &trace, bytes, id, now)?);
             continue;
         }

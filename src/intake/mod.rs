@@ -98,10 +98,10 @@ impl Intake {
         reverse_path: &ReversePath,
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
-        if self.settings.is_postmaster(recipient) {
+        let routing = self.routing.load();
+        if self.settings.is_postmaster(&routing, recipient) {
             return self.settings.operator_for(recipient).map(|_| ());
         }
-        let routing = self.routing.load();
         let destinations = routing.resolve(recipient)?;
         let origin = Origin { client, envelope_sender: Some(reverse_path) };
         routing.could_route(&origin, recipient.local(), &destinations)?;
@@ -158,10 +158,11 @@ impl Intake {
 }
 
 impl Settings {
-    /// Whether a recipient is the postmaster (RFC 5321 section 4.5.1), of whatever domain of ours.
-    fn is_postmaster(&self, recipient: &MailAddress) -> bool {
+    /// Whether a recipient is the postmaster (RFC 5321 section 4.5.1) of a domain of ours.
+    fn is_postmaster(&self, routing: &Routing, recipient: &MailAddress) -> bool {
+        let domain = recipient.domain();
         recipient.local().eq_ignore_ascii_case("postmaster")
-            && recipient.domain().eq_ignore_ascii_case(&self.hostname)
+            && (domain.eq_ignore_ascii_case(&self.hostname) || routing.serves(domain))
     }
 
     fn operator_for(&self, recipient: &MailAddress) -> Result<&MailAddress, Refusal> {

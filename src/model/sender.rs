@@ -64,6 +64,11 @@ impl SenderId {
         Ok(Self(text.to_owned()))
     }
 
+    /// The relay's own name, shown for an SMS that is recorded but never sent.
+    pub fn of_relay() -> Self {
+        Self("sms-relay".to_owned())
+    }
+
     /// The sender as it goes to the platform.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -144,6 +144,16 @@ impl Routing {
         self.recipients.resolve(recipient)
     }
 
+    /// Whether mail for `domain` is ours to take.
+    pub fn serves(&self, domain: &str) -> bool {
+        self.recipients.serves(domain)
+    }
+
+    /// The sender of an SMS that is recorded but not sent: the default one where there is one.
+    pub fn default_sender(&self) -> Option<&SenderId> {
+        self.defaults.sender.as_ref()
+    }
+
     /// The same for a form's destination: a number or an alias, without a domain.
     ///
     /// # Errors

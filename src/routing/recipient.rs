@@ -82,14 +82,17 @@ pub(super) struct Recipients {
 
 impl Recipients {
     pub(super) fn resolve(&self, recipient: &MailAddress) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
-        let ours = |domain: &String| domain.to_lowercase() == recipient.domain().to_lowercase();
-        if !self.domains.iter().any(ours) {
+        if !self.serves(recipient.domain()) {
             return Err(RecipientRefusal::DomainNotOurs {
                 address: shown(&recipient.to_string()),
                 ours: self.domains.first().cloned().unwrap_or_default(),
             });
         }
         self.resolve_written(recipient.local())
+    }
+
+    pub(super) fn serves(&self, domain: &str) -> bool {
+        self.domains.iter().any(|ours| ours.to_lowercase() == domain.to_lowercase())
     }
 
     pub(super) fn resolve_written(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {

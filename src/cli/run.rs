@@ -1,0 +1,119 @@
+//! `sms-relay run`: the daemon.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Exit;
+use crate::app::{App, StartError, log, service};
+use crate::config::Config;
+use crate::spool::SpoolError;
+
+/// How often the state is shown to the service manager when it does not ask for more.
+const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(super) fn run(path: &Path) -> Exit {
+    let loaded = match Config::load(path) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            eprint!("{problems}");
+            return Exit::Config;
+        }
+    };
+    if let Err(error) = log::start(&loaded.config.log) {
+        eprintln!("sms-relay: the log cannot be opened: {error}");
+        return Exit::Unavailable;
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{}", warning.one_line());
+    }
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime cannot start");
+            return Exit::Unavailable;
+        }
+    };
+    runtime.block_on(serve(path, loaded.config))
+}
+
+async fn serve(path: &Path, config: Config) -> Exit {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(terminate), Ok(interrupt), Ok(hangup)) = signals else {
+        tracing::error!("signals cannot be received");
+        return Exit::Unavailable;
+    };
+    let app = match App::start(config).await {
+        Ok(app) => app,
+        Err(error) => {
+            tracing::error!(%error, "the relay did not start");
+            return exit_of(&error);
+        }
+    };
+    service::ready("serving");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    until_told_to_stop(&app, path, terminate, interrupt, hangup).await;
+    service::stopping();
+    tracing::info!("stopping: doors close, what is under way is finished");
+    app.stop().await;
+    tracing::info!("stopped");
+    Exit::Fine
+}
+
+async fn until_told_to_stop(
+    app: &App,
+    path: &Path,
+    mut terminate: Signal,
+    mut interrupt: Signal,
+    mut hangup: Signal,
+) {
+    // Twice within the time that the service manager allows (sd_watchdog_enabled(3)).
+    let interval = service::watchdog_interval().map_or(STATUS_INTERVAL, |time| time / 2);
+    let mut tick = tokio::time::interval(interval);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hangup.recv() => reload(app, path),
+            _ = tick.tick() => {
+                if app.is_alive() {
+                    service::watchdog();
+                } else {
+                    tracing::error!("the work loop does not answer; the watchdog is not fed");
+                }
+            }
+        }
+    }
+}
+
+/// A faulty file changes nothing and says why.
+fn reload(app: &App, path: &Path) {
+    let loaded = match Config::load(path) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            tracing::error!("not reloaded, the old rules stay: {}", problems.one_line());
+            service::status("the last reload failed: the old rules stay");
+            return;
+        }
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{}", warning.one_line());
+    }
+    match app.reload(loaded.config) {
+        Ok(()) => {
+            tracing::info!("reloaded: rules, aliases and credentials");
+            service::status("serving");
+        }
+        Err(error) => tracing::error!(%error, "not reloaded, the old rules stay"),
+    }
+}
+
+fn exit_of(error: &StartError) -> Exit {
+    match error {
+        StartError::Spool(SpoolError::Unavailable(_) | SpoolError::Stale(_)) => Exit::Unavailable,
+        StartError::Spool(SpoolError::Unusable(_)) => Exit::CannotCreate,
+        StartError::Gateway(_) | StartError::Mailer(_) => Exit::Config,
+        StartError::Bind { source, .. } => Exit::of(source),
+    }
+}
