@@ -1,6 +1,27 @@
 //! The SMTP door.
 //!
-//! `command`, `reply` and `session` are pure: bytes in, steps out. `server` owns the sockets.
+//! [`command`], [`address`], [`reply`], [`lines`], [`data`] and [`session`] are pure: octets in, steps
+//! out. [`Server`] owns the sockets and asks a [`Receiver`] who may be written to and what becomes of
+//! a mail.
+//!
+//! The way of a mail: the server admits the connection (networks, limits), its octets go to the
+//! session, which cuts them into lines ([`lines`]) and reads these ([`command`]); a recipient is
+//! judged by the receiver at once; after 354 the octets go to [`data`] until CRLF.CRLF; the receiver
+//! stores the mail, and only then the client reads 250.
+
+pub mod address;
+pub mod command;
+mod connection;
+pub mod data;
+mod gate;
+pub mod lines;
+mod receiver;
+pub mod reply;
+mod server;
+pub mod session;
+
+pub use receiver::Receiver;
+pub use server::{BindError, Server};
 
 use std::net::SocketAddr;
 use std::time::Duration;
