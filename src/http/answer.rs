@@ -1,0 +1,221 @@
+//! How answers look.
+//!
+//! Plain lines for devices, which mostly look at the status and for `OK`:
+//! ```text
+//! OK; ID=01JABCDEFGHJKMNPQRSTVWXYZ0-1; TO=+393471234567; PARTS=1
+//! ```
+//! one line an SMS, and `OK; ID=` with the submission's id alone where a rule dropped all of them;
+//! a refusal is its sentence. JSON where the request was JSON or asks for it:
+//! ```text
+//! {"id":"01J...","messages":[{"id":"01J...-1","destination":"+393471234567","parts":1}]}
+//! {"error":"the sentence"}
+//! ```
+
+use std::fmt::Write;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::body::Format;
+use crate::intake::Receipt;
+
+/// What a client that was refused for the moment is asked to wait, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+/// RFC 7617, with the charset that we read first.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"sms-relay\", charset=\"UTF-8\"");
+
+/// Plain or JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Lines of text.
+    Plain,
+    /// An object.
+    Json,
+}
+
+/// A refusal on its way to the client.
+#[derive(Clone, Debug)]
+pub(super) struct Denial {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// One sentence: what is wrong, the value, what to do.
+    pub(super) reason: String,
+    /// What the log says beside it and the client must not learn.
+    pub(super) note: Option<&'static str>,
+    /// `Allow`, on 405.
+    pub(super) allow: Option<&'static str>,
+    /// Whether the connection ends with it, because what follows can't be told from this request.
+    pub(super) closes: bool,
+}
+
+/// Marks a response that must not be sent: the request's fate is not known, and any status would
+/// claim that it is. The server closes the connection in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unanswered;
+
+impl Style {
+    /// What `headers` ask for; errors in them are for others to find.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let names_json =
+            |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("application/json"));
+        let is_json = Format::declared(headers).is_ok_and(|format| format.is_json());
+        if is_json || headers.get_all(header::ACCEPT).iter().any(names_json) {
+            Self::Json
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+impl Denial {
+    /// A refusal that leaves the connection open.
+    pub(super) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), note: None, allow: None, closes: false }
+    }
+
+    /// A refusal that ends the connection.
+    pub(super) fn closing(status: StatusCode, reason: impl Into<String>) -> Self {
+        Self { closes: true, ..Self::new(status, reason) }
+    }
+
+    /// 405.
+    pub(super) fn method(allow: &'static str) -> Self {
+        let reason = format!("this method is not taken here; use {allow}");
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, reason) }
+    }
+
+    /// The response.
+    pub(super) fn respond(self, style: Style) -> Response {
+        let body = match style {
+            Style::Plain => format!("{}\n", self.reason),
+            Style::Json => json!({ "error": self.reason }).to_string(),
+        };
+        let mut response = respond(self.status, style, body);
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.closes {
+            close_after(&mut response);
+        }
+        response
+    }
+}
+
+/// 200 with the ids.
+pub(super) fn accepted(receipt: &Receipt, style: Style) -> Response {
+    let body = match style {
+        Style::Plain if receipt.messages.is_empty() => format!("OK; ID={}\n", receipt.id),
+        Style::Plain => receipt.messages.iter().fold(String::new(), |mut lines, (id, destination, parts)| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(lines, "OK; ID={id}; TO={destination}; PARTS={parts}");
+            lines
+        }),
+        Style::Json => {
+            let messages: Vec<_> = receipt
+                .messages
+                .iter()
+                .map(|(id, destination, parts)| {
+                    json!({ "id": id.to_string(), "destination": destination.as_str(), "parts": parts })
+                })
+                .collect();
+            json!({ "id": receipt.id.to_string(), "messages": messages }).to_string()
+        }
+    };
+    respond(StatusCode::OK, style, body)
+}
+
+/// A response of ours: never cached, never taken for anything but what it says it is.
+pub(super) fn respond(status: StatusCode, style: Style, body: String) -> Response {
+    const FIXED: [(HeaderName, HeaderValue); 2] = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    let content_type = match style {
+        Style::Plain => "text/plain; charset=utf-8",
+        Style::Json => "application/json",
+    };
+    (status, FIXED, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// Ends the connection after this response.
+pub(super) fn close_after(response: &mut Response) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{PhoneNumber, SubmissionId};
+
+    async fn body(response: Response) -> String {
+        let octets = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        String::from_utf8(octets.to_vec()).unwrap()
+    }
+
+    fn receipt(destinations: &[&str]) -> Receipt {
+        let id: SubmissionId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
+        let messages = destinations.iter().zip(1..).map(|(destination, ordinal)| {
+            (id.message(ordinal), PhoneNumber::from_e164(destination).unwrap(), 3 - ordinal)
+        });
+        Receipt { id, messages: messages.collect() }
+    }
+
+    #[tokio::test]
+    async fn an_accepted_form_is_answered_with_its_ids() {
+        let two = receipt(&["+393471234567", "+393487654321"]);
+        assert_eq!(
+            body(accepted(&two, Style::Plain)).await,
+            "OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV-1; TO=+393471234567; PARTS=2\n\
+             OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV-2; TO=+393487654321; PARTS=1\n"
+        );
+        assert_eq!(
+            body(accepted(&two, Style::Json)).await,
+            "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"messages\":[\
+             {\"destination\":\"+393471234567\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV-1\",\"parts\":2},\
+             {\"destination\":\"+393487654321\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV-2\",\"parts\":1}]}"
+        );
+        let none = receipt(&[]);
+        assert_eq!(body(accepted(&none, Style::Plain)).await, "OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV\n");
+        assert_eq!(
+            body(accepted(&none, Style::Json)).await,
+            "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"messages\":[]}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_its_sentence_and_what_its_status_needs() {
+        let response = Denial::new(StatusCode::UNAUTHORIZED, "no \"name\"").respond(Style::Json);
+        assert_eq!(response.headers()["www-authenticate"], "Basic realm=\"sms-relay\", charset=\"UTF-8\"");
+        assert_eq!(body(response).await, "{\"error\":\"no \\\"name\\\"\"}");
+        let response = Denial::method("GET, POST").respond(Style::Plain);
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, POST");
+        assert_eq!(body(response).await, "this method is not taken here; use GET, POST\n");
+        let response = Denial::closing(StatusCode::SERVICE_UNAVAILABLE, "later").respond(Style::Plain);
+        assert_eq!(response.headers()["retry-after"], "10");
+        assert_eq!(response.headers()["connection"], "close");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+    }
+
+    #[test]
+    fn json_is_answered_where_it_was_sent_or_asked_for() {
+        let style = |name: HeaderName, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            Style::of(&headers)
+        };
+        assert_eq!(style(header::CONTENT_TYPE, "application/json; charset=utf-8"), Style::Json);
+        assert_eq!(style(header::ACCEPT, "text/html, application/json"), Style::Json);
+        assert_eq!(style(header::ACCEPT, "*/*"), Style::Plain);
+        assert_eq!(style(header::CONTENT_TYPE, "application/x-www-form-urlencoded"), Style::Plain);
+    }
+}

@@ -1,0 +1,322 @@
+//! The sockets: listening, accepting, limits, and an end in which nobody is cut off.
+//!
+//! Every task belongs to [`Server::run`]: it waits for the accept loops, each of which waits for
+//! its connections. Dropping the future of `run` ends them all at once.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use axum::routing::any;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, error, info, warn};
+
+use super::admission::Admission;
+use super::answer::{Denial, Style, Unanswered, close_after};
+use super::submit::{Desk, Peer, sms};
+use super::wire::Wire;
+use super::{Account, Limits, Listener, Settings, Submitter, framing, health};
+
+/// Most octets of a request line with all headers; more is 431. A long text in a query fits.
+const HEAD_OCTETS: usize = 16 * 1024;
+/// Most octets that are buffered of a connection beside the body in the making.
+const BUFFER_OCTETS: usize = 64 * 1024;
+/// Most header lines; more is 431.
+const HEADERS: usize = 64;
+/// The first pause after an accept that failed, and the longest.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// The whole answer for a client that has enough connections. Nothing is read from it.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\nRetry-After: 10\r\n\
+    Cache-Control: no-store\r\nConnection: close\r\n\r\n\
+    too many connections from your address\n";
+
+/// The HTTP door, bound and not yet open.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<(Arc<Listener>, TcpListener)>,
+    addresses: Vec<SocketAddr>,
+    limits: Limits,
+    router: Router,
+}
+
+/// A listener could not be bound; this ends the start.
+#[derive(Debug, thiserror::Error)]
+#[error("HTTP listener `{listener}` cannot listen on {address}: {source}; free the address or change it")]
+pub struct BindError {
+    /// The listener's name.
+    pub listener: String,
+    /// Where it should listen.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// What all connections of a listener share.
+struct Door {
+    listener: Arc<Listener>,
+    limits: Limits,
+    admission: Arc<Admission>,
+    router: Router,
+}
+
+/// Ends a connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the fate of the request is not known")]
+struct NoAnswer;
+
+impl Server {
+    /// Binds every listener. `accounts` may be exchanged at any time; each request sees one state of them.
+    ///
+    /// # Errors
+    /// [`BindError`] for the first listener that cannot be bound.
+    pub async fn bind(
+        settings: Settings,
+        accounts: Arc<ArcSwap<Vec<Account>>>,
+        submitter: Arc<dyn Submitter>,
+    ) -> Result<Self, BindError> {
+        let limits = settings.limits;
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for listener in settings.listeners {
+            let bound = match TcpListener::bind(listener.bind).await {
+                Ok(socket) => socket.local_addr().map(|address| (socket, address)),
+                Err(error) => Err(error),
+            };
+            let (socket, address) = bound.map_err(|source| BindError {
+                listener: listener.name.clone(),
+                address: listener.bind,
+                source,
+            })?;
+            info!(listener = listener.name, %address, "HTTP listening");
+            listeners.push((Arc::new(listener), socket));
+            addresses.push(address);
+        }
+        let desk = Arc::new(Desk { accounts, submitter, limits });
+        let router = Router::new()
+            .route("/sms", any(sms))
+            .route("/healthz", any(health::healthz))
+            .route("/readyz", any(health::readyz))
+            .fallback(elsewhere)
+            .with_state(desk);
+        Ok(Self { listeners, addresses, limits, router })
+    }
+
+    /// Where the listeners are, in the order of the settings; a port 0 has become a real one.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is true or its sender is gone; then closes the listeners and idle
+    /// connections at once, and lets the requests that have begun end within their own limits.
+    pub async fn run(self, shutdown: watch::Receiver<bool>) {
+        let admission = Arc::new(Admission::new(self.limits.connections, self.limits.connections_per_client));
+        let mut doors = JoinSet::new();
+        for (listener, socket) in self.listeners {
+            let door = Door {
+                listener,
+                limits: self.limits,
+                admission: admission.clone(),
+                router: self.router.clone(),
+            };
+            doors.spawn(Arc::new(door).accept(socket, shutdown.clone()));
+        }
+        while let Some(ended) = doors.join_next().await {
+            report_panic(ended);
+        }
+    }
+}
+
+impl Door {
+    /// Accepts until shutdown, and returns when its connections have ended.
+    async fn accept(self: Arc<Self>, socket: TcpListener, mut shutdown: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        let mut failures = 0;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = is_asked(&mut shutdown) => break,
+                Some(ended) = connections.join_next() => {
+                    report_panic(ended);
+                    continue;
+                }
+                accepted = socket.accept() => accepted,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(failure) => {
+                    let pause = pause_after(&failure, failures);
+                    failures += 1;
+                    warn!(listener = self.listener.name, error = %failure, ?pause, "accepting failed");
+                    tokio::select! {
+                        () = is_asked(&mut shutdown) => break,
+                        () = sleep(pause) => continue,
+                    }
+                }
+            };
+            failures = 0;
+            let address = address.ip().to_canonical();
+            let Some(visit) = self.admission.visit(address) else {
+                info!(client = %address, listener = self.listener.name, "connection refused: client has enough");
+                // The buffer of a fresh socket takes it, or the client goes without.
+                let _ = stream.try_write(TOO_MANY_CONNECTIONS);
+                continue;
+            };
+            let place = match self.admission.place_now() {
+                Some(place) => Some(place),
+                None => {
+                    warn!(listener = self.listener.name, "all connections are taken; clients wait");
+                    tokio::select! {
+                        () = is_asked(&mut shutdown) => break,
+                        place = self.admission.place() => place,
+                    }
+                }
+            };
+            let (door, shutdown) = (self.clone(), shutdown.clone());
+            connections.spawn(async move {
+                door.serve(stream, address, shutdown).await;
+                drop((visit, place));
+            });
+        }
+        drop(socket);
+        while let Some(ended) = connections.join_next().await {
+            report_panic(ended);
+        }
+    }
+
+    /// Serves one connection to its end.
+    async fn serve(&self, stream: TcpStream, address: IpAddr, mut shutdown: watch::Receiver<bool>) {
+        if let Err(failure) = stream.set_nodelay(true) {
+            debug!(client = %address, error = %failure, "TCP_NODELAY refused");
+        }
+        let peer = Peer { listener: self.listener.clone(), address };
+        let (wire, heads) = Wire::new(stream, self.limits.request_time);
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            // Called as soon as a head is parsed, so this is the verdict on just that head.
+            let verdict = heads.next().and_then(|()| framing::check(request.version(), request.headers()));
+            // What follows a chunked body is not watched.
+            let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
+            let style = Style::of(request.headers());
+            request.extensions_mut().insert(peer.clone());
+            let routed = TowerToHyperService::new(self.router.clone()).call(request.map(Body::new));
+            async move {
+                let mut response = match verdict {
+                    Ok(()) => routed.await.unwrap_or_else(|never: Infallible| match never {}),
+                    Err(fault) => {
+                        info!(client = %address, reason = %fault, "request refused");
+                        Denial::closing(StatusCode::BAD_REQUEST, fault.to_string()).respond(style)
+                    }
+                };
+                if response.extensions().get::<Unanswered>().is_some() {
+                    return Err(NoAnswer);
+                }
+                if is_last {
+                    close_after(&mut response);
+                }
+                Ok(response)
+            }
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.limits.header_time)
+                .max_header_size(HEAD_OCTETS)
+                .max_headers(HEADERS)
+                .max_buf_size(BUFFER_OCTETS)
+                // A client that has said all may close its side and still wait for the answer.
+                .half_close(true)
+                .serve_connection(TokioIo::new(wire), service)
+        );
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = is_asked(&mut shutdown) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(failure) = ended {
+            debug!(client = %address, error = %failure, "connection ended early");
+        }
+    }
+}
+
+/// Any path that is not ours. The query is never logged: devices put passwords into it.
+async fn elsewhere(Extension(peer): Extension<Peer>, request: Request) -> Response {
+    info!(
+        client = %peer.address,
+        listener = peer.listener.name,
+        path = %request.uri().path().chars().take(100).collect::<String>().escape_debug(),
+        "no such path"
+    );
+    let reason = "there is nothing here; forms go to /sms";
+    Denial::new(StatusCode::NOT_FOUND, reason).respond(Style::of(request.headers()))
+}
+
+/// Returns once shutdown is wanted; a sender that is gone wants it too.
+async fn is_asked(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|wanted| *wanted).await;
+}
+
+/// How long to wait after an accept that failed, with `failures` before it in a row. A connection
+/// that was broken before we took it is nobody's fault; everything else (no file descriptors, no
+/// memory) needs time to pass.
+fn pause_after(failure: &io::Error, failures: u32) -> Duration {
+    let (first, longest) = ACCEPT_PAUSE;
+    let is_connection = matches!(
+        failure.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    );
+    if is_connection { Duration::ZERO } else { longest.min(first * 2_u32.saturating_pow(failures)) }
+}
+
+/// Released builds abort on a panic; others say so and go on.
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(failure) = ended {
+        error!(error = %failure, "a task of the HTTP door broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_errors_are_waited_out_longer_and_longer_up_to_a_second() {
+        let no_descriptors = io::Error::from_raw_os_error(24);
+        let pauses: Vec<u128> = [0, 1, 2, 3, 4, 5, 1000]
+            .map(|failures| pause_after(&no_descriptors, failures).as_millis())
+            .into();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
+    }
+
+    #[test]
+    fn a_connection_that_broke_before_it_was_taken_costs_no_pause() {
+        for kind in [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset] {
+            assert_eq!(pause_after(&kind.into(), 9), Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn the_answer_to_too_many_connections_has_its_length() {
+        let text = std::str::from_utf8(TOO_MANY_CONNECTIONS).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{text}");
+    }
+}

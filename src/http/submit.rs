@@ -1,0 +1,233 @@
+//! `/sms`: a form in, ids out.
+//!
+//! The order of the checks is what a stranger learns: method, network, credentials in the headers,
+//! size, type, credentials in the fields; only then what is wrong with the fields themselves.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use super::account::{Denied, Shown, any_from, identify, shown_in_headers};
+use super::answer::{Denial, Style, Unanswered, accepted};
+use super::body::{BodyError, Format, read};
+use super::fields::{FieldError, Fields, GENERIC};
+use super::{Account, Limits, Listener, Submitter};
+use crate::intake::{Form, Receipt, Refusal};
+use crate::model::{Client, Door, Masked};
+
+/// How long a wrong credential waits for its 401: few guesses a second, whoever makes them. The
+/// wait is a timer of its connection, and connections are limited in all and for each address.
+const WRONG_CREDENTIAL_DELAY: Duration = Duration::from_secs(1);
+
+const WRONG_CREDENTIAL: &str = "the user name, password or API key is wrong";
+
+/// What every request needs.
+pub(super) struct Desk {
+    /// Who may post.
+    pub(super) accounts: Arc<ArcSwap<Vec<Account>>>,
+    /// Where forms go.
+    pub(super) submitter: Arc<dyn Submitter>,
+    /// What a client may use up.
+    pub(super) limits: Limits,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    /// The listener.
+    pub(super) listener: Arc<Listener>,
+    /// The client's address, unmapped.
+    pub(super) address: IpAddr,
+}
+
+/// Why a request gets no receipt.
+enum Stop {
+    /// It gets this answer.
+    Denied(Denial),
+    /// It gets none: whether it was kept is not known.
+    Unanswered,
+}
+
+impl From<Denial> for Stop {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<FieldError> for Stop {
+    fn from(error: FieldError) -> Self {
+        BodyError::from(error).into()
+    }
+}
+
+impl From<BodyError> for Stop {
+    fn from(error: BodyError) -> Self {
+        let reason = error.to_string();
+        Self::Denied(match error {
+            BodyError::TooLarge(_) => Denial::closing(StatusCode::PAYLOAD_TOO_LARGE, reason),
+            BodyError::MediaType(_) | BodyError::Encoded(_) => {
+                Denial::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason)
+            }
+            BodyError::Broken => Denial::closing(StatusCode::BAD_REQUEST, reason),
+            BodyError::Json(_) | BodyError::Multipart(_) | BodyError::Field(_) => {
+                Denial::new(StatusCode::BAD_REQUEST, reason)
+            }
+        })
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.kind.http()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Self::Denied(Denial::new(status, refusal.text))
+    }
+}
+
+/// Serves `/sms`.
+pub(super) async fn sms(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let style = Style::of(&parts.headers);
+    let mut client = Client {
+        door: Door::Http,
+        listener: peer.listener.name.clone(),
+        address: peer.address,
+        helo: None,
+        account: None,
+    };
+    match take(&desk, &peer.listener, &mut client, parts, body).await {
+        Ok(receipt) => {
+            info!(
+                id = %receipt.id,
+                account = client.account.as_deref(),
+                client = %client.address,
+                listener = client.listener,
+                messages = receipt.messages.len(),
+                "form accepted"
+            );
+            accepted(&receipt, style)
+        }
+        Err(Stop::Denied(denial)) => {
+            info!(
+                status = denial.status.as_u16(),
+                reason = %Masked(&denial.reason),
+                note = denial.note,
+                account = client.account.as_deref(),
+                client = %client.address,
+                listener = client.listener,
+                "form refused"
+            );
+            denial.respond(style)
+        }
+        Err(Stop::Unanswered) => {
+            warn!(
+                account = client.account.as_deref(),
+                client = %client.address,
+                listener = client.listener,
+                "form not stored in time; the connection is closed without an answer, and the client \
+                 may send it again"
+            );
+            Extension(Unanswered).into_response()
+        }
+    }
+}
+
+/// The way of one request. `client` gets its account as soon as it is known.
+async fn take(
+    desk: &Desk,
+    listener: &Listener,
+    client: &mut Client,
+    parts: Parts,
+    body: Body,
+) -> Result<Receipt, Stop> {
+    let deadline = Instant::now() + desk.limits.request_time;
+    let is_get = parts.method == Method::GET;
+    // HEAD asks for what GET would answer, and must change nothing: there is no such answer here.
+    if !(parts.method == Method::POST || is_get && listener.allow_get) {
+        return Err(Denial::method(if listener.allow_get { "GET, POST" } else { "POST" }).into());
+    }
+    let accounts = desk.accounts.load_full();
+    if !any_from(&accounts, client.address) {
+        let reason = format!("nobody may post from {}; see the networks of the accounts", client.address);
+        return Err(Denial::new(StatusCode::FORBIDDEN, reason).into());
+    }
+    let shown = shown_in_headers(&parts.headers);
+    let early = match shown {
+        Shown::Nothing => None,
+        Shown::Pair(..) | Shown::Key(_) | Shown::Unreadable => {
+            Some(authenticate(&accounts, client, &shown).await?)
+        }
+    };
+    let fields = if is_get {
+        let mut fields = Fields::default();
+        fields.add_form(parts.uri.query().unwrap_or_default().as_bytes())?;
+        fields.settle_charset(None)?;
+        fields
+    } else {
+        let format = Format::declared(&parts.headers)?;
+        let octets = timeout_at(deadline, read(body, desk.limits.body_octets)).await.map_err(|_| {
+            let reason = format!("the body did not arrive within {:?}", desk.limits.request_time);
+            Denial::closing(StatusCode::REQUEST_TIMEOUT, reason)
+        })??;
+        format.fields(parts.uri.query(), octets).await?
+    };
+    let account = match early {
+        Some(account) => account,
+        None => authenticate(&accounts, client, &fields.credential(&GENERIC)?).await?,
+    };
+    let form = form(&fields, account)?;
+    match timeout_at(deadline, desk.submitter.submit(client, form)).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err(Stop::Unanswered),
+    }
+}
+
+async fn authenticate<'a>(
+    accounts: &'a [Account],
+    client: &mut Client,
+    shown: &Shown,
+) -> Result<&'a Account, Denial> {
+    let denied = match identify(accounts, client.address, shown) {
+        Ok(account) => {
+            client.account = Some(account.name.clone());
+            return Ok(account);
+        }
+        Err(denied) => denied,
+    };
+    let (reason, note) = match denied {
+        Denied::Missing => ("a user name and password are needed, or an API key", None),
+        Denied::Wrong => (WRONG_CREDENTIAL, None),
+        Denied::WrongNetwork => {
+            (WRONG_CREDENTIAL, Some("the credential is right, the network is not its account's"))
+        }
+    };
+    if denied != Denied::Missing {
+        sleep(WRONG_CREDENTIAL_DELAY).await;
+    }
+    Err(Denial { note, ..Denial::new(StatusCode::UNAUTHORIZED, reason) })
+}
+
+fn form(fields: &Fields, account: &Account) -> Result<Form, Stop> {
+    let sender = fields.sender(&GENERIC)?;
+    if sender.is_some() && !account.may_choose_sender {
+        let reason = format!(
+            "account `{}` may not choose the sender; leave out `from`, or set may_choose_sender = true for \
+             the account",
+            account.name
+        );
+        return Err(Denial::new(StatusCode::FORBIDDEN, reason).into());
+    }
+    Ok(Form { to: fields.destinations(&GENERIC)?, text: fields.text(&GENERIC)?, sender })
+}
