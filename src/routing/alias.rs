@@ -1,6 +1,6 @@
 //! Aliases: names for numbers and for other names, flattened once when the routing is built.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::build::{Fault, FaultKind, Place};
 use super::recipient::MAX_SHOWN;
@@ -14,7 +14,7 @@ pub(super) fn flatten(
     aliases: &[(String, Vec<String>)],
     plan: &DialPlan,
     faults: &mut Vec<Fault>,
-) -> HashMap<String, Vec<PhoneNumber>> {
+) -> BTreeMap<String, Vec<PhoneNumber>> {
     let mut index = HashMap::new();
     for (n, (name, targets)) in aliases.iter().enumerate() {
         let mut fault = |kind| faults.push(Fault { place: Place::Alias { index: n, target: None }, kind });

@@ -1,7 +1,7 @@
 //! Who a recipient is: our domains, aliases, numbers as people write them, and which
 //! destinations are allowed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{DialPlan, MailAddress, PhoneError, PhoneNumber};
@@ -77,7 +77,7 @@ pub(super) struct Recipients {
     pub(super) dial_plan: DialPlan,
     pub(super) allowed: Vec<Prefix>,
     /// Names in lower case, numbers flattened and without duplicates.
-    pub(super) aliases: HashMap<String, Vec<PhoneNumber>>,
+    pub(super) aliases: BTreeMap<String, Vec<PhoneNumber>>,
 }
 
 impl Recipients {

@@ -1,0 +1,229 @@
+//! `[smtp]` and `[http]`: where clients come in, who may, and what they may use up.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::reader::{Reader, Section};
+use super::{secrets, values};
+use crate::model::Door;
+use crate::routing::{KnownAccount, KnownListener};
+use crate::{http, smtp};
+
+const MIB: u64 = 1 << 20;
+const MINUTE: u64 = 60;
+
+/// Both doors, and what rules may name of them.
+pub(super) struct Doors {
+    pub(super) smtp: smtp::Settings,
+    pub(super) http: http::Settings,
+    pub(super) accounts: Vec<http::Account>,
+    pub(super) known_listeners: Vec<KnownListener>,
+    pub(super) known_accounts: Vec<KnownAccount>,
+}
+
+/// Reads both sections. A listener or account that is wrong is left out of the settings, but rules
+/// may still name it: one mistake is told once.
+pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
+    let mut taken = Taken::default();
+    let mut known_listeners = Vec::new();
+
+    let section = top.section("smtp");
+    let limits = smtp_limits(&section);
+    let mut listeners = Vec::new();
+    for written in section.sections("listener") {
+        let name = taken.name(reader, &written, "listener", Some("smtp"));
+        let networks = written.or("networks", private_networks(), values::networks);
+        let bind = written.required("bind", "\"0.0.0.0:25\"", values::bind);
+        known_listeners.push(KnownListener {
+            name: name.clone(),
+            door: Door::Smtp,
+            networks: networks.clone(),
+        });
+        if let Some(bind) = bind {
+            taken.bind(reader, &written, bind);
+            listeners.push(smtp::Listener { name, bind, networks });
+        }
+    }
+    let smtp = smtp::Settings { hostname: hostname.to_owned(), listeners, limits };
+
+    let section = top.section("http");
+    let limits = http_limits(&section);
+    let mut listeners = Vec::new();
+    let written_listeners = section.sections("listener");
+    for written in &written_listeners {
+        let name = taken.name(reader, written, "listener", Some("http"));
+        let allow_get = written.or("allow_get", false, values::flag);
+        let bind = written.required("bind", "\"127.0.0.1:8025\"", values::bind);
+        known_listeners.push(KnownListener { name: name.clone(), door: Door::Http, networks: Vec::new() });
+        if let Some(bind) = bind {
+            taken.bind(reader, written, bind);
+            listeners.push(http::Listener { name, bind, allow_get });
+        }
+    }
+    let mut accounts = Vec::new();
+    let mut known_accounts = Vec::new();
+    let written_accounts = section.sections("account");
+    for written in &written_accounts {
+        let (account, known) = account(reader, &mut taken, written);
+        accounts.extend(account);
+        known_accounts.push(known);
+    }
+    let everybody: Vec<IpNet> = known_accounts.iter().flat_map(|known| known.networks.clone()).collect();
+    for known in known_listeners.iter_mut().filter(|known| known.door == Door::Http) {
+        known.networks.clone_from(&everybody);
+    }
+
+    if known_listeners.is_empty() {
+        reader.error(None, "there is no door: write a [[smtp.listener]] or a [[http.listener]]".to_owned());
+    }
+    if let (Some(first), true) = (written_listeners.first(), written_accounts.is_empty()) {
+        let text = "nobody can post here: there is no [[http.account]]";
+        reader.warning(first.span(), text.to_owned());
+    }
+    let http = http::Settings { listeners, limits };
+    Doors { smtp, http, accounts, known_listeners, known_accounts }
+}
+
+fn smtp_limits(section: &Section) -> smtp::Limits {
+    smtp::Limits {
+        message_octets: section.or("message_size", 10 << 20, values::size(64 * 1024..=1024 * MIB)),
+        recipients: section.or("recipients", 100, values::count(100..=100_000)),
+        connections: section.or("connections", 1000, values::count(1..=1_000_000)),
+        connections_per_client: section.or("connections_per_client", 50, values::count(1..=1_000_000)),
+        errors: section.or("errors", 20, values::count(1..=10_000)),
+        command_time: section.or(
+            "command_time",
+            Duration::from_secs(5 * MINUTE),
+            values::time(values::SECOND),
+        ),
+        message_time: section.or(
+            "message_time",
+            Duration::from_secs(10 * MINUTE),
+            values::time(values::SECOND),
+        ),
+    }
+}
+
+fn http_limits(section: &Section) -> http::Limits {
+    http::Limits {
+        body_octets: section.or("body_size", 64 << 10, values::size(1024..=64 * MIB)),
+        connections: section.or("connections", 1000, values::count(1..=1_000_000)),
+        connections_per_client: section.or("connections_per_client", 50, values::count(1..=1_000_000)),
+        header_time: section.or("header_time", Duration::from_secs(10), values::time(values::SECOND)),
+        request_time: section.or("request_time", Duration::from_secs(30), values::time(values::SECOND)),
+    }
+}
+
+fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<http::Account>, KnownAccount) {
+    let name = taken.name(reader, written, "account", None);
+    let networks = written.or("networks", private_networks(), values::networks);
+    let may_choose_sender = written.or("may_choose_sender", false, values::flag);
+    let username = written.or("username", name.clone(), values::text);
+    let password = written.optional("password", secrets::secret);
+    let open = written.or("without_password", false, values::flag);
+    let known = KnownAccount { name: name.clone(), networks: networks.clone() };
+    let credential = match (password, open) {
+        (Some(_), true) => {
+            let span = written.place("without_password");
+            let text = "this account has a password; remove `without_password` or the password";
+            reader.error(span, text.to_owned());
+            return (None, known);
+        }
+        (Some(password), false) => Some(http::Credential { username, password }),
+        (None, true) => None,
+        (None, false) => {
+            if !written.has("password") {
+                written.error(format!(
+                    "account `{name}` has no password; write password = {{ file = \"PATH\" }}, or \
+                     without_password = true where its networks are trust enough"
+                ));
+            }
+            return (None, known);
+        }
+    };
+    (Some(http::Account { name, networks, credential, may_choose_sender }), known)
+}
+
+/// Names and addresses that are taken already, and where.
+#[derive(Default)]
+struct Taken {
+    names: HashMap<(&'static str, String), ()>,
+    binds: HashMap<SocketAddr, Option<Range<usize>>>,
+}
+
+impl Taken {
+    /// The section's `name`; `default` where it has none. A name that is wrong becomes empty, and
+    /// an empty one is never taken.
+    fn name(
+        &mut self,
+        reader: &Reader,
+        section: &Section,
+        kind: &'static str,
+        default: Option<&str>,
+    ) -> String {
+        let name = match default {
+            Some(default) if !section.has("name") => {
+                section.optional("name", values::name).unwrap_or_else(|| default.to_owned())
+            }
+            Some(_) | None => section.required("name", "\"lan\"", values::name).unwrap_or_default(),
+        };
+        if !name.is_empty() && self.names.insert((kind, name.clone()), ()).is_some() {
+            let text = format!("there are two {kind}s with the name `{name}`; give this one another `name`");
+            reader.error(section.place("name"), text);
+        }
+        name
+    }
+
+    fn bind(&mut self, reader: &Reader, section: &Section, bind: SocketAddr) {
+        let place = section.place("bind");
+        if bind.port() != 0 && self.binds.insert(bind, place.clone()).is_some() {
+            reader.error(place, format!("two listeners want `{bind}`; give one of them another port"));
+        }
+    }
+}
+
+/// This machine and the private ranges (RFC 1918, RFC 4193, link-local).
+fn private_networks() -> Vec<IpNet> {
+    let v4 = |a, b, length| Ipv4Net::new(Ipv4Addr::new(a, b, 0, 0), length).map(IpNet::V4).ok();
+    let v6 = |first, length| {
+        let address = std::net::Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0);
+        Ipv6Net::new(address, length).map(IpNet::V6).ok()
+    };
+    let loopback = Ipv6Net::new(std::net::Ipv6Addr::LOCALHOST, 128).map(IpNet::V6).ok();
+    let all = [
+        v4(127, 0, 8),
+        v4(10, 0, 8),
+        v4(172, 16, 12),
+        v4(192, 168, 16),
+        loopback,
+        v6(0xfc00, 7),
+        v6(0xfe80, 10),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_networks_are_loopback_and_the_private_ranges() {
+        let shown: Vec<String> = private_networks().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "127.0.0.0/8",
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "::1/128",
+                "fc00::/7",
+                "fe80::/10"
+            ]
+        );
+    }
+}

@@ -1,0 +1,250 @@
+//! `[routing]`, `[defaults]`, `[aliases]` and `[[rule]]`: from the file to a [`Routing`].
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::doors::Doors;
+use super::reader::{Reader, Section, Value};
+use super::values;
+use crate::model::DialPlan;
+use crate::routing::{
+    Action, Conditions, Defaults, Fault, FaultKind, NoMatch, Parts, Place, Routing, Rule, SendAction,
+    Template,
+};
+
+/// Most parts of one SMS (3GPP TS 23.040 clause 9.2.3.24.1: one octet counts them).
+const MAX_PARTS: u64 = 255;
+
+/// Reads the sections and builds the routing.
+pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Routing> {
+    let section = top.section("routing");
+    let defaults_section = top.section("defaults");
+    let domains = section.or("domains", vec!["sms.local".to_owned()], values::list(values::text));
+    let dial_plan = dial_plan(reader, &section);
+    let allowed = section.optional("allowed", values::list(values::prefix));
+    let defaults = defaults(&defaults_section);
+    let written =
+        section.optional("no_match", values::word(&[("send", NoMatch::Send), ("refuse", NoMatch::Refuse)]));
+    // Whoever gives a default sender wants it used; without one nothing can be sent by default.
+    let usual = if defaults_section.has("sender") { NoMatch::Send } else { NoMatch::Refuse };
+    if !section.has("allowed") || allowed.as_ref().is_some_and(Vec::is_empty) {
+        let text = "no destination is allowed yet, and every recipient will be refused; list prefixes in [routing] \
+                    like allowed = [\"+39\"]";
+        reader.warning(section.place("allowed"), text.to_owned());
+    }
+
+    let aliases = aliases(&top.section("aliases"));
+    let sections = top.sections("rule");
+    let mut rules = Vec::new();
+    let mut places = Vec::new();
+    for section in &sections {
+        let when = section.section("when");
+        if let Some(rule) = rule(reader, section, &when) {
+            rules.push(rule);
+            places.push((section, when));
+        }
+    }
+    let parts = Parts {
+        domains,
+        dial_plan: dial_plan.clone().unwrap_or_default(),
+        allowed: allowed.unwrap_or_default(),
+        aliases: aliases.iter().map(|alias| (alias.name.clone(), alias.targets.clone())).collect(),
+        rules,
+        no_match: written.unwrap_or(usual),
+        defaults,
+        listeners: doors.known_listeners.clone(),
+        accounts: doors.known_accounts.clone(),
+    };
+    let faults = match parts.build() {
+        Ok(routing) => return dial_plan.map(|_| routing),
+        Err(faults) => faults,
+    };
+    for fault in faults {
+        let span = match fault.place {
+            Place::Domains(item) => {
+                let items = section.value("domains").and_then(|value| value.items()).unwrap_or_default();
+                let item = item.and_then(|item| items.get(item)).map(Value::span);
+                item.or_else(|| section.place("domains"))
+            }
+            Place::Alias { index, target } => aliases.get(index).map(|alias| alias.place(target)),
+            Place::Rule { index, key } => places.get(index).and_then(|(rule, when)| match key {
+                Some(key) if when.has(key) => when.place(key),
+                Some(key) => rule.place(key),
+                None => rule.place("name"),
+            }),
+            Place::NoMatch => section.place("no_match"),
+        };
+        // What follows from another mistake is not told: a place that is wrong by itself, a sender
+        // that could not be read, and numbers where it is open how to read them.
+        let told = span.as_ref().is_some_and(|span| reader.is_wrong(span))
+            || lacks_sender(&fault) && defaults_section.has("sender")
+            || is_about_numbers(&fault) && dial_plan.is_none();
+        if !told {
+            reader.error(span, fault.to_string());
+        }
+    }
+    None
+}
+
+fn lacks_sender(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::NoSender(_) | FaultKind::NoDefaultSender)
+}
+
+fn is_about_numbers(fault: &Fault) -> bool {
+    use FaultKind::{AliasIsNumber, AliasNotAllowed, AliasTarget};
+    matches!(fault.kind, AliasIsNumber(_) | AliasNotAllowed(_) | AliasTarget(_))
+}
+
+fn dial_plan(reader: &Reader, section: &Section) -> Option<DialPlan> {
+    let code = section.optional("country_code", values::text);
+    let trunk = section.optional("trunk_prefix", |value| {
+        let written = value.item.get_ref().as_str();
+        written.map(str::to_owned).or_else(|| value.wrong_type("a text in quotes"))
+    });
+    if section.has("trunk_prefix") && !section.has("country_code") {
+        let text = "`trunk_prefix` means nothing without `country_code`; write both";
+        reader.error(section.place("trunk_prefix"), text.to_owned());
+        return None;
+    }
+    if !section.has("country_code") {
+        return Some(DialPlan::default());
+    }
+    let code = code?;
+    if section.has("trunk_prefix") && trunk.is_none() {
+        return None;
+    }
+    // One at a time, so that the place is known.
+    let wrong = |key: &str, text: String| {
+        reader.error(section.place(key), text);
+        None
+    };
+    if DialPlan::national(&code, None).is_err() {
+        let shown = code.escape_debug();
+        return wrong(
+            "country_code",
+            format!("`{shown}` is not a country code; write 1 to 3 digits, like \"39\""),
+        );
+    }
+    DialPlan::national(&code, trunk.as_deref()).map_or_else(
+        |_| wrong("trunk_prefix", "`trunk_prefix` is made of digits, like \"0\", or empty".to_owned()),
+        Some,
+    )
+}
+
+fn defaults(section: &Section) -> Defaults {
+    Defaults {
+        sender: section.optional("sender", values::sender),
+        text: section.or("text", Template::Body, values::template),
+        max_parts: section.or("max_parts", 3, parts),
+        lifetime: section.or("lifetime", Duration::from_secs(4 * 3600), values::time(values::SECOND)),
+    }
+}
+
+fn parts(value: &Value) -> Option<u32> {
+    values::count(1..=MAX_PARTS)(value).and_then(|parts| u32::try_from(parts).ok())
+}
+
+struct Alias {
+    name: String,
+    span: Range<usize>,
+    targets: Vec<String>,
+    target_spans: Vec<Range<usize>>,
+}
+
+impl Alias {
+    fn place(&self, target: Option<usize>) -> Range<usize> {
+        target.and_then(|target| self.target_spans.get(target)).unwrap_or(&self.span).clone()
+    }
+}
+
+fn aliases(section: &Section) -> Vec<Alias> {
+    let entries = section.entries();
+    entries
+        .into_iter()
+        .map(|(name, span, value)| {
+            let written = value.items().unwrap_or_else(|| vec![value.clone()]);
+            let read = |item: &Value| {
+                let text = item.item.get_ref().as_str().map(str::to_owned);
+                text.or_else(|| item.wrong_type("a number or an alias in quotes"))
+                    .map(|text| (text, item.span()))
+            };
+            let (targets, target_spans) = written.iter().filter_map(read).unzip();
+            Alias { name, span, targets, target_spans }
+        })
+        .collect()
+}
+
+/// One rule, or nothing when a part of it is wrong: a rule that lost a condition would take more
+/// than it should.
+fn rule(reader: &Reader, section: &Section, when: &Section) -> Option<Rule> {
+    let name = section.required("name", "\"fire\"", values::name);
+    let conditions = Conditions {
+        networks: when.optional("client", values::one_or_more(values::network)),
+        listeners: when.optional("listener", values::one_or_more(values::text)),
+        accounts: when.optional("account", values::one_or_more(values::text)),
+        envelope_sender: when.optional("envelope_sender", values::pattern),
+        header_sender: when.optional("header_sender", values::pattern),
+        recipient: when.optional("recipient", values::pattern),
+        subject: when.optional("subject", values::pattern),
+        text: when.optional("text", values::pattern),
+    };
+    let send = SendAction {
+        sender: section.optional("sender", values::sender),
+        text: section.optional("text", values::template),
+        campaign_id: section.optional("campaign_id", values::text),
+        max_parts: section.optional("max_parts", parts),
+        lifetime: section.optional("lifetime", values::time(values::SECOND)),
+        simulation: section.or("simulation", false, values::flag),
+        skip_rcs_override: section.or("skip_rcs_override", false, values::flag),
+        enable_notification: section.optional("enable_notification", values::flag),
+    };
+    let drop = section.optional("drop", values::text);
+    let refuse = section.optional("refuse", refusal);
+    if section.has("drop") && section.has("refuse") {
+        reader.error(section.place("refuse"), "a rule drops or refuses, not both; keep one".to_owned());
+        return None;
+    }
+    let ends = ["drop", "refuse"].into_iter().find(|key| section.has(key));
+    let sends = [
+        "sender",
+        "text",
+        "campaign_id",
+        "max_parts",
+        "lifetime",
+        "simulation",
+        "skip_rcs_override",
+        "enable_notification",
+    ];
+    if let Some(ends) = ends
+        && let Some(idle) = sends.into_iter().find(|key| section.has(key))
+    {
+        let text = format!("`{idle}` means nothing in a rule with `{ends}`; remove one of them");
+        reader.error(section.place(idle), text);
+        return None;
+    }
+    let action = match ends {
+        Some("drop") => Action::Drop { reason: drop? },
+        Some(_) => Action::Refuse { reason: refuse? },
+        None => Action::Send(send),
+    };
+    let name = name?;
+    // A misspelt condition is an error of its own place, and counts here too.
+    when.tell_unknown();
+    section.tell_unknown();
+    if section.written_spans().iter().chain(&when.written_spans()).any(|span| reader.is_wrong(span)) {
+        return None;
+    }
+    Some(Rule { name, when: conditions, action })
+}
+
+/// A reason that goes into a reply: one line of ASCII, since not every client takes more
+/// (RFC 5321 section 4.2).
+fn refusal(value: &Value) -> Option<String> {
+    let text = values::text(value)?;
+    if text.len() <= 200 && text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        return Some(text);
+    }
+    value.fail(
+        "a reason to refuse goes into an SMTP reply; write one line of up to 200 ASCII characters".to_owned(),
+    )
+}
