@@ -156,9 +156,8 @@ impl Mailer {
             ReversePath::Null => None,
             ReversePath::Path(address) => Some(address),
         };
-        let lacks = if !(mail.recipient.is_ascii() && from.is_none_or(MailAddress::is_ascii))
-            && !offers(Extension::SmtpUtfEight)
-        {
+        let ascii = mail.recipient.is_ascii() && from.is_none_or(MailAddress::is_ascii);
+        let lacks = if !ascii && !offers(Extension::SmtpUtfEight) {
             // RFC 6531 section 3.5.
             Some((EnhancedStatus::new(5, 6, 7), "an address that is not ASCII (SMTPUTF8)"))
         } else if !bytes.is_ascii() && !offers(Extension::EightBitMime) {
