@@ -1,0 +1,222 @@
+//! A failure (or a success that was asked for) as the bytes of an RFC 3464 report.
+//!
+//! Three mails are written here: [`Report`], a `multipart/report` about one mail or form post and
+//! all its recipients (RFC 3461, 3464, 6522); [`Summary`], one plain mail about many of them, for
+//! an address that has had too many reports; and [`Undeliverable`], which tells the operator that
+//! a report could not be handed to its addressee (RFC 5321 section 6.1).
+//!
+//! All three are pure 7-bit ASCII with CRLF line ends and lines of at most 998 octets, whatever
+//! they quote, so that any smarthost takes them and no MTA has to recode them (RFC 6522 section
+//! 3). Nothing that they quote can add a header field, a MIME part or a recipient.
+//!
+//! Who is told, when, and how often is decided elsewhere.
+
+mod encode;
+mod field;
+mod human;
+mod original;
+mod status;
+mod summary;
+mod undeliverable;
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Cause, Client, Door, MailAddress, MailId, MessageId, Orcpt, Original, PhoneNumber, SubmissionId,
+};
+use field::AutoSubmitted;
+
+pub use summary::{Summary, SummaryEntry};
+pub use undeliverable::Undeliverable;
+
+/// One report: everything that goes into it, borrowed from whoever knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Where it comes from and goes to.
+    pub letter: Letter<'a>,
+    /// Whom it is written for.
+    pub audience: Audience,
+    /// The host name of the platform, for `Remote-MTA` where the platform gave a cause.
+    pub platform: Option<&'a str>,
+    /// Our id of the mail or form post.
+    pub submission: SubmissionId,
+    /// When it was accepted: `Arrival-Date`.
+    pub received_at: Timestamp,
+    /// Who handed it in. A form post (`Door::Http`) has no third part.
+    pub client: &'a Client,
+    /// What is returned of it.
+    pub original: &'a Original,
+    /// What became of its recipients; not empty (a report about nobody says so and has no
+    /// recipient fields, which RFC 3464 does not allow).
+    pub recipients: &'a [ReportedRecipient<'a>],
+}
+
+/// What every mail of ours has at its top.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// Our host name: `Reporting-MTA`, and the right side of the `Message-ID`.
+    pub hostname: &'a str,
+    /// `From`: an address that a person reads.
+    pub from: &'a MailAddress,
+    /// `To`.
+    pub to: &'a MailAddress,
+    /// The left side of the `Message-ID`; its random part also keeps the boundary from being
+    /// guessed by whoever wrote the original.
+    pub id: MailId,
+    /// `Date`.
+    pub now: Timestamp,
+}
+
+/// Whom a report is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever sent the mail. Phone numbers behind an alias are masked (RFC 3464 section 4.2).
+    Sender,
+    /// Whoever runs the relay.
+    Operator,
+}
+
+/// What became of one SMS.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportedRecipient<'a> {
+    /// Our id of the SMS.
+    pub id: MessageId,
+    /// The envelope address, or a form's destination as written.
+    pub address: &'a str,
+    /// `ORCPT`.
+    pub orcpt: Option<&'a Orcpt>,
+    /// The phone.
+    pub phone: &'a PhoneNumber,
+    /// The words of the SMS.
+    pub text: &'a str,
+    /// How it ended.
+    pub action: Action,
+    /// Why.
+    pub cause: &'a Cause,
+    /// When it was last tried, if ever.
+    pub last_attempt_at: Option<Timestamp>,
+}
+
+/// `Action` of RFC 3464 section 2.3.3, as far as this relay has something to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It did not reach the phone and will not.
+    Failed,
+    /// The phone has it.
+    Delivered,
+    /// The platform took it; whether the phone has it will not be known.
+    Relayed,
+}
+
+impl Action {
+    /// The keyword of RFC 3464.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delivered => "delivered",
+            Self::Relayed => "relayed",
+        }
+    }
+}
+
+impl Report<'_> {
+    /// The whole mail.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let returned = original::returned(self);
+        let about = self.original.message_id.as_deref();
+        let cause = match self.client.door {
+            Door::Smtp => AutoSubmitted::Replied,
+            Door::Http => AutoSubmitted::Generated,
+        };
+        let out = self.letter.head(&self.subject(), cause, about);
+        let mut parts = Parts::open(out, &self.letter, "multipart/report; report-type=delivery-status");
+        parts.text(&human::text(self, returned));
+        parts.begin("message/delivery-status", None);
+        status::write(self, &mut parts.out);
+        if let Some(returned) = returned {
+            returned.write(&mut parts);
+        }
+        parts.close()
+    }
+
+    fn subject(&self) -> String {
+        let any = |action| self.recipients.iter().any(|recipient| recipient.action == action);
+        let what = if any(Action::Failed) {
+            "SMS not delivered"
+        } else if any(Action::Relayed) {
+            "SMS handed to the platform"
+        } else {
+            "SMS delivered"
+        };
+        match (self.original.subject.as_deref().map(field::one_line), self.client.door) {
+            (Some(subject), _) if !subject.is_empty() => format!("{what}: {subject}"),
+            (_, Door::Http) => format!("{what}: form post {}", self.submission),
+            (_, Door::Smtp) => format!("{what}: mail {}", self.submission),
+        }
+    }
+}
+
+impl Letter<'_> {
+    /// The fields that do not depend on the body; `about` is the `Message-ID` that it answers.
+    fn head(&self, subject: &str, auto_submitted: AutoSubmitted, about: Option<&str>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4096);
+        field::write(&mut out, "From", &format!("\"SMS relay\" {}", field::mailbox(self.from)));
+        field::write(&mut out, "To", &field::mailbox(self.to));
+        field::write_subject(&mut out, subject);
+        field::write(&mut out, "Date", &field::date(self.now));
+        field::write(&mut out, "Message-ID", &format!("<{}@{}>", self.id, field::host(self.hostname)));
+        if let Some(id) = about.and_then(field::message_id) {
+            field::write(&mut out, "In-Reply-To", id);
+            field::write(&mut out, "References", id);
+        }
+        field::write(&mut out, "Auto-Submitted", auto_submitted.as_str());
+        field::write(&mut out, "MIME-Version", "1.0");
+        out
+    }
+}
+
+/// The body of a multipart mail while it is written.
+struct Parts {
+    out: Vec<u8>,
+    boundary: String,
+}
+
+impl Parts {
+    /// Ends the header section in `out` and begins the body.
+    fn open(mut out: Vec<u8>, letter: &Letter<'_>, content_type: &str) -> Self {
+        // `=_` cannot stand in quoted-printable (RFC 2045 section 6.7), and the id's 80 random bits
+        // were not known to whoever wrote what is returned as it came.
+        let boundary = format!("=_{}", letter.id);
+        field::write(&mut out, "Content-Type", &format!("{content_type}; boundary=\"{boundary}\""));
+        Self { out, boundary }
+    }
+
+    /// Starts a part; what is written to `out` next is its body.
+    fn begin(&mut self, content_type: &str, encoding: Option<&str>) {
+        // The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1).
+        self.out.extend_from_slice(b"\r\n--");
+        self.out.extend_from_slice(self.boundary.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
+        field::write(&mut self.out, "Content-Type", content_type);
+        if let Some(encoding) = encoding {
+            field::write(&mut self.out, "Content-Transfer-Encoding", encoding);
+        }
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// A part for people; `text` has LF line ends.
+    fn text(&mut self, text: &str) {
+        self.begin("text/plain; charset=utf-8", Some("quoted-printable"));
+        encode::quoted_printable(text.replace('\n', "\r\n").as_bytes(), &mut self.out);
+    }
+
+    fn close(mut self) -> Vec<u8> {
+        self.out.extend_from_slice(b"\r\n--");
+        self.out.extend_from_slice(self.boundary.as_bytes());
+        self.out.extend_from_slice(b"--\r\n");
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests;

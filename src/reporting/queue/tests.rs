@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use super::*;
+use crate::model::{EnhancedStatus, MailAddress, SubmissionId};
+use crate::retry::Backoff;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn settings(operator: Option<&str>) -> Settings {
+    Settings {
+        hostname: "relay.example.com".to_owned(),
+        from: MailAddress::parse("postmaster@relay.example.com").unwrap(),
+        operator: operator.map(|address| MailAddress::parse(address).unwrap()),
+        platform: None,
+        window: Duration::from_secs(30),
+        reports_per_hour: 20,
+        backoff: Backoff { first: Duration::from_secs(60), most: Duration::from_secs(900) },
+        lifetime: Duration::from_secs(3600),
+    }
+}
+
+fn claimed(kind: MailKind, attempt: u32) -> ClaimedMail {
+    let mail = OutgoingMail {
+        id: MailId::new(at(0)),
+        about: SubmissionId::new(at(0)),
+        kind,
+        reverse_path: ReversePath::Null,
+        recipient: MailAddress::parse("nas@example.com").unwrap(),
+        bytes: b"Subject: SMS not delivered\r\n\r\nSorry.\r\n".to_vec(),
+        expires_at: at(1000),
+    };
+    ClaimedMail { mail, attempt }
+}
+
+fn cause(class: u8) -> Cause {
+    Cause::new(EnhancedStatus::new(class, 1, 1), "The mail server said no.").with_diagnostic("no such user")
+}
+
+/// The step after `outcome` at second `now`.
+fn step(claimed: &ClaimedMail, outcome: MailOutcome, operator: Option<&str>, now: i64) -> MailStep {
+    judge(claimed, outcome, &settings(operator), at(now), 1.0, MailId::new(at(now)))
+}
+
+#[test]
+fn a_mail_that_was_taken_is_sent() {
+    assert_eq!(step(&claimed(MailKind::Report, 1), MailOutcome::Sent, None, 5000), MailStep::Sent);
+}
+
+#[test]
+fn waits_grow_and_the_last_try_is_at_the_end_of_the_lifetime() {
+    for (attempt, now, next) in
+        [(1, 0, 60), (2, 60, 180), (3, 180, 420), (4, 420, 900), (5, 900, 1000), (6, 999, 1000)]
+    {
+        assert_eq!(
+            step(&claimed(MailKind::Report, attempt), MailOutcome::Later(cause(4)), None, now),
+            MailStep::Retry { at: at(next), cause: cause(4) }
+        );
+    }
+    assert_eq!(
+        step(&claimed(MailKind::Report, 7), MailOutcome::Later(cause(4)), None, 1000),
+        MailStep::Failed { cause: cause(4), instead: None }
+    );
+}
+
+#[test]
+fn a_lost_report_goes_to_the_operator() {
+    for (outcome, now) in [(MailOutcome::Refused(cause(5)), 10), (MailOutcome::Later(cause(4)), 1000)] {
+        let claimed = claimed(MailKind::Report, 1);
+        let MailStep::Failed { instead: Some(mail), .. } =
+            step(&claimed, outcome, Some("ops@example.com"), now)
+        else {
+            panic!("nobody is told")
+        };
+        assert_eq!((mail.kind, mail.reverse_path), (MailKind::OperatorReport, ReversePath::Null));
+        assert_eq!(
+            (mail.recipient.to_string(), mail.about),
+            ("ops@example.com".to_owned(), claimed.mail.about)
+        );
+        assert_eq!(mail.expires_at, at(now + 3600));
+        let text = String::from_utf8(mail.bytes).unwrap();
+        assert!(text.contains("    The mail server said: no such user\r\n"), "{text}");
+        assert!(text.contains("\r\nSubject: SMS not delivered\r\n\r\nSorry.\r\n"), "{text}");
+    }
+}
+
+#[test]
+fn there_is_never_a_report_about_a_report() {
+    for kind in [MailKind::OperatorReport, MailKind::Postmaster] {
+        assert_eq!(
+            step(&claimed(kind, 1), MailOutcome::Refused(cause(5)), Some("ops@example.com"), 10),
+            MailStep::Failed { cause: cause(5), instead: None }
+        );
+    }
+    // The operator's own address was the one that failed.
+    assert_eq!(
+        step(&claimed(MailKind::Report, 1), MailOutcome::Refused(cause(5)), Some("nas@example.com"), 10),
+        MailStep::Failed { cause: cause(5), instead: None }
+    );
+}
