@@ -3,7 +3,10 @@
 //! A client judges every answer, once, into a [`SendOutcome`] or [`StatusOutcome`]; it never
 //! retries by itself and keeps no state of messages.
 
+mod answer;
 pub mod universal;
+mod wire;
+mod words;
 
 use async_trait::async_trait;
 
