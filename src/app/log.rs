@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -26,7 +26,7 @@ pub enum LogError {
 /// [`LogError`] when the journal is wanted and cannot be reached, or a log is running.
 pub fn start(settings: &LogSettings) -> Result<(), LogError> {
     show_full_numbers(settings.full_numbers);
-    let filter = EnvFilter::new(&settings.level);
+    let filter = LevelFilter::from_level(settings.level);
     let registry = tracing_subscriber::registry().with(filter);
     // systemd sets JOURNAL_STREAM when standard error leads to the journal (systemd.exec(5)).
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();

@@ -91,7 +91,7 @@ impl App {
         let spool = Arc::new(SqliteSpool::open(config.spool)?);
         let routing = Arc::new(ArcSwap::from_pointee(config.routing));
         let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
-        let gate = SharedGate::new(config.probe);
+        let gate = SharedGate::new(config.dispatch.probe);
         let shared: Arc<dyn Spool> = spool.clone();
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
 
@@ -101,7 +101,7 @@ impl App {
             source: error.source,
         })?;
         let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
-        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door).map_err(|error| {
+        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door).await.map_err(|error| {
             StartError::Bind { message: error.to_string(), source: error.source }
         })?;
         let mut addresses = smtp.local_addresses();
@@ -132,7 +132,7 @@ impl App {
         let tracking =
             Tracking { spool: Arc::clone(&shared), gateway: gateway.clone(), settings: config.tracking };
         workers.spawn(tracking.run(workers_stopped.clone()));
-        let reporting = Reporting { spool: shared, mailer, settings: config.reporting };
+        let reporting = Reporting::new(shared, mailer, config.reporting);
         workers.spawn(reporting.run(workers_stopped));
 
         let mut doors = JoinSet::new();
@@ -148,7 +148,7 @@ impl App {
             stop_workers,
             spool,
             pulse,
-            drain: config.drain,
+            drain: config.drain_time,
             addresses,
             reloadable: Reloadable { routing, accounts, gateway },
         })

@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use super::Exit;
-use crate::config::Config;
+use crate::config;
 
 pub(super) fn check(path: &Path) -> Exit {
-    match Config::load(path) {
+    match config::load(path) {
         Ok(loaded) => {
-            for warning in &loaded.warnings {
-                print!("{warning}");
-            }
-            println!("{}: no error, {} warning(s)", path.display(), loaded.warnings.len());
+            print!("{}", loaded.warnings);
+            println!("{}: no error", path.display());
             Exit::Fine
         }
         Err(problems) => {

@@ -8,6 +8,7 @@ mod demo;
 mod emulator;
 mod exit;
 mod run;
+mod screen;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

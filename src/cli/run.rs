@@ -7,14 +7,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use crate::app::{App, StartError, log, service};
-use crate::config::Config;
+use crate::config::{self, Config, Problem, Problems, Severity};
 use crate::spool::SpoolError;
 
 /// How often the state is shown to the service manager when it does not ask for more.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) fn run(path: &Path) -> Exit {
-    let loaded = match Config::load(path) {
+    let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprint!("{problems}");
@@ -25,9 +25,7 @@ pub(super) fn run(path: &Path) -> Exit {
         eprintln!("sms-relay: the log cannot be opened: {error}");
         return Exit::Unavailable;
     }
-    for warning in &loaded.warnings {
-        tracing::warn!("{}", warning.one_line());
-    }
+    log_problems(&loaded.warnings);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -89,23 +87,33 @@ async fn until_told_to_stop(
 
 /// A faulty file changes nothing and says why.
 fn reload(app: &App, path: &Path) {
-    let loaded = match Config::load(path) {
+    let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            tracing::error!("not reloaded, the old rules stay: {}", problems.one_line());
+            log_problems(&problems);
+            tracing::error!("not reloaded: the old rules stay until the configuration is right");
             service::status("the last reload failed: the old rules stay");
             return;
         }
     };
-    for warning in &loaded.warnings {
-        tracing::warn!("{}", warning.one_line());
-    }
+    log_problems(&loaded.warnings);
     match app.reload(loaded.config) {
         Ok(()) => {
             tracing::info!("reloaded: rules, aliases and credentials");
             service::status("serving");
         }
         Err(error) => tracing::error!(%error, "not reloaded, the old rules stay"),
+    }
+}
+
+/// A line each; `check` shows them with the offending text.
+fn log_problems(problems: &Problems) {
+    for Problem { severity, file, place, text } in problems.iter() {
+        let (line, column) = place.as_ref().map_or((None, None), |at| (Some(at.line), Some(at.column)));
+        match severity {
+            Severity::Error => tracing::error!(file = %file.display(), line, column, "{text}"),
+            Severity::Warning => tracing::warn!(file = %file.display(), line, column, "{text}"),
+        }
     }
 }
 

@@ -152,8 +152,8 @@ fn read(reader: &Reader, top: Section) -> Option<Config> {
     let routing = rules::read(reader, &top, &doors);
     let spool = sending::spool(&top);
     let gateway = sending::gateway(reader, &top);
-    let dispatch = sending::dispatch(&top);
     let tracking = sending::tracking(&top);
+    let dispatch = sending::dispatch(&top, &tracking);
     let has_forms = !doors.http.listeners.is_empty() && !doors.accounts.is_empty();
     let reports = reports::read(reader, &top, &hostname, has_forms);
     let log = log(&top);

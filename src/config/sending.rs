@@ -124,8 +124,8 @@ fn credentials(section: &Section, url_known: bool, loopback: bool) -> Option<Cre
     }
 }
 
-/// Reads `[dispatch]`.
-pub(super) fn dispatch(top: &Section) -> dispatch::Settings {
+/// Reads `[dispatch]`. The first question whether a message arrived is `tracking`'s to time.
+pub(super) fn dispatch(top: &Section, tracking: &tracking::Settings) -> dispatch::Settings {
     let section = top.section("dispatch");
     dispatch::Settings {
         concurrency: section.or("concurrency", 8, values::count(1..=1000)),
@@ -133,6 +133,7 @@ pub(super) fn dispatch(top: &Section) -> dispatch::Settings {
         probe: values::backoff(&section, "probe", seconds(30, 15 * 60)),
         ask_after: section.or("ask_after", Duration::from_secs(5), values::time(values::SECOND)),
         unknown_time: section.or("unknown_time", Duration::from_secs(600), values::time(values::SECOND)),
+        ask_delivery_after: tracking.ask.first,
     }
 }
 

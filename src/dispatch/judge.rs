@@ -116,6 +116,7 @@ mod tests {
         Settings {
             concurrency: 8,
             backoff: Backoff { first: Duration::from_secs(5), most: Duration::from_secs(900) },
+            probe: Backoff { first: Duration::from_secs(30), most: Duration::from_secs(900) },
             ask_after: Duration::from_secs(7),
             unknown_time: Duration::from_secs(600),
             ask_delivery_after: Duration::from_secs(30),

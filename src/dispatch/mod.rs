@@ -37,6 +37,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Waits between attempts of one message.
     pub backoff: Backoff,
+    /// Waits between probes of a gateway that is shut; for the [`SharedGate`].
+    pub probe: Backoff,
     /// How long after a broken call the platform is first asked whether it has the message.
     pub ask_after: Duration,
     /// How long the platform is asked about a message of which it can't tell, before it is sent again.

@@ -4,13 +4,17 @@
 //! retries by itself and keeps no state of messages.
 
 mod answer;
+mod swappable;
 pub mod universal;
 mod wire;
 mod words;
 
 use async_trait::async_trait;
 
+
 use crate::model::{MessageId, SendOutcome, Sms, StatusOutcome};
+
+pub use swappable::Swappable;
 
 /// A platform account that takes SMS.
 #[async_trait]

@@ -52,7 +52,7 @@ const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<(Arc<Listener>, TcpListener)>,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<(String, SocketAddr)>,
     limits: Limits,
     router: Router,
 }
@@ -105,9 +105,8 @@ impl Server {
                 address: listener.bind,
                 source,
             })?;
-            info!(listener = listener.name, %address, "HTTP listening");
+            addresses.push((listener.name.clone(), address));
             listeners.push((Arc::new(listener), socket));
-            addresses.push(address);
         }
         let desk = Arc::new(Desk { accounts, submitter, limits });
         let router = Router::new()
@@ -119,9 +118,10 @@ impl Server {
         Ok(Self { listeners, addresses, limits, router })
     }
 
-    /// Where the listeners are, in the order of the settings; a port 0 has become a real one.
-    pub fn local_addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// Each listener's name and where it is, in the order of the settings; a port 0 has become a
+    /// real one.
+    pub fn local_addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.addresses.clone()
     }
 
     /// Serves until `shutdown` is true or its sender is gone; then closes the listeners and idle
