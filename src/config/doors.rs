@@ -1,8 +1,7 @@
 //! `[smtp]` and `[http]`: where clients come in, who may, and what they may use up.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::Range;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -148,11 +147,11 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
     (Some(http::Account { name, networks, credential, may_choose_sender }), known)
 }
 
-/// Names and addresses that are taken already, and where.
+/// Names and addresses that are taken already.
 #[derive(Default)]
 struct Taken {
-    names: HashMap<(&'static str, String), ()>,
-    binds: HashMap<SocketAddr, Option<Range<usize>>>,
+    names: HashSet<(&'static str, String)>,
+    binds: HashSet<SocketAddr>,
 }
 
 impl Taken {
@@ -171,7 +170,7 @@ impl Taken {
             }
             Some(_) | None => section.required("name", "\"lan\"", values::name).unwrap_or_default(),
         };
-        if !name.is_empty() && self.names.insert((kind, name.clone()), ()).is_some() {
+        if !name.is_empty() && !self.names.insert((kind, name.clone())) {
             let text = format!("there are two {kind}s with the name `{name}`; give this one another `name`");
             reader.error(section.place("name"), text);
         }
@@ -179,9 +178,11 @@ impl Taken {
     }
 
     fn bind(&mut self, reader: &Reader, section: &Section, bind: SocketAddr) {
-        let place = section.place("bind");
-        if bind.port() != 0 && self.binds.insert(bind, place.clone()).is_some() {
-            reader.error(place, format!("two listeners want `{bind}`; give one of them another port"));
+        if bind.port() != 0 && !self.binds.insert(bind) {
+            reader.error(
+                section.place("bind"),
+                format!("two listeners want `{bind}`; give one of them another port"),
+            );
         }
     }
 }

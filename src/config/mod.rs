@@ -238,3 +238,181 @@ fn machine_name() -> String {
     let name = name.trim();
     if is_host_name(name) { name.to_owned() } else { "localhost".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::gateway::universal::Credentials;
+    use crate::intake::Reports;
+    use crate::mailer::Tls;
+    use crate::model::{Client, Door, PhoneNumber};
+    use crate::routing::{Decision, Facts, Origin};
+
+    /// What has no default, or whose default hides a mistaken key: everything set otherwise.
+    const OTHERWISE: &str = r#"
+        [[smtp.listener]]
+        bind = "[::1]:25"
+
+        [[http.listener]]
+        bind = "127.0.0.1:80"
+        allow_get = true
+
+        [[http.account]]
+        name = "shop"
+        networks = ["10.1.2.3/16"]
+        username = "till"
+        password = { file = "shop.key" }
+        may_choose_sender = true
+
+        [routing]
+        allowed = ["+39"]
+        country_code = "39"
+        trunk_prefix = "9"
+
+        [defaults]
+        sender = "Relay"
+
+        [[rule]]
+        name = "all"
+        sender = "Rule"
+        campaign_id = "c"
+        simulation = true
+        skip_rcs_override = true
+        enable_notification = false
+
+        [spool]
+        directory = "/absolute"
+
+        [gateway]
+        url = "https://SMS.example.com:8443/"
+        basic = { username = "me", password = { file = "platform.key" } }
+
+        [reporting]
+        to = "operator"
+        operator = "ops@example.com"
+
+        [smarthost]
+        host = "mail.example.com"
+        tls = "implicit"
+        username = "relay"
+        password = { file = "mail.key" }
+
+        [log]
+        format = "json"
+        level = "debug"
+        full_numbers = true
+    "#;
+
+    fn directory_with(content: &[u8]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["shop", "platform", "mail"] {
+            let path = directory.path().join(format!("{name}.key"));
+            std::fs::write(&path, format!("secret of {name}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        std::fs::write(directory.path().join("relay.toml"), content).unwrap();
+        directory
+    }
+
+    #[test]
+    fn every_key_reaches_its_setting() {
+        let directory = directory_with(OTHERWISE.as_bytes());
+        let loaded =
+            load(&directory.path().join("relay.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(loaded.warnings.to_string(), "");
+        let config = loaded.config;
+        assert_eq!(config.smtp.listeners[0].name, "smtp");
+        assert_eq!(config.smtp.hostname, config.reporting.hostname);
+        assert!(!config.smtp.hostname.is_empty(), "the machine's own name, or localhost");
+        assert_eq!(config.http.listeners[0].name, "http");
+        assert!(config.http.listeners[0].allow_get);
+        let account = &config.accounts[0];
+        assert_eq!(account.networks, ["10.1.0.0/16".parse().unwrap()]);
+        assert!(account.may_choose_sender);
+        let credential = account.credential.as_ref().unwrap();
+        assert_eq!(
+            (credential.username.as_str(), credential.password.expose_secret()),
+            ("till", "secret of shop")
+        );
+        assert_eq!(config.spool.directory, Path::new("/absolute"));
+        assert_eq!(config.gateway.base_url, "https://sms.example.com:8443");
+        match &config.gateway.credentials {
+            Credentials::Basic { username, password } => {
+                assert_eq!((username.as_str(), password.expose_secret()), ("me", "secret of platform"));
+            }
+            Credentials::ApiKey(_) => panic!("Basic was asked for"),
+        }
+        assert_eq!(config.intake.reports, Reports::Operator);
+        let operator = MailAddress::parse("ops@example.com").unwrap();
+        assert_eq!(config.intake.operator, Some(operator.clone()));
+        assert_eq!(config.reporting.from, operator);
+        let mailer = config.mailer.unwrap();
+        assert_eq!((mailer.tls, mailer.port), (Tls::Implicit, 465));
+        let (username, password) = mailer.login.unwrap();
+        assert_eq!((username.as_str(), password.expose_secret()), ("relay", "secret of mail"));
+        assert_eq!(
+            config.log,
+            LogSettings { format: LogFormat::Json, level: tracing::Level::DEBUG, full_numbers: true }
+        );
+
+        let number = PhoneNumber::from_e164("+393471234567").unwrap();
+        assert_eq!(config.routing.resolve_written("93471234567").unwrap(), std::slice::from_ref(&number));
+        let client = Client {
+            door: Door::Smtp,
+            listener: "smtp".to_owned(),
+            address: "127.0.0.1".parse().unwrap(),
+            helo: None,
+            account: None,
+        };
+        let facts = Facts {
+            origin: Origin { client: &client, envelope_sender: None },
+            header_sender: None,
+            subject: "S",
+            text: "T",
+            requested_sender: None,
+        };
+        match config.routing.decide(&facts, "x", &number) {
+            Decision::Send(plan) => {
+                assert_eq!(plan.sender.as_str(), "Rule");
+                assert_eq!(plan.options.campaign_id.as_deref(), Some("c"));
+                assert!(plan.options.simulation && plan.options.skip_rcs_override);
+                assert_eq!(plan.options.enable_notification, Some(false));
+            }
+            other @ (Decision::Drop { .. } | Decision::Refuse { .. }) => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(content: &[u8]) -> String {
+        let directory = directory_with(content);
+        let path = directory.path().join("relay.toml");
+        load(&path).unwrap_err().to_string().replace(&path.display().to_string(), "FILE")
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_or_endless_is_refused() {
+        assert_eq!(
+            refused(b"# a\n# \xff\n"),
+            "FILE: error: the configuration is not UTF-8 text: line 2 has an octet that belongs to no character\n\n\
+             1 error in FILE\n"
+        );
+        let too_long =
+            "FILE: error: the configuration is over 4 MiB; is this the right file?\n\n1 error in FILE\n";
+        assert_eq!(refused(&vec![b'#'; MAX_FILE as usize + 1]), too_long);
+        assert_ne!(refused(&vec![b'#'; MAX_FILE as usize]), too_long);
+    }
+
+    #[test]
+    fn a_host_name_is_a_domain() {
+        for good in ["localhost", "relay.example.com", "a-1.b"] {
+            assert!(is_host_name(good), "{good}");
+        }
+        for wrong in ["", ".", "a..b", "-a", "a-", "a_b", "a b", "è.it", "[127.0.0.1]"] {
+            assert!(!is_host_name(wrong), "{wrong}");
+        }
+        assert!(is_host_name(&machine_name()));
+    }
+}

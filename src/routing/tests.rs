@@ -1,5 +1,8 @@
 //! Recipients, rules and texts, as intake asks for them.
 
+mod agreement;
+mod reach;
+
 use super::*;
 use crate::model::{DialPlan, Door};
 
@@ -504,81 +507,6 @@ fn a_recipient_is_refused_early_only_when_the_content_could_not_save_it() {
     assert_eq!(could(&routing(vec![rule("a", one(), send())])), Ok(()));
     let by_default = Parts { no_match: NoMatch::Send, ..parts() }.build().unwrap();
     assert_eq!(could(&by_default), Ok(()));
-}
-
-#[test]
-fn rules_that_can_never_match_are_named() {
-    let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-    let networks = |list: &[&str]| Some(list.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>());
-    let none = Conditions::default;
-    let alone = |when: Conditions| faults(Parts { rules: vec![rule("it", when, send())], ..parts() });
-    let never = |why: &str| vec![format!("rule `it` can never match: {why}")];
-    assert_eq!(
-        alone(Conditions { networks: networks(&[]), ..none() }),
-        never("`client` is empty; name at least one, or leave the key out")
-    );
-    assert_eq!(
-        alone(Conditions { listeners: names(&["wan"]), ..none() }),
-        never("there is no listener `wan`")
-    );
-    assert_eq!(
-        alone(Conditions { accounts: names(&["shop", "pos"]), ..none() }),
-        never("there is no account `pos`")
-    );
-    assert_eq!(
-        alone(Conditions { accounts: names(&["shop"]), listeners: names(&["lan"]), ..none() }),
-        never("an `account` posts by HTTP, and `listener` names SMTP only")
-    );
-    assert_eq!(
-        alone(Conditions { accounts: names(&["shop"]), header_sender: pattern("x"), ..none() }),
-        never("`header_sender` is about mail, and only form posts are left to it")
-    );
-    assert_eq!(
-        alone(Conditions { listeners: names(&["web"]), envelope_sender: pattern("x"), ..none() }),
-        never("`envelope_sender` is about mail, and only form posts are left to it")
-    );
-    assert_eq!(
-        alone(Conditions { networks: networks(&["192.168.0.0/16"]), ..none() }),
-        never("no listener or account that it names lets these networks in")
-    );
-    assert_eq!(
-        alone(Conditions { networks: networks(&["10.2.0.0/16"]), accounts: names(&["shop"]), ..none() }),
-        never("no listener or account that it names lets these networks in")
-    );
-    assert!(
-        alone(Conditions { networks: networks(&["0.0.0.0/0"]), accounts: names(&["shop"]), ..none() })
-            .is_empty()
-    );
-}
-
-#[test]
-fn rules_behind_one_that_asks_for_the_same_or_less_are_named() {
-    let networks = |net: &str| Some(vec![net.parse().unwrap()]);
-    let none = Conditions::default;
-    let pair = |first: Conditions, second: Conditions| {
-        faults(Parts { rules: vec![rule("one", first, send()), rule("two", second, send())], ..parts() })
-    };
-    let shadowed = ["rule `two` can never match: rule `one` before it takes everything that it asks for"];
-    let subject = |source: &str| Conditions { subject: pattern(source), ..none() };
-    assert_eq!(pair(none(), subject("x")), shadowed);
-    assert_eq!(pair(subject("x"), subject("x")), shadowed);
-    assert_eq!(pair(subject("x"), Conditions { text: pattern("y"), ..subject("x") }), shadowed);
-    assert_eq!(
-        pair(
-            Conditions { networks: networks("10.0.0.0/8"), ..none() },
-            Conditions { networks: networks("10.3.0.0/16"), ..none() }
-        ),
-        shadowed
-    );
-    assert!(pair(subject("x"), subject("y")).is_empty());
-    assert!(pair(subject("x"), none()).is_empty());
-    assert!(
-        pair(
-            Conditions { networks: networks("10.3.0.0/16"), ..none() },
-            Conditions { networks: networks("10.0.0.0/8"), ..none() }
-        )
-        .is_empty()
-    );
 }
 
 #[test]
