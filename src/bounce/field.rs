@@ -113,7 +113,7 @@ pub(super) fn write_subject(out: &mut Vec<u8>, subject: &str) {
 }
 
 /// A mailbox for `From` and `To`. An address that is not ASCII cannot stand in a header without
-/// SMTPUTF8; it is shown as the name of an empty group (RFC 6857 section 3.1.7), while the
+/// SMTPUTF8; it is shown as the name of an empty group (RFC 6857 section 3.1), while the
 /// envelope carries the address itself.
 pub(super) fn mailbox(address: &MailAddress) -> String {
     let text = address.to_string();

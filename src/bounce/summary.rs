@@ -7,7 +7,7 @@ use super::{Action, Audience, Letter, ReportedRecipient, encode, human};
 use crate::model::SubmissionId;
 
 /// Outcomes of several mails or form posts. It is a plain mail and no delivery status
-/// notification, which is always about one mail (RFC 3464 section 1).
+/// notification, which is always about one mail (RFC 3464 section 2).
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a> {
     /// Where it comes from and goes to.

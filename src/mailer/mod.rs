@@ -8,9 +8,9 @@
 //! not tell at which step a 5xx came: one at the greeting or at AUTH is about us and the operator's
 //! settings, and would make every report undeliverable if it counted against the mail.
 //!
-//! Two limits are `lettre`'s: a reply of three digits without a space behind them (which RFC 5321
-//! section 4.2.1 allows a client to meet) counts as a broken connection, and a client that has lost
-//! the reply to the final dot sends the mail again, as every SMTP client must (section 4.5.4.1).
+//! Two limits are admitted: a reply of three digits without a space behind them (which RFC 5321
+//! section 4.2.1 allows a client to meet) counts as a broken connection, and a
+//! reply lost behind the final dot sends the mail again, as it does with every SMTP client.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

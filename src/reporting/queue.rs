@@ -114,16 +114,12 @@ async fn deliver(
     log(&claimed, &step);
     // A mail that is not settled is sent again after the next start, so that settling is worth waiting for.
     while let Err(fault) = reporting.spool.settle_mail(claimed.mail.id, step.clone(), now).await {
-        let mail = &claimed.mail;
-        match fault {
-            SpoolError::Unavailable(_) if !*shutdown.borrow() => {
-                warn!(id = %mail.about, mail = %mail.id, error = %fault, "what became of a mail cannot be written; trying again");
-            }
-            SpoolError::Unavailable(_) | SpoolError::Unusable(_) | SpoolError::Stale(_) => {
-                error!(id = %mail.about, mail = %mail.id, error = %fault, "what became of a mail is not written; it may be sent again");
-                return;
-            }
+        let OutgoingMail { about, id, .. } = &claimed.mail;
+        if *shutdown.borrow() || !matches!(fault, SpoolError::Unavailable(_)) {
+            error!(id = %about, mail = %id, error = %fault, "what became of a mail is not written; it may be sent again");
+            return;
         }
+        warn!(id = %about, mail = %id, error = %fault, "what became of a mail cannot be written; trying again");
         tokio::select! {
             () = tokio::time::sleep(FAULT_PAUSE) => {}
             () = stopped(&mut shutdown) => {}
