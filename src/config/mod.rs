@@ -160,7 +160,8 @@ fn read(reader: &Reader, top: Section) -> Option<Config> {
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);
     drop((section, top));
-    let reports = reports?;
+    let (mut reports, gateway) = (reports?, gateway?);
+    reports.reporting.platform = sending::host(&gateway.base_url);
     Some(Config {
         smtp: doors.smtp,
         http: doors.http,
@@ -168,7 +169,7 @@ fn read(reader: &Reader, top: Section) -> Option<Config> {
         intake: reports.intake,
         routing: routing?,
         spool: spool?,
-        gateway: gateway?,
+        gateway,
         dispatch,
         tracking,
         reporting: reports.reporting,

@@ -28,6 +28,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
     let operator = section.optional("operator", values::address);
     let from = section.optional("from", values::address);
     let window = section.or("window", Duration::from_secs(5 * 60), values::time(values::SECOND));
+    let reports_per_hour = section.or("reports_per_hour", 20, values::count(1..=10_000));
     let backoff = values::backoff(&section, "backoff", seconds(60, 3600));
     let lifetime =
         section.or("lifetime", Duration::from_secs(5 * 24 * 3600), values::time(Duration::from_secs(60)));
@@ -70,7 +71,9 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             hostname: hostname.to_owned(),
             from,
             operator: operator.clone(),
+            platform: None,
             window,
+            reports_per_hour,
             backoff,
             lifetime,
         },

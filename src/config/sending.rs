@@ -71,6 +71,11 @@ fn base_url(value: &Value) -> Option<Url> {
     Some(url)
 }
 
+/// The host of a checked base URL, for `Remote-MTA` in reports.
+pub(super) fn host(base_url: &str) -> Option<String> {
+    Url::parse(base_url).ok()?.host_str().map(str::to_owned)
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();

@@ -156,8 +156,9 @@ bind = "127.0.0.1:0"
 [[http.account]]
 name = "doors"
 networks = ["127.0.0.0/8"]
+without_password = true
 
-[recipients]
+[routing]
 allowed = ["+39"]
 
 [aliases]
@@ -168,7 +169,7 @@ sender = "Relay"
 
 [[rule]]
 name = "printers"
-envelope_sender = "^printer@"
+when.envelope_sender = "^printer@"
 sender = "Printer"
 text = "both"
 
