@@ -131,11 +131,13 @@ where
     loop {
         step = match step {
             Step::Reply(reply) => {
+                log_refusal(&reply, session);
                 link.send(&reply).await?;
                 return Ok(Next::GoOn);
             }
             Step::Close(replies) => {
                 for reply in &replies {
+                    log_refusal(reply, session);
                     link.send(reply).await?;
                 }
                 return Ok(Next::Close);
@@ -175,6 +177,13 @@ async fn deliver(delivery: Delivery, session: &mut Session, receiver: &dyn Recei
     session.mail_answer(answer)
 }
 
+fn log_refusal(reply: &Reply, session: &Session) {
+    if reply.code() >= 400 {
+        let client = &session.client().address;
+        debug!(%client, code = reply.code(), text = %for_log(&reply.text()), "command refused");
+    }
+}
+
 /// Numbers masked and control characters escaped (R55).
 fn for_log(text: &str) -> String {
     Masked(text).to_string().escape_debug().to_string()
@@ -212,9 +221,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// Puts a reply behind the others; it goes out with [`flush`](Self::flush) or when enough wait.
     async fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        if reply.code() >= 400 {
-            debug!(code = reply.code(), text = %for_log(&reply.text()), "refused");
-        }
         reply.write_to(&mut self.output);
         if self.output.len() >= OUTPUT { self.flush().await } else { Ok(()) }
     }

@@ -8,6 +8,9 @@
 //! session, which cuts them into lines ([`lines`]) and reads these ([`command`]); a recipient is
 //! judged by the receiver at once; after 354 the octets go to [`data`] until CRLF.CRLF; the receiver
 //! stores the mail, and only then the client reads 250.
+//!
+//! A message stands in memory while it arrives, so the worst case is [`Limits::connections`] times
+//! [`Limits::message_octets`]; an idle connection holds an input buffer of 2 KiB.
 
 pub mod address;
 pub mod command;
