@@ -1,0 +1,211 @@
+//! What a client may use up, at the limit and one beyond (R37).
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sms_relay::http::Limits;
+
+use super::support::{Door, account, form, limits};
+
+const SOON: Duration = Duration::from_millis(300);
+
+fn post(body: &str) -> String {
+    let length = body.len();
+    format!("POST /sms HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+}
+
+async fn healthy(door: &Door) {
+    assert_eq!(reqwest::get(door.url("/healthz")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_of_the_limit_is_taken_and_one_octet_more_is_413() {
+    let door = Door::open().await;
+    let text = "x".repeat(1000 - "to=391&text=".len());
+    let taken = door.exchange(post(&format!("to=391&text={text}"))).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
+    let refused = door.exchange(post(&format!("to=391&text={text}y"))).await;
+    assert!(refused.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{refused}");
+    assert!(
+        refused.ends_with("the body is larger than 1000 octets, which is the most that is taken\n"),
+        "{refused}"
+    );
+    assert_eq!(door.forms(), [form(&["391"], &text)]);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn chunks_are_counted_while_they_arrive() {
+    let door = Door::open().await;
+    let head = "POST /sms HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let text = "x".repeat(1000 - "to=391&text=".len());
+    let taken = door.exchange(format!("{head}c\r\nto=391&text=\r\n3dc\r\n{text}\r\n0\r\n\r\n")).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
+    // No last chunk: the answer does not wait for it.
+    let refused = door.exchange(format!("{head}c\r\nto=391&text=\r\n3dd\r\n{text}y\r\n")).await;
+    assert!(refused.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{refused}");
+    assert_eq!(door.forms().len(), 1);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_form_of_50_mb_is_413_even_for_a_client_that_sends_all_of_it_first() {
+    let door = Door::open().await;
+    let mut raw = door.connect().await;
+    let length = 50_000_000;
+    raw.send(format!("POST /sms HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nto=391&text=")).await;
+    let block = vec![b'x'; 1_000_000];
+    for _ in 0..49 {
+        raw.send(&block).await;
+    }
+    let answer = raw.to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
+    assert_eq!(door.forms(), []);
+    healthy(&door).await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_head_of_the_limit_is_taken_and_one_octet_more_is_431() {
+    let door = Door::open().await;
+    let head = |octets: usize| {
+        let start = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-A: ";
+        format!("{start}{}\r\n\r\n", "x".repeat(octets - start.len() - 4))
+    };
+    let taken = door.exchange(head(16 * 1024)).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
+    let refused = door.exchange(head(16 * 1024 + 1)).await;
+    assert!(refused.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{refused}");
+    let endless = door.exchange(format!("GET /{}", "x".repeat(100_000))).await;
+    assert!(endless.starts_with("HTTP/1.1 431 ") || endless.starts_with("HTTP/1.1 414 "), "{endless}");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn headers_are_counted() {
+    let door = Door::open().await;
+    let head = |lines: usize| {
+        let more = "X-A: b\r\n".repeat(lines - 2);
+        format!("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{more}\r\n")
+    };
+    let taken = door.exchange(head(64)).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
+    let refused = door.exchange(head(65)).await;
+    assert!(refused.starts_with("HTTP/1.1 431 "), "{refused}");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn clients_slow_with_their_head_are_cut_while_others_are_served() {
+    let door = Door::with(Limits { header_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    let mut silent = door.connect().await;
+    let mut half = door.connect().await;
+    half.send("POST /sms HTTP/1.1\r\nHo").await;
+    let mut idle = door.connect().await;
+    idle.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(idle.until("alive\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    healthy(&door).await;
+    for raw in [&mut silent, &mut half, &mut idle] {
+        assert_eq!(raw.to_end().await, "");
+    }
+    healthy(&door).await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_cut_too() {
+    let door = Door::with(Limits { header_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    let (mut reading, mut writing) = door.connect().await.0.into_split();
+    let drip = tokio::spawn(async move {
+        use tokio::io::AsyncWriteExt;
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        while writing.write_all(b"X").await.is_ok() {
+            ticks.tick().await;
+        }
+    });
+    let mut octets = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut reading, &mut octets).await;
+    assert_eq!(octets, b"");
+    drip.abort();
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let door = Door::with(Limits { request_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    let answer = door.exchange("POST /sms HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\nto=391&").await;
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!(answer.ends_with("the body did not arrive within 300ms\n"), "{answer}");
+    assert_eq!(door.forms(), []);
+    healthy(&door).await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_form_whose_fate_is_unknown_gets_no_answer() {
+    let door = Door::with(Limits { request_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    door.recorder.waits.store(true, Ordering::SeqCst);
+    assert_eq!(door.exchange(post("to=391&text=a")).await, "");
+    door.recorder.waits.store(false, Ordering::SeqCst);
+    let answer = door.exchange(post("to=391&text=a")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answers_is_cut() {
+    let door = Door::with(Limits { request_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    let mut raw = door.connect().await.0;
+    let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
+    // Goes on until the server, unable to answer, has given up reading and then the connection.
+    let written = tokio::time::timeout(Duration::from_secs(20), async {
+        while tokio::io::AsyncWriteExt::write_all(&mut raw, request.as_bytes()).await.is_ok() {}
+    });
+    assert!(written.await.is_ok());
+    healthy(&door).await;
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_client_gets_its_connections_and_429_for_one_more() {
+    let door = Door::with(Limits { connections_per_client: 2, ..limits() }, vec![account("lab", None)]).await;
+    let mut first = door.connect().await;
+    let mut second = door.connect().await;
+    for raw in [&mut first, &mut second] {
+        raw.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        raw.until("alive\n").await;
+    }
+    let third = door.connect().await.to_end().await;
+    assert_eq!(
+        third,
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\
+         Retry-After: 10\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n\
+         too many connections from your address\n"
+    );
+    first.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    first.to_end().await;
+    // The place is free once the server has seen the end of the first.
+    loop {
+        let answer = door.exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        if answer.starts_with("HTTP/1.1 200 OK\r\n") {
+            break;
+        }
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_a_place() {
+    let door = Door::with(Limits { connections: 1, ..limits() }, vec![account("lab", None)]).await;
+    let mut first = door.connect().await;
+    first.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    first.until("alive\n").await;
+    let mut second = door.connect().await;
+    second.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let unanswered = tokio::time::timeout(SOON, second.to_end()).await;
+    assert!(unanswered.is_err(), "served beyond the limit");
+    drop(first);
+    assert!(second.to_end().await.ends_with("alive\n"));
+    door.close().await;
+}

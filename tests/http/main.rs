@@ -1,0 +1,12 @@
+//! The HTTP door over real sockets: raw TCP where the octets matter, and clients that nobody here
+//! wrote (reqwest, curl) where they do not.
+
+mod accounts;
+mod curl;
+mod forms;
+mod health;
+mod limits;
+mod logs;
+mod shapes;
+mod shutdown;
+mod support;

@@ -1,0 +1,217 @@
+//! A door with a submitter that remembers, and a client that writes octets as they are.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use sms_relay::http::{Account, Credential, Limits, Listener, Server, Settings, Submitter};
+use sms_relay::intake::{Form, Receipt, Refusal};
+use sms_relay::model::{Client, PhoneNumber, Secret, SubmissionId};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Ends a test that hangs; nothing is measured with it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+/// Remembers forms, and answers as it is told.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) forms: Mutex<Vec<(Client, Form)>>,
+    pub(crate) refusal: Mutex<Option<Refusal>>,
+    pub(crate) not_ready: Mutex<Vec<String>>,
+    /// Makes `submit` wait for `go` after it has said `arrived`.
+    pub(crate) waits: AtomicBool,
+    pub(crate) arrived: Notify,
+    pub(crate) go: Notify,
+}
+
+#[async_trait]
+impl Submitter for Recorder {
+    async fn submit(&self, client: &Client, form: Form) -> Result<Receipt, Refusal> {
+        if self.waits.load(Ordering::SeqCst) {
+            self.arrived.notify_one();
+            self.go.notified().await;
+        }
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        let id: SubmissionId = ID.parse().unwrap();
+        let numbers = form.to.iter().filter_map(|to| PhoneNumber::from_e164(to).ok());
+        let messages = numbers.zip(1..).map(|(number, ordinal)| (id.message(ordinal), number, 1)).collect();
+        self.forms.lock().unwrap().push((client.clone(), form));
+        Ok(Receipt { id, messages })
+    }
+
+    async fn ready(&self) -> Vec<String> {
+        self.not_ready.lock().unwrap().clone()
+    }
+}
+
+thread_local! {
+    /// The log of this thread: a test and its server run on one.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct ToThread;
+
+impl io::Write for ToThread {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(octets));
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything logged on this thread since the last call, at any level, without times.
+pub(crate) fn log_lines() -> Vec<String> {
+    let octets = LOG.take();
+    String::from_utf8(octets).unwrap().lines().map(|line| line.trim_start().to_owned()).collect()
+}
+
+fn keep_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        subscriber.without_time().with_ansi(false).with_writer(|| ToThread).init();
+    });
+}
+
+/// A running door.
+pub(crate) struct Door {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) accounts: Arc<ArcSwap<Vec<Account>>>,
+    pub(crate) shutdown: watch::Sender<bool>,
+    pub(crate) running: JoinHandle<()>,
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        body_octets: 1000,
+        connections: 50,
+        connections_per_client: 50,
+        header_time: Duration::from_secs(10),
+        request_time: Duration::from_secs(10),
+    }
+}
+
+/// An account of the loopback networks.
+pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
+    Account {
+        name: name.to_owned(),
+        networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+        credential: credential.map(|(username, password)| Credential {
+            username: username.to_owned(),
+            password: Secret::from(password),
+        }),
+        may_choose_sender: false,
+    }
+}
+
+impl Door {
+    /// A door that takes forms from anybody here: `posts`, and `gets` with GET allowed.
+    pub(crate) async fn open() -> Self {
+        Self::with(limits(), vec![account("lab", None)]).await
+    }
+
+    pub(crate) async fn with(limits: Limits, accounts: Vec<Account>) -> Self {
+        keep_log();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = |name: &str, allow_get| Listener {
+            name: name.to_owned(),
+            bind: "127.0.0.1:0".parse().unwrap(),
+            allow_get,
+        };
+        let settings = Settings { listeners: vec![listener("posts", false), listener("gets", true)], limits };
+        let recorder = Arc::new(Recorder::default());
+        let accounts = Arc::new(ArcSwap::from_pointee(accounts));
+        let server = Server::bind(settings, accounts.clone(), recorder.clone()).await.unwrap();
+        let addresses = server.local_addresses().to_vec();
+        let (shutdown, asked) = watch::channel(false);
+        let running = tokio::spawn(server.run(asked));
+        Self { addresses, recorder, accounts, shutdown, running }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addresses[0])
+    }
+
+    pub(crate) fn get_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addresses[1])
+    }
+
+    /// What was submitted, without the client.
+    pub(crate) fn forms(&self) -> Vec<Form> {
+        self.recorder.forms.lock().unwrap().iter().map(|(_, form)| form.clone()).collect()
+    }
+
+    /// Opens a connection.
+    pub(crate) async fn connect(&self) -> Raw {
+        Raw(TcpStream::connect(self.addresses[0]).await.unwrap())
+    }
+
+    /// Sends octets on a new connection and reads until the server closes it.
+    pub(crate) async fn exchange(&self, octets: impl AsRef<[u8]>) -> String {
+        let mut raw = self.connect().await;
+        raw.send(octets).await;
+        raw.to_end().await
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub(crate) async fn close(self) {
+        self.shutdown.send(true).unwrap();
+        timeout(PATIENCE, self.running).await.expect("the server ends").unwrap();
+    }
+}
+
+/// A connection whose octets the test writes itself.
+pub(crate) struct Raw(pub(crate) TcpStream);
+
+impl Raw {
+    pub(crate) async fn send(&mut self, octets: impl AsRef<[u8]>) {
+        timeout(PATIENCE, self.0.write_all(octets.as_ref())).await.expect("room to write").unwrap();
+    }
+
+    /// Everything until the server closes; a reset counts as its end.
+    pub(crate) async fn to_end(&mut self) -> String {
+        let mut octets = Vec::new();
+        let _ = timeout(PATIENCE, self.0.read_to_end(&mut octets)).await.expect("the server closes");
+        String::from_utf8(octets).unwrap()
+    }
+
+    /// Everything up to and with `end`.
+    pub(crate) async fn until(&mut self, end: &str) -> String {
+        let mut octets = Vec::new();
+        while !octets.ends_with(end.as_bytes()) {
+            let octet = timeout(PATIENCE, self.0.read_u8()).await.expect("an answer");
+            octets.push(
+                octet.unwrap_or_else(|_| panic!("closed after {:?}", String::from_utf8_lossy(&octets))),
+            );
+        }
+        String::from_utf8(octets).unwrap()
+    }
+}
+
+/// A response without its `date`.
+pub(crate) fn undated(response: &str) -> String {
+    response.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn form(to: &[&str], text: &str) -> Form {
+    Form { to: to.iter().map(ToString::to_string).collect(), text: text.to_owned(), sender: None }
+}
+
+pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
