@@ -11,7 +11,7 @@ use crate::model::MailAddress;
 
 /// Longest field in octets that is handed to the library's field parsers, whose cost is not always
 /// linear; of a longer one only so much is read.
-const MAX_PARSED_FIELD: usize = 16 * 1024;
+const MAX_PARSED_FIELD: usize = 4 * 1024;
 /// Longest `Message-ID:` that is kept: what a line may hold (RFC 5322 section 2.1.1).
 const MAX_MESSAGE_ID: usize = 998;
 
