@@ -1,0 +1,140 @@
+//! The program as a child process, with its log read as JSON.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::PATIENCE;
+
+/// A running relay. Killed when dropped.
+pub struct Relay {
+    child: Child,
+    log: Arc<Log>,
+    pub smtp: SocketAddr,
+    pub http: SocketAddr,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<(Vec<Value>, bool)>,
+    grown: Condvar,
+}
+
+impl Relay {
+    /// Starts the program and waits until it is ready.
+    pub fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
+        let (child, log) = Self::spawn(config, environment);
+        let mut relay = Self { child, log, smtp: ([0, 0, 0, 0], 0).into(), http: ([0, 0, 0, 0], 0).into() };
+        relay.wait_for_log("ready", |line| line["message"] == "ready");
+        let address = |listener: &str| -> SocketAddr {
+            let line = relay.find_log(|line| line["message"] == "listening" && line["listener"] == listener);
+            line.unwrap()["address"].as_str().unwrap().parse().unwrap()
+        };
+        (relay.smtp, relay.http) = (address("mail"), address("forms"));
+        relay
+    }
+
+    /// Starts the program and waits for its end: for starts that must fail, and for crash points
+    /// that strike before it is ready.
+    pub fn start_and_end(config: &Path, environment: &[(&str, &str)]) -> (ExitStatus, Vec<Value>) {
+        let (mut child, log) = Self::spawn(config, environment);
+        let status = child.wait().unwrap();
+        log.wait(|_, ended| ended);
+        let lines = log.lines.lock().unwrap().0.clone();
+        (status, lines)
+    }
+
+    fn spawn(config: &Path, environment: &[(&str, &str)]) -> (Child, Arc<Log>) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+            .args(["run", "--config"])
+            .arg(config)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Log::default());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let reader = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                reader.lines.lock().unwrap().0.push(line);
+                reader.grown.notify_all();
+            }
+            reader.lines.lock().unwrap().1 = true;
+            reader.grown.notify_all();
+        });
+        (child, log)
+    }
+
+    /// The log lines so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lines.lock().unwrap().0.clone()
+    }
+
+    pub fn find_log(&self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
+        self.log().into_iter().find(wanted)
+    }
+
+    /// Waits for a line. Panics with the whole log when the program ends or patience does first.
+    pub fn wait_for_log(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.log.wait(|lines, ended| ended || lines.iter().any(&wanted));
+        self.find_log(wanted).unwrap_or_else(|| {
+            let lines: Vec<String> = self.log().iter().map(ToString::to_string).collect();
+            panic!("no log line `{what}` in:\n{}", lines.join("\n"))
+        })
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// SIGKILL, as a power cut would end it.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; waits for the end.
+    pub fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.child.wait().unwrap()
+    }
+
+    /// Waits until it has ended by itself, as at a crash point.
+    pub fn wait_for_end(mut self) -> ExitStatus {
+        self.log.wait(|_, ended| ended);
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    /// Waits until `done`, at most for [`PATIENCE`].
+    fn wait(&self, done: impl Fn(&[Value], bool) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut held = self.lines.lock().unwrap();
+        while !done(&held.0, held.1) {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
+            held = self.grown.wait_timeout(held, left).unwrap().0;
+        }
+    }
+}

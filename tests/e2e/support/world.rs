@@ -1,0 +1,174 @@
+//! Platform, mailbox and directory of one test.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sms_relay::emulator::{self, Delivery, Emulator, Outcome, Record};
+use sms_relay::model::{SubmissionId, State};
+use sms_relay::spool::sqlite::SqliteSpool;
+use sms_relay::spool::{Spool, SubmissionView};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::{Mailbox, PATIENCE, Relay};
+
+/// One test's world. The emulator and the mailbox live in this process, the relay in its own.
+pub struct World {
+    pub directory: TempDir,
+    pub emulator: Emulator,
+    pub mailbox: Mailbox,
+    pub runtime: Runtime,
+    /// What stands in the configuration before and behind the usual.
+    pub rules: String,
+    pub extra: String,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with_platform(|_| {})
+    }
+
+    /// A world whose platform behaves otherwise than usual.
+    pub fn with_platform(change: impl FnOnce(&mut emulator::Settings)) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let mut settings = emulator::Settings {
+            api_key: Some("emulator".into()),
+            delivery: Delivery { delay: Duration::ZERO, outcome: Outcome::Delivered },
+            ..emulator::Settings::default()
+        };
+        change(&mut settings);
+        let emulator = runtime.block_on(Emulator::start(settings)).unwrap();
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            emulator,
+            mailbox: Mailbox::open(),
+            runtime,
+            rules: String::new(),
+            extra: String::new(),
+        }
+    }
+
+    /// The usual configuration: quick questions and retries, everything on loopback.
+    pub fn configuration(&self) -> String {
+        format!(
+            r#"hostname = "relay.test"
+
+[[smtp.listener]]
+name = "mail"
+bind = "127.0.0.1:0"
+
+[[http.listener]]
+name = "forms"
+bind = "127.0.0.1:0"
+allow_get = true
+
+[[http.account]]
+name = "pbx"
+networks = ["127.0.0.0/8"]
+password = {{ env = "PBX_PASSWORD" }}
+may_choose_sender = true
+
+[routing]
+allowed = ["+39"]
+country_code = "39"
+
+[defaults]
+sender = "Relay"
+
+[aliases]
+oncall = "+393471234567"
+two = ["+393470000001", "+393470000002"]
+
+{rules}
+
+[gateway]
+url = "{platform}"
+credentials = "emulator"
+total_time = "10s"
+
+[dispatch]
+backoff = {{ first = "1s", most = "2s" }}
+probe = {{ first = "1s", most = "2s" }}
+ask_after = "1s"
+unknown_time = "5s"
+
+[tracking]
+ask = {{ first = "1s", most = "2s" }}
+
+[reporting]
+operator = "operator@example.com"
+window = "30s"
+backoff = {{ first = "1s", most = "2s" }}
+
+[smarthost]
+host = "127.0.0.1"
+port = {smarthost}
+tls = "off"
+
+[spool]
+directory = "spool"
+
+[log]
+format = "json"
+level = "debug"
+
+{extra}
+"#,
+            rules = self.rules,
+            platform = self.emulator.base_url(),
+            smarthost = self.mailbox.address.port(),
+            extra = self.extra,
+        )
+    }
+
+    /// Writes the configuration and returns its path.
+    pub fn write(&self) -> PathBuf {
+        let path = self.directory.path().join("relay.toml");
+        std::fs::write(&path, self.configuration()).unwrap();
+        path
+    }
+
+    pub fn start(&self) -> Relay {
+        self.start_with(&[])
+    }
+
+    pub fn start_with(&self, environment: &[(&str, &str)]) -> Relay {
+        Relay::start(&self.write(), &[&[("PBX_PASSWORD", "swordfish")], environment].concat())
+    }
+
+    /// Waits until the platform's record is as wanted.
+    pub fn wait_for_platform(&self, what: &str, wanted: impl Fn(&Record) -> bool) {
+        let waited = self.runtime.block_on(self.emulator.wait_until(wanted, PATIENCE));
+        waited.unwrap_or_else(|error| panic!("{what}: {error}; accepted: {:#?}", self.emulator.accepted()));
+    }
+
+    /// What the spool knows of a submission; only while no relay runs on it.
+    pub fn submission(&self, id: &str) -> SubmissionView {
+        let id: SubmissionId = id.parse().unwrap();
+        self.with_spool(async |spool| spool.submission(id).await.unwrap().unwrap())
+    }
+
+    /// The state of each SMS of a submission; only while no relay runs on it.
+    pub fn states(&self, id: &str) -> Vec<State> {
+        self.submission(id).messages.iter().map(|message| message.state).collect()
+    }
+
+    pub fn with_spool<T>(&self, look: impl AsyncFnOnce(&SqliteSpool) -> T) -> T {
+        self.runtime.block_on(async {
+            let settings = sms_relay::spool::Settings {
+                directory: self.directory.path().join("spool"),
+                min_free_octets: 0,
+            };
+            let spool = SqliteSpool::open(settings).unwrap();
+            let seen = look(&spool).await;
+            spool.close().await;
+            seen
+        })
+    }
+
+    /// The present, for ids and expectations.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
