@@ -233,7 +233,7 @@ async fn a_lost_answer_is_unknown_and_the_status_endpoint_settles_it() {
 async fn a_held_answer_is_unknown_after_the_total_time() {
     let (emulator, _) = pair(at_once()).await;
     emulator.order(FaultRule::on_send(Fault::Hold { recorded: true }).times(1)).unwrap();
-    let (connect_time, total_time) = (Duration::from_millis(200), Duration::from_millis(300));
+    let (connect_time, total_time) = (Duration::from_millis(900), Duration::from_secs(1));
     let hasty = universal::Settings { connect_time, total_time, ..settings(emulator.base_url()) };
     let sms = sms("x");
     let outcome = Universal::new(hasty).unwrap().send(&sms).await;

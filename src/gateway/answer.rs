@@ -13,6 +13,11 @@
 //! What the table of the API leaves open is judged so that no message is lost and none sent twice:
 //! an unclear 4xx is temporary (the message's lifetime ends it), a conflict is reconciled.
 //!
+//! Two limits are the contract's own. A 5xx counts as not taken, although a proxy may answer 502 or
+//! 504 for a platform that did take the message; and any 404 to a status question counts as "not
+//! known", even from a server that is not the platform. In both cases the message goes out again
+//! under the same `messageId`.
+//!
 //! The status class of a broken body holds: a 503 whose page was cut is still a 503.
 
 use std::time::Duration;

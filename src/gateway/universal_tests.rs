@@ -258,7 +258,7 @@ async fn an_answer_of_64_kib_is_read_and_one_octet_more_is_not() {
 #[tokio::test]
 async fn silence_after_the_request_leaves_it_unknown_and_a_status_untold() {
     let (base_url, _requests) = platform(vec![Then::Silence, Then::Silence]).await;
-    let (connect_time, total_time) = (Duration::from_millis(200), Duration::from_millis(300));
+    let (connect_time, total_time) = (Duration::from_millis(900), Duration::from_secs(1));
     let gateway = Universal::new(Settings { connect_time, total_time, ..settings(&base_url) }).unwrap();
     assert_eq!(
         unknown_because(gateway.send(&sms()).await),
