@@ -4,6 +4,15 @@
 //! ever in one state and moves only as [`State::may_become`] allows, every move with its time and
 //! cause; and that "attempt n began" is on disk before [`Spool::claim_due`] hands a message out.
 //! It decides nothing: when to retry and what to report is told to it.
+//!
+//! [`SqliteSpool`] keeps it in a directory of one machine. `behaviour` holds what every engine must
+//! do, as tests against the trait.
+
+mod reports;
+pub mod sqlite;
+
+#[cfg(test)]
+mod behaviour;
 
 use std::sync::Arc;
 
@@ -16,8 +25,10 @@ use crate::model::{
     Submission, SubmissionId,
 };
 
+pub use sqlite::SqliteSpool;
+
 /// Why the spool could not do it. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpoolError {
     /// The disk is full, read-only or locked: the same call may work later.
     #[error("the spool cannot take anything now: {0}")]
@@ -25,29 +36,43 @@ pub enum SpoolError {
     /// The message has moved on since the caller saw it: its attempt is not the caller's any more.
     #[error("message {0} is not where this attempt left it")]
     Stale(MessageId),
+    /// The mail is not claimed any more, or never was.
+    #[error("mail {0} is not where this attempt left it")]
+    StaleMail(MailId),
     /// The spool's files are damaged or of a newer version.
     #[error("the spool cannot be used: {0}")]
     Unusable(String),
 }
 
 /// The spool, whatever engine keeps it.
+///
+/// A record that cannot be read back is set aside and logged: no queue hands it out before the next
+/// start, the others pass it by, and it is never deleted. Times are kept to the millisecond.
+///
+/// A call that is dropped before it returned may still have happened. What a dropped
+/// [`claim_due`](Self::claim_due) or [`claim_mail`](Self::claim_mail) claimed stays claimed until
+/// [`recover`](Self::recover); finish these even when shutting down.
 #[async_trait]
 pub trait Spool: Send + Sync + 'static {
     /// Commits a submission with all its SMS and mail. `Ok` means on stable storage; the reply
-    /// to the client comes after.
+    /// to the client comes after. [`SpoolError::Unavailable`] also when too little space is free.
+    /// An SMS that is due is due from `received_at` on.
     async fn accept(&self, submission: Submission) -> Result<(), SpoolError>;
 
     /// Takes over what a dead process left: claimed SMS become unknown, to be asked about at
-    /// `ask_at`; claimed mail becomes due. Called once, before anything else.
+    /// `ask_at`; claimed mail becomes due. Records that were set aside get another chance, for
+    /// somebody may have repaired them. Called once, before anything else.
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError>;
 
     /// Claims up to `limit` SMS that are due, the longest due first, at most one for each
     /// destination and none while an earlier one to the same destination is due, claimed or
-    /// unknown. Each gets its next attempt recorded. What has outlived its time is expired instead.
+    /// unknown. Each gets its next attempt recorded. What has outlived its time is expired instead:
+    /// a bounded number in each call, and never claimed meanwhile.
     async fn claim_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed>, SpoolError>;
 
-    /// Up to `limit` SMS in `state` whose time to be asked about has come; they are not handed out
-    /// again before `again_at`.
+    /// Up to `limit` SMS in `state` whose time to be asked about has come, the longest due first;
+    /// they are not handed out again before `again_at`. That one has expired is for the caller to
+    /// see and to settle.
     async fn questions(
         &self,
         state: Asked,
@@ -56,15 +81,19 @@ pub trait Spool: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Question>, SpoolError>;
 
-    /// Writes what became of an attempt or a question.
+    /// Writes what became of an attempt or a question. [`SpoolError::Stale`] when `attempt` is not
+    /// the latest one, when [`State::may_become`] does not allow the step, and for an unknown id.
     async fn settle(&self, id: MessageId, attempt: u32, step: Step, now: Timestamp)
     -> Result<(), SpoolError>;
 
     /// Submissions with outcomes that somebody is to be told: all its SMS have left (sent or
-    /// final), or the first untold outcome is from before `overdue`.
+    /// final), or the first untold outcome is from `overdue` or before. The oldest first. They are
+    /// handed out again until they are closed.
     async fn cases(&self, overdue: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError>;
 
     /// Marks the outcomes of `messages` as told, by `mail` where there is one, in one transaction.
+    /// [`SpoolError::Stale`], and nothing is filed, when one of them is told already or is no untold
+    /// outcome. Without messages nothing happens.
     async fn close_case(
         &self,
         messages: Vec<MessageId>,
@@ -72,29 +101,34 @@ pub trait Spool: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), SpoolError>;
 
-    /// Claims up to `limit` outgoing mails that are due.
+    /// Claims up to `limit` outgoing mails that are due, the longest due first. Also those that have
+    /// outlived their time: what then happens is for the caller to say.
     async fn claim_mail(&self, now: Timestamp, limit: usize) -> Result<Vec<ClaimedMail>, SpoolError>;
 
-    /// Writes what became of an outgoing mail.
+    /// Writes what became of an outgoing mail; [`SpoolError::StaleMail`] when it is not claimed.
     async fn settle_mail(&self, id: MailId, step: MailStep, now: Timestamp) -> Result<(), SpoolError>;
 
-    /// When the next entry of `queue` comes due; `None` when nothing waits. May be in the past.
+    /// When the next entry of `queue` comes due; `None` when nothing waits. May be in the past. For
+    /// [`Queue::Due`] it may be the time at which one expires; for [`Queue::Cases`] see there.
     async fn next_due(&self, queue: Queue) -> Result<Option<Timestamp>, SpoolError>;
 
-    /// Everything known about one submission.
+    /// Everything known about one submission, but for what is damaged; `None` for an unknown id.
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError>;
 
     /// How many SMS are in each state that is not final, and how many mails wait.
     async fn backlog(&self) -> Result<Backlog, SpoolError>;
 
-    /// Writes and syncs something of no meaning; shows that the spool can take a message.
+    /// Writes and syncs something of no meaning; shows that the spool can take a message. Fails as
+    /// [`accept`](Self::accept) would.
     async fn probe(&self) -> Result<(), SpoolError>;
 
     /// Signals that tell the owners of the queues to look again.
     fn signals(&self) -> Arc<Signals>;
 }
 
-/// Raised by the spool after a commit that gave a queue something new or earlier to do.
+/// Raised by the spool after a commit that gave a queue something new or earlier to do. Each queue
+/// has one owner: a signal that nobody waits for is kept for the next who waits
+/// ([`Notify::notify_one`]), so that look, then wait, misses nothing.
 #[derive(Debug, Default)]
 pub struct Signals {
     /// SMS became due.
@@ -116,7 +150,8 @@ pub enum Queue {
     Due,
     /// SMS to ask about.
     Ask(Asked),
-    /// Outcomes to tell; the time is that of the first untold outcome.
+    /// Outcomes to tell; the time is that of the first untold outcome, whether its case is complete
+    /// or not. The owner adds the time that it waits for the others.
     Cases,
     /// Mail to send.
     Mail,
@@ -160,7 +195,7 @@ pub struct Question {
     pub id: MessageId,
     /// Its latest attempt.
     pub attempt: u32,
-    /// How often it has been asked about in this state.
+    /// How often it has been asked about in this state before; 0 the first time.
     pub asked: u32,
     /// When it came into this state.
     pub since: Timestamp,
@@ -196,7 +231,8 @@ pub enum Step {
         /// Why.
         cause: Cause,
     },
-    /// Asked, and nothing new; ask again at `ask_at`. Leaves no line in the timeline.
+    /// Asked, and nothing new; ask again at `ask_at`. For an SMS that is unknown or sent. Leaves no
+    /// line in the timeline.
     AskAgain {
         /// When.
         ask_at: Timestamp,

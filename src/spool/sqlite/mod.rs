@@ -1,0 +1,220 @@
+//! The spool of one machine: a directory with an SQLite database.
+//!
+//! A commit is on the disk when a call returns (write-ahead log, `synchronous=FULL`); calls that
+//! wait together share it. One thread writes, another one reads; neither is one of the runtime's.
+//! One process uses the directory at a time. Words, states and numbers can be read with the
+//! `sqlite3` shell; its view `timeline` tells an SMS's way.
+//!
+//! - `directory`: modes, lock, free space; `schema`: opening and migrations; `lane`: group commit
+//! - `accept`, `queue`, `settle`, `questions`, `recover`, `cases`, `mail`, `view`: the trait's calls
+//! - `row`: our types in columns; `timeline`: events and attempts; `error`: what SQLite's mean
+
+mod accept;
+mod cases;
+mod directory;
+mod error;
+mod lane;
+mod mail;
+mod questions;
+mod queue;
+mod recover;
+mod row;
+mod schema;
+mod settle;
+mod timeline;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use self::lane::{BATCH, Kind, Lane, Track};
+use super::{
+    Asked, Backlog, Case, Claimed, ClaimedMail, MailStep, Question, Queue, Recovered, Signals, Spool,
+    SpoolError, Step, SubmissionView,
+};
+use crate::model::{MailId, MessageId, OutgoingMail, Submission, SubmissionId};
+
+/// The database in the spool's directory; `-wal` and `-shm` stand beside it.
+const FILE: &str = "spool.sqlite";
+
+const PROBE: &str = "UPDATE probe SET writes = writes + 1 WHERE id = 1";
+
+/// What the spool is told by the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it is kept; made with mode 0750 where it is missing.
+    pub directory: PathBuf,
+    /// Nothing is accepted while the file system has fewer octets free.
+    pub min_free_octets: u64,
+}
+
+/// The spool in a directory. See the module.
+pub struct SqliteSpool {
+    // Dropped in this order: the writer's connection is the last and folds up the log, and only then
+    // may another process come.
+    reader: Lane,
+    writer: Lane,
+    signals: Arc<Signals>,
+    _lock: directory::Lock,
+}
+
+impl SqliteSpool {
+    /// Opens the spool, making what is missing and bringing an older one up to date. It blocks; a
+    /// large one is checked for a second or two.
+    ///
+    /// # Errors
+    /// [`SpoolError::Unavailable`] when another process uses it or the disk is full,
+    /// [`SpoolError::Unusable`] when it is damaged, newer than this program, not a spool, or in a
+    /// directory that everybody may write to. Nothing is deleted.
+    pub fn open(settings: Settings) -> Result<Self, SpoolError> {
+        let Settings { directory, min_free_octets } = settings;
+        directory::prepare(&directory)?;
+        let lock = directory::Lock::take(&directory)?;
+        let path = directory.join(FILE);
+        let writing = schema::open_writer(&path)?;
+        let reading = schema::open_reader(&path)?;
+        directory::sync(&directory)?;
+        let signals = Arc::new(Signals::default());
+        let track = |connection, begin, batch| Track {
+            connection,
+            begin,
+            batch,
+            signals: Arc::clone(&signals),
+            space: (directory.clone(), min_free_octets),
+        };
+        let no_thread = |error| SpoolError::Unavailable(format!("it gets no thread: {error}"));
+        Ok(Self {
+            reader: Lane::start("spool-reader", track(reading, "BEGIN", 1)).map_err(no_thread)?,
+            writer: Lane::start("spool-writer", track(writing, "BEGIN IMMEDIATE", BATCH))
+                .map_err(no_thread)?,
+            signals,
+            _lock: lock,
+        })
+    }
+
+    /// Ends it after everything that waits; later calls are [`SpoolError::Unavailable`]. Dropping
+    /// does the same, blocking. The directory is free for another process once it is dropped.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// Transactions written since it was opened; far fewer than calls when many wait together.
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+}
+
+#[async_trait]
+impl Spool for SqliteSpool {
+    async fn accept(&self, submission: Submission) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::Accept, move |connection, effects| accept::accept(connection, effects, &submission))
+            .await
+    }
+
+    async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError> {
+        self.writer
+            .run(Kind::Other, move |connection, effects| recover::recover(connection, effects, now, ask_at))
+            .await
+    }
+
+    async fn claim_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed>, SpoolError> {
+        self.writer
+            .run(Kind::Claim, move |connection, effects| queue::claim_due(connection, effects, now, limit))
+            .await
+    }
+
+    async fn questions(
+        &self,
+        state: Asked,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Question>, SpoolError> {
+        self.writer
+            .run(Kind::Other, move |connection, effects| {
+                questions::questions(connection, effects, state, now, again_at, limit)
+            })
+            .await
+    }
+
+    async fn settle(
+        &self,
+        id: MessageId,
+        attempt: u32,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::Settle, move |connection, effects| {
+                settle::settle(connection, effects, id, attempt, &step, now)
+            })
+            .await
+    }
+
+    async fn cases(&self, overdue: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError> {
+        // By the writer, as it may have to set something aside.
+        self.writer
+            .run(Kind::Other, move |connection, effects| cases::cases(connection, effects, overdue, limit))
+            .await
+    }
+
+    async fn close_case(
+        &self,
+        messages: Vec<MessageId>,
+        mail: Option<OutgoingMail>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::CloseCase, move |connection, effects| {
+                cases::close_case(connection, effects, &messages, mail.as_ref(), now)
+            })
+            .await
+    }
+
+    async fn claim_mail(&self, now: Timestamp, limit: usize) -> Result<Vec<ClaimedMail>, SpoolError> {
+        self.writer
+            .run(Kind::ClaimMail, move |connection, effects| mail::claim(connection, effects, now, limit))
+            .await
+    }
+
+    async fn settle_mail(&self, id: MailId, step: MailStep, now: Timestamp) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::SettleMail, move |connection, effects| {
+                mail::settle(connection, effects, id, &step, now)
+            })
+            .await
+    }
+
+    async fn next_due(&self, queue: Queue) -> Result<Option<Timestamp>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| view::next_due(connection, queue)).await
+    }
+
+    async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| view::submission(connection, id)).await
+    }
+
+    async fn backlog(&self) -> Result<Backlog, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| view::backlog(connection)).await
+    }
+
+    async fn probe(&self) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::Probe, move |connection, _| {
+                connection.prepare_cached(PROBE)?.execute([])?;
+                Ok(())
+            })
+            .await
+    }
+
+    fn signals(&self) -> Arc<Signals> {
+        Arc::clone(&self.signals)
+    }
+}
