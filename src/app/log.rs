@@ -32,7 +32,8 @@ pub fn start(settings: &LogSettings) -> Result<(), LogError> {
     let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
     match settings.format {
         LogFormat::Json => {
-            let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+            let lines =
+                tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
             registry.with(lines).try_init()?;
         }
         LogFormat::Journald => registry.with(tracing_journald::layer()?).try_init()?,

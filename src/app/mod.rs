@@ -96,14 +96,12 @@ impl App {
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
 
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
-        let smtp = smtp::Server::bind(config.smtp, mail_door).map_err(|error| StartError::Bind {
-            message: error.to_string(),
-            source: error.source,
-        })?;
+        let smtp = smtp::Server::bind(config.smtp, mail_door)
+            .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
-        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door).await.map_err(|error| {
-            StartError::Bind { message: error.to_string(), source: error.source }
-        })?;
+        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door)
+            .await
+            .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut addresses = smtp.local_addresses();
         addresses.extend(http.local_addresses());
 
@@ -111,7 +109,8 @@ impl App {
         let recovered = spool.recover(now, later(now, config.dispatch.ask_after)).await?;
         if recovered != crate::spool::Recovered::default() {
             tracing::warn!(
-                unknown = recovered.unknown, mail = recovered.mail,
+                unknown = recovered.unknown,
+                mail = recovered.mail,
                 "the relay had ended in the middle of something; the platform is asked before anything is sent again"
             );
         }

@@ -59,7 +59,11 @@ async fn serve(options: &Options) -> Exit {
             };
         }
     };
-    println!("The platform's API on {}, for key `{}`. Nothing is really sent.", emulator.base_url(), options.api_key);
+    println!(
+        "The platform's API on {}, for key `{}`. Nothing is really sent.",
+        emulator.base_url(),
+        options.api_key
+    );
     tokio::select! {
         () = show(&emulator) => Exit::Fine,
         _ = tokio::signal::ctrl_c() => Exit::Fine,

@@ -55,7 +55,9 @@ enum Command {
         config: PathBuf,
     },
     /// Shows the main job with everything embedded: relay, platform, mailbox and phones.
-    #[command(after_help = "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well")]
+    #[command(
+        after_help = "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well"
+    )]
     Demo(demo::Options),
     /// Runs the platform's API on loopback, to try a configuration without sending anything.
     #[command(after_help = "Example:\n  sms-relay emulator --bind 127.0.0.1:8026")]

@@ -37,7 +37,8 @@ pub(super) fn run(path: &Path) -> Exit {
 }
 
 async fn serve(path: &Path, config: Config) -> Exit {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let signals =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(terminate), Ok(interrupt), Ok(hangup)) = signals else {
         tracing::error!("signals cannot be received");
         return Exit::Unavailable;
@@ -119,7 +120,9 @@ fn log_problems(problems: &Problems) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Spool(SpoolError::Unavailable(_) | SpoolError::Stale(_)) => Exit::Unavailable,
+        StartError::Spool(SpoolError::Unavailable(_) | SpoolError::Stale(_) | SpoolError::StaleMail(_)) => {
+            Exit::Unavailable
+        }
         StartError::Spool(SpoolError::Unusable(_)) => Exit::CannotCreate,
         StartError::Gateway(_) | StartError::Mailer(_) => Exit::Config,
         StartError::Bind { source, .. } => Exit::of(source),

@@ -19,13 +19,14 @@ mod values;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub use problem::{Problem, Problems, Severity, Spot};
 
 use crate::model::MailAddress;
 use crate::routing::Routing;
+use crate::spool::sqlite;
 use crate::{dispatch, gateway, http, intake, mailer, reporting, smtp, tracking};
 use reader::{Reader, Section, Value};
 
@@ -48,7 +49,7 @@ pub struct Config {
     /// Rules, aliases, allowed destinations. Reloadable.
     pub routing: Routing,
     /// Where everything waits.
-    pub spool: SpoolSettings,
+    pub spool: sqlite::Settings,
     /// The platform.
     pub gateway: gateway::universal::Settings,
     /// How messages are sent.
@@ -63,15 +64,6 @@ pub struct Config {
     pub log: LogSettings,
     /// How long a stop waits for what is under way. Shorter than the supervisor's patience.
     pub drain_time: Duration,
-}
-
-/// Where the spool is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpoolSettings {
-    /// Its directory; made when it does not exist.
-    pub directory: PathBuf,
-    /// Octets that stay free on its file system: below them nothing more is accepted.
-    pub min_free_octets: u64,
 }
 
 /// What the logs look like.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::reader::{Reader, Section, Value};
-use super::{SpoolSettings, secrets, values};
+use super::{secrets, values};
 use crate::gateway::universal::{self, Credentials};
 use crate::model::Secret;
 use crate::retry::Backoff;
+use crate::spool::sqlite;
 use crate::{dispatch, tracking};
 
 /// The key that the built-in emulator takes; no secret, and refused for any other machine.
@@ -157,11 +158,11 @@ pub(super) fn tracking(top: &Section) -> tracking::Settings {
 }
 
 /// Reads `[spool]`.
-pub(super) fn spool(top: &Section) -> Option<SpoolSettings> {
+pub(super) fn spool(top: &Section) -> Option<sqlite::Settings> {
     let section = top.section("spool");
     let directory = section.required("directory", "\"/var/lib/sms-relay\"", values::path);
     let min_free = section.or("min_free", 64 << 20, values::size(1 << 20..=1 << 40));
-    Some(SpoolSettings { directory: directory?, min_free_octets: min_free as u64 })
+    Some(sqlite::Settings { directory: directory?, min_free_octets: min_free as u64 })
 }
 
 pub(super) fn seconds(first: u64, most: u64) -> Backoff {

@@ -239,7 +239,7 @@ impl Dispatch {
                     tracing::error!(%id, %error, "the outcome is not written yet; trying again");
                     tokio::time::sleep(SPOOL_PAUSE).await;
                 }
-                SpoolError::Stale(_) | SpoolError::Unusable(_) => {
+                SpoolError::Stale(_) | SpoolError::StaleMail(_) | SpoolError::Unusable(_) => {
                     tracing::error!(%id, %error, "the outcome cannot be written");
                     return;
                 }

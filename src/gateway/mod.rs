@@ -11,7 +11,6 @@ mod words;
 
 use async_trait::async_trait;
 
-
 use crate::model::{MessageId, SendOutcome, Sms, StatusOutcome};
 
 pub use swappable::Swappable;

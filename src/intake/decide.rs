@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::refusal::{Refusal, RefusalKind};
 use super::MAX_MESSAGES;
+use super::refusal::{Refusal, RefusalKind};
 use crate::model::{
-    Cause, Encoding, EnhancedStatus, Fate, Message, MessageId, PhoneNumber, Recipient, SenderId, Sms, SmsOptions, SmsText,
-    SubmissionId,
+    Cause, Encoding, EnhancedStatus, Fate, Message, MessageId, PhoneNumber, Recipient, SenderId, Sms,
+    SmsOptions, SmsText, SubmissionId,
 };
 use crate::retry::later;
 use crate::routing::{Decision, Facts, Plan, Routing};
@@ -40,7 +40,9 @@ impl<'a> Decisions<'a> {
     ) -> Result<(), Refusal> {
         for destination in destinations {
             if self.messages.len() >= MAX_MESSAGES {
-                let text = format!("the aliases stand for more than {MAX_MESSAGES} numbers in all; send several mails");
+                let text = format!(
+                    "the aliases stand for more than {MAX_MESSAGES} numbers in all; send several mails"
+                );
                 return Err(Refusal { kind: RefusalKind::TooMany, text });
             }
             let decision = self.routing.decide(&self.facts, written, destination);
@@ -62,7 +64,14 @@ impl<'a> Decisions<'a> {
                 let Plan { rule, sender, text, max_parts, options, .. } = plan;
                 let Some(text) = text::fit(&text, max_parts) else {
                     let reason = "there is nothing to send: subject and text are empty";
-                    return self.refused(id, recipient, destination, rule, RefusalKind::NothingToSend, reason);
+                    return self.refused(
+                        id,
+                        recipient,
+                        destination,
+                        rule,
+                        RefusalKind::NothingToSend,
+                        reason,
+                    );
                 };
                 let fate = match self.same(destination, &sender, &text) {
                     Some(first) => Fate::Dropped(Cause::new(
@@ -121,7 +130,11 @@ impl<'a> Decisions<'a> {
         fate: Fate,
     ) -> Message {
         let words = if self.facts.text.trim().is_empty() { self.facts.subject } else { self.facts.text };
-        let text = text::fit(words, 1).unwrap_or(SmsText { body: String::new(), encoding: Encoding::Gsm7, parts: 1 });
+        let text = text::fit(words, 1).unwrap_or(SmsText {
+            body: String::new(),
+            encoding: Encoding::Gsm7,
+            parts: 1,
+        });
         let sms = Sms {
             id,
             destination: destination.clone(),

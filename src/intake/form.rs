@@ -30,8 +30,13 @@ pub(super) fn prepare(
         .map_err(|error| Refusal { kind: RefusalKind::NotAllowed, text: error.to_string() })?;
     let id = SubmissionId::new(now);
     let origin = Origin { client, envelope_sender: None };
-    let facts =
-        Facts { origin, header_sender: None, subject: "", text: &form.text, requested_sender: sender.as_ref() };
+    let facts = Facts {
+        origin,
+        header_sender: None,
+        subject: "",
+        text: &form.text,
+        requested_sender: sender.as_ref(),
+    };
     let mut decisions = Decisions::new(id, now, routing, facts);
     for written in &form.to {
         let destinations = routing.resolve_written(written)?;

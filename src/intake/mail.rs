@@ -9,8 +9,8 @@ use super::refusal::{Refusal, RefusalKind};
 use super::{Settings, report_to, trace};
 use crate::mail::{self, Mail};
 use crate::model::{
-    Client, Envelope, EnvelopeRecipient, MailId, MailKind, Original, OutgoingMail, Recipient, Ret, Submission,
-    SubmissionId,
+    Client, Envelope, EnvelopeRecipient, MailId, MailKind, Original, OutgoingMail, Recipient, Ret,
+    Submission, SubmissionId,
 };
 use crate::retry::later;
 use crate::routing::{Facts, Origin, Routing};

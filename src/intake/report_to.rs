@@ -19,7 +19,9 @@ pub(super) fn for_mail(
     };
     let reason = match automatic {
         Automatic::Report => return ReportTo::Nobody("the mail is itself a report".to_owned()),
-        Automatic::No if routing.serves(sender.domain()) => Some("the sender's address is one of this relay's"),
+        Automatic::No if routing.serves(sender.domain()) => {
+            Some("the sender's address is one of this relay's")
+        }
         Automatic::No => None,
         Automatic::AutoSubmitted => Some("the mail is marked as sent by a machine (Auto-Submitted)"),
         Automatic::Bulk => Some("the mail is marked as bulk or list mail"),

@@ -5,7 +5,13 @@ use jiff::Timestamp;
 use crate::model::{Client, SubmissionId};
 
 /// Our trace field with its CRLF.
-pub(super) fn received(client: &Client, hostname: &str, smtputf8: bool, id: SubmissionId, now: Timestamp) -> String {
+pub(super) fn received(
+    client: &Client,
+    hostname: &str,
+    smtputf8: bool,
+    id: SubmissionId,
+    now: Timestamp,
+) -> String {
     let helo: String = client.helo.iter().flat_map(|name| name.chars()).filter(|c| named(*c)).collect();
     let helo = if helo.is_empty() { "unknown" } else { &helo };
     let address = match client.address {
@@ -54,7 +60,10 @@ mod tests {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let id = SubmissionId::new(now);
         let field = received(&client(Some("a\r\nSubject: x (é)")), "h", true, id, now);
-        assert!(field.starts_with("Received: from aSubject:x ([192.0.2.7])\r\n\tby h with UTF8SMTP"), "{field}");
+        assert!(
+            field.starts_with("Received: from aSubject:x ([192.0.2.7])\r\n\tby h with UTF8SMTP"),
+            "{field}"
+        );
         assert!(received(&client(None), "h", false, id, now).starts_with("Received: from unknown ("));
     }
 }

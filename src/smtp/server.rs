@@ -111,7 +111,6 @@ impl Server {
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let mut doors = JoinSet::new();
         for door in self.doors {
-            info!(listener = %door.listener.name, address = %door.address, "SMTP listens");
             doors.spawn(keep_open(door, Arc::clone(&self.shared), shutdown.clone()));
         }
         while let Some(ended) = doors.join_next().await {

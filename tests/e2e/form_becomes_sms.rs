@@ -18,8 +18,16 @@ fn form_multipart_json_and_get_all_arrive() {
     let relay = world.start();
     let user = ["--user", "pbx:swordfish"];
     let answers = [
-        curl(&relay, &[&user[..], &["-d", "to=oncall", "--data-urlencode", "text=Missed call: Müller"]].concat(), ""),
-        curl(&relay, &[&user[..], &["-F", "number=0039347 1234567", "-F", "message=multi part"]].concat(), ""),
+        curl(
+            &relay,
+            &[&user[..], &["-d", "to=oncall", "--data-urlencode", "text=Missed call: Müller"]].concat(),
+            "",
+        ),
+        curl(
+            &relay,
+            &[&user[..], &["-F", "number=0039347 1234567", "-F", "message=multi part"]].concat(),
+            "",
+        ),
         curl(
             &relay,
             &[
@@ -46,7 +54,10 @@ fn form_multipart_json_and_get_all_arrive() {
         let its_own = answer.contains(sms.message_id.split('-').next().unwrap());
         assert_eq!(told, its_own, "every id of a submission is in its answer: {answer}");
     }
-    assert!(answers.iter().all(|answer| accepted.iter().any(|sms| answer.contains(&sms.message_id))), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| accepted.iter().any(|sms| answer.contains(&sms.message_id))),
+        "{answers:?}"
+    );
     assert!(relay.terminate().success());
 }
 

@@ -85,6 +85,8 @@ fn a_mail_of_swaks_to_several_recipients_is_one_sms_a_phone() {
     let mut destinations: Vec<_> = world.emulator.accepted().into_iter().map(|sms| sms.destination).collect();
     destinations.sort();
     assert_eq!(destinations, ["+393470000001", "+393470000002", "+393470000009"]);
-    assert!(world.emulator.accepted().iter().all(|sms| sms.text == "CRITICAL - load 45" && sms.sender == "Relay"));
+    assert!(
+        world.emulator.accepted().iter().all(|sms| sms.text == "CRITICAL - load 45" && sms.sender == "Relay")
+    );
     assert!(relay.terminate().success());
 }

@@ -139,7 +139,7 @@ impl Door {
         let recorder = Arc::new(Recorder::default());
         let accounts = Arc::new(ArcSwap::from_pointee(accounts));
         let server = Server::bind(settings, accounts.clone(), recorder.clone()).await.unwrap();
-        let addresses = server.local_addresses().to_vec();
+        let addresses = server.local_addresses().into_iter().map(|(_, address)| address).collect();
         let (shutdown, asked) = watch::channel(false);
         let running = tokio::spawn(server.run(asked));
         Self { addresses, recorder, accounts, shutdown, running }

@@ -65,7 +65,8 @@ impl Mailbox {
         };
         let (sender, mails) = mpsc::channel(CAPACITY);
         let server = Server::bind(settings, Arc::new(Slot(sender)))?;
-        let address = server.local_addresses().first().map_or(SocketAddr::new(loopback, 0), |(_, address)| *address);
+        let address =
+            server.local_addresses().first().map_or(SocketAddr::new(loopback, 0), |(_, address)| *address);
         let (stop, stopped) = watch::channel(false);
         Ok(Self { address, mails, _stop: stop, _server: tokio::spawn(server.run(stopped)) })
     }

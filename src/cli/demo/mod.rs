@@ -56,7 +56,8 @@ pub(super) fn demo(options: &Options) -> Exit {
 }
 
 async fn show(once: bool) -> anyhow::Result<()> {
-    let directory = tempfile::Builder::new().prefix("sms-relay-demo-").tempdir().context("no temporary directory")?;
+    let directory =
+        tempfile::Builder::new().prefix("sms-relay-demo-").tempdir().context("no temporary directory")?;
     let mut world = World::start(directory.path()).await?;
     println!("The relay listens for mail on {} and for forms on {}.", world.smtp, world.http);
     println!("The platform is an emulator on {}; nothing is really sent.\n", world.emulator.addr());
@@ -133,7 +134,9 @@ impl World {
     fn by_hand(&self, directory: &Path) {
         let Self { smtp, http, emulator, .. } = self;
         println!("It stays until Ctrl-C. Try it by hand:");
-        println!("  swaks --server {smtp} --from you@example.com --to +393471234567@sms.local --header 'Subject: Hello' --body 'from swaks'");
+        println!(
+            "  swaks --server {smtp} --from you@example.com --to +393471234567@sms.local --header 'Subject: Hello' --body 'from swaks'"
+        );
         println!("  curl -d to=+393471234567 --data-urlencode 'text=Hello from curl' http://{http}/sms");
         println!("  curl http://{}/emulator/accepted", emulator.addr());
         println!("  configuration and spool: {}", directory.display());

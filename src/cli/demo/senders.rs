@@ -10,7 +10,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 /// to the final dot.
 pub(super) async fn printer_mail(relay: SocketAddr, recipient: &str) -> anyhow::Result<String> {
     let text = "Paper jam in tray 2.\r\nLocation: 3rd floor, café side.\r\nJob 4711 is waiting.";
-    let html = "<html><body><h1>Paper jam in tray 2.</h1><p>Location: 3rd floor, caf&eacute; side.</body></html>";
+    let html =
+        "<html><body><h1>Paper jam in tray 2.</h1><p>Location: 3rd floor, caf&eacute; side.</body></html>";
     let body = MultiPart::mixed()
         .multipart(MultiPart::alternative_plain_html(text.to_owned(), html.to_owned()))
         .singlepart(scan()?);
@@ -27,12 +28,16 @@ pub(super) async fn printer_mail(relay: SocketAddr, recipient: &str) -> anyhow::
 }
 
 fn scan() -> anyhow::Result<SinglePart> {
-    Ok(Attachment::new("scan.pdf".to_owned()).body(b"%PDF-1.4 not a page".to_vec(), ContentType::parse("application/pdf")?))
+    Ok(Attachment::new("scan.pdf".to_owned())
+        .body(b"%PDF-1.4 not a page".to_vec(), ContentType::parse("application/pdf")?))
 }
 
 /// Posts a form as an appliance does. Returns the answer.
 pub(super) async fn form(relay: SocketAddr, to: &str, text: &str) -> anyhow::Result<String> {
-    let form = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).append_pair("text", text).finish();
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("to", to)
+        .append_pair("text", text)
+        .finish();
     // Plain text on loopback needs no certificate roots.
     let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build()?;
     let response = client

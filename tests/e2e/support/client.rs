@@ -63,7 +63,8 @@ impl Smtp {
 /// Whether a program is installed. Where it is not, the test says so and skips itself; in CI, where
 /// nothing may be skipped, it fails.
 pub fn tool(name: &str) -> bool {
-    let there = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    let there =
+        Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     assert!(there || std::env::var_os("SMS_RELAY_TESTS_SKIP_NOTHING").is_none(), "{name} is not installed");
     if !there {
         println!("skipped: {name} is not installed");

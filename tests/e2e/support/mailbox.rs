@@ -41,7 +41,8 @@ impl Mailbox {
     pub fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { state: Mutex::new((Behaviour::Accept, Vec::new())), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { state: Mutex::new((Behaviour::Accept, Vec::new())), changed: Condvar::new() });
         let server = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sms_relay::emulator::{self, Delivery, Emulator, Outcome, Record};
-use sms_relay::model::{SubmissionId, State};
+use sms_relay::model::{State, SubmissionId};
 use sms_relay::spool::sqlite::SqliteSpool;
 use sms_relay::spool::{Spool, SubmissionView};
 use tempfile::TempDir;
@@ -156,7 +156,7 @@ level = "debug"
 
     pub fn with_spool<T>(&self, look: impl AsyncFnOnce(&SqliteSpool) -> T) -> T {
         self.runtime.block_on(async {
-            let settings = sms_relay::spool::Settings {
+            let settings = sms_relay::spool::sqlite::Settings {
                 directory: self.directory.path().join("spool"),
                 min_free_octets: 0,
             };
