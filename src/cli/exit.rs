@@ -25,10 +25,7 @@ pub enum Exit {
 impl Exit {
     /// The code for a system call that failed while starting.
     pub fn of(error: &std::io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::PermissionDenied => Self::NoPermission,
-            _ => Self::Unavailable,
-        }
+        if error.kind() == ErrorKind::PermissionDenied { Self::NoPermission } else { Self::Unavailable }
     }
 }
 
