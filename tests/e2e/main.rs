@@ -8,3 +8,4 @@ mod support;
 
 mod form_becomes_sms;
 mod mail_becomes_sms;
+mod readme_commands;

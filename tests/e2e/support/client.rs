@@ -72,9 +72,12 @@ pub fn tool(name: &str) -> bool {
     there
 }
 
-/// Runs a program to its end and returns its exit code and everything that it printed.
+/// Runs a program to its end and returns its exit code and everything that it printed. One that
+/// waits for a person is ended after a minute, with code 124.
 pub fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(name).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let mut command = Command::new("timeout");
+    command.args(["60", name]).args(arguments).stdin(Stdio::null());
+    let output = command.output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
 }
