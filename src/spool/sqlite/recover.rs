@@ -7,13 +7,13 @@ use super::super::{Recovered, SpoolError};
 use super::lane::Effects;
 use super::{queue, row, settle};
 
-pub(super) const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
+const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
 
-pub(super) const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
+const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
      WHERE state = 'claimed' AND damaged = 0";
 
 /// Records that were set aside get another chance; those still damaged are set aside again.
-pub(super) const SECOND_CHANCES: [&str; 3] = [
+const SECOND_CHANCES: [&str; 3] = [
     "UPDATE sms SET damaged = 0 WHERE damaged = 1",
     "UPDATE submission SET damaged = 0 WHERE damaged = 1",
     "UPDATE outgoing_mail SET damaged = 0 WHERE damaged = 1",
@@ -22,10 +22,6 @@ pub(super) const SECOND_CHANCES: [&str; 3] = [
 /// A head whose state was changed by hand would hold its destination for ever.
 const DROP_FALSE_HEADS: &str =
     "UPDATE sms SET head = 0 WHERE head = 1 AND state NOT IN ('due', 'claimed', 'unknown')";
-
-const HEADLESS: &str = "SELECT DISTINCT destination FROM sms WHERE state IN ('due', 'claimed', 'unknown') \
-     AND damaged = 0 \
-     AND NOT EXISTS (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.head = 1)";
 
 /// See [`super::super::Spool::recover`].
 pub(super) fn recover(
@@ -38,14 +34,7 @@ pub(super) fn recover(
         connection.execute(sql, [])?;
     }
     connection.execute(DROP_FALSE_HEADS, [])?;
-    let headless: Vec<String> = {
-        let mut statement = connection.prepare(HEADLESS)?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    for destination in headless {
-        queue::elect_head(connection, effects, &destination)?;
-    }
+    queue::elect_missing_heads(connection, effects)?;
     let claimed: Vec<(i64, i64)> = {
         let mut statement = connection.prepare(CLAIMED)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
