@@ -1,9 +1,10 @@
 //! Composition root: bind, wire, notify, reload, stop order.
 //!
 //! Start: gateway and mailer are built and every door is bound before the spool's workers begin, so that
-//! a start that fails has sent nothing. Stop: the doors close first and finish the message they are in,
-//! then the workers finish their calls, then the spool is closed. What does not finish within the
-//! drain time is cut off, and the spool makes that safe.
+//! a start that fails has sent nothing. Stop: the doors close and finish the message they are in, the
+//! workers finish the calls they are in, and the spool is closed last. What does not finish within
+//! the drain time is cut off, and the spool makes that safe; what was accepted meanwhile waits for
+//! the next start.
 
 mod doors;
 pub mod log;
@@ -64,8 +65,7 @@ pub enum StartError {
 pub struct App {
     doors: JoinSet<()>,
     workers: JoinSet<()>,
-    close_doors: watch::Sender<bool>,
-    stop_workers: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     spool: Arc<SqliteSpool>,
     pulse: Arc<Pulse>,
     drain: Duration,
@@ -116,8 +116,7 @@ impl App {
         }
         spool.probe().await?;
 
-        let (close_doors, doors_closed) = watch::channel(false);
-        let (stop_workers, workers_stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let pulse = Arc::new(Pulse::default());
         let mut workers = JoinSet::new();
         let dispatch = Dispatch {
@@ -127,24 +126,23 @@ impl App {
             pulse: Arc::clone(&pulse),
             settings: config.dispatch,
         };
-        workers.spawn(dispatch.run(workers_stopped.clone()));
+        workers.spawn(dispatch.run(stopped.clone()));
         let tracking =
             Tracking { spool: Arc::clone(&shared), gateway: gateway.clone(), settings: config.tracking };
-        workers.spawn(tracking.run(workers_stopped.clone()));
+        workers.spawn(tracking.run(stopped.clone()));
         let reporting = Reporting::new(shared, mailer, config.reporting);
-        workers.spawn(reporting.run(workers_stopped));
+        workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
-        doors.spawn(smtp.run(doors_closed.clone()));
-        doors.spawn(http.run(doors_closed));
+        doors.spawn(smtp.run(stopped.clone()));
+        doors.spawn(http.run(stopped));
         for (listener, address) in &addresses {
             tracing::info!(listener, %address, "listening");
         }
         Ok(Self {
             doors,
             workers,
-            close_doors,
-            stop_workers,
+            stop,
             spool,
             pulse,
             drain: config.drain_time,
@@ -179,9 +177,8 @@ impl App {
     /// Closes the doors, finishes what is under way, within the drain time in all, and closes the spool.
     pub async fn stop(mut self) {
         let deadline = tokio::time::Instant::now() + self.drain;
-        self.close_doors.send_replace(true);
+        self.stop.send_replace(true);
         finish(&mut self.doors, deadline, "connections").await;
-        self.stop_workers.send_replace(true);
         finish(&mut self.workers, deadline, "calls to the platform or the smarthost").await;
         self.spool.close().await;
     }
