@@ -1,5 +1,6 @@
 //! What only this engine does; what every engine must do is in `behaviour`.
 
+mod crashes;
 mod disk;
 mod files;
 mod records;

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::super::behaviour::{
-    accept_one, at, claim, claim_ids, report, retry, sent, settle, submission,
-};
-use super::super::super::{Asked, Queue, Spool, SpoolError, Step};
+use super::super::super::behaviour::{accept_one, claim_ids, sent, settle, submission};
+use super::super::super::{Queue, Spool, SpoolError};
 use super::super::lane::Kind;
 use super::super::{Settings, SqliteSpool};
-use super::{open, outsider};
+use super::{open, open_in, outsider};
+use crate::model::Submission;
 
 /// Keeps the writer busy until the sender is dropped, so that what is called meanwhile waits together.
 async fn hold(spool: &Arc<SqliteSpool>) -> std::sync::mpsc::Sender<()> {
@@ -220,7 +219,7 @@ async fn a_file_that_another_program_locks_is_unavailable_until_it_lets_go() {
 async fn without_free_space_nothing_is_accepted_and_the_rest_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_owned();
-    let spool = super::open_in(&path);
+    let spool = open_in(&path);
     let id = accept_one(&spool, 0, 1).await;
     drop(spool);
     let spool = SqliteSpool::open(Settings { directory: path, min_free_octets: u64::MAX }).unwrap();
@@ -252,20 +251,22 @@ async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
     let held = hold(&spool).await;
     let waiting = wait_together((0..10).map(|n| accept_task(&spool, n))).await;
     let closer = Arc::clone(&spool);
-    let closing = wait_together([async move { closer.close().await }]).await;
+    let closing = wait_together([async move { closer.writer.close().await }]).await;
     drop(held);
-    for task in closing {
-        task.await.unwrap();
-    }
     for task in waiting {
         task.await.unwrap().unwrap();
     }
+    for task in closing {
+        task.await.unwrap();
+    }
     let closed = SpoolError::Unavailable("it is closed".to_owned());
     assert_eq!(spool.accept(submission(0, &[1])).await, Err(closed.clone()));
+    assert_eq!(spool.backlog().await.unwrap().due, 10, "one lane only");
+    spool.close().await;
     assert_eq!(spool.backlog().await, Err(closed));
     spool.close().await;
     drop(spool);
-    assert_eq!(super::open_in(directory.path()).backlog().await.unwrap().due, 10);
+    assert_eq!(open_in(directory.path()).backlog().await.unwrap().due, 10);
 }
 
 #[tokio::test]
@@ -277,11 +278,10 @@ async fn a_panic_inside_leaves_nobody_waiting() {
     assert_eq!(panics.await, closed);
     assert_eq!(spool.accept(submission(0, &[2])).await, closed);
     drop(spool);
-    assert_eq!(super::open_in(directory.path()).backlog().await.unwrap().due, 1);
+    assert_eq!(open_in(directory.path()).backlog().await.unwrap().due, 1);
 }
 
-/// What follows a commit is durable before it is answered; the settings that make it so are easily
-/// lost in a change.
+/// No test can cut the power; the settings that make a commit durable are easily lost in a change.
 #[tokio::test]
 async fn the_connections_sync_every_commit() {
     let (spool, _guard) = open();
@@ -296,7 +296,6 @@ async fn the_connections_sync_every_commit() {
     assert_eq!(found, (2, "wal".to_owned(), 1), "2 is FULL");
 }
 
-/// The first call that changes something in each way, for the checkpointing of a log that is read.
 #[tokio::test]
 async fn readers_do_not_stop_the_log_from_being_folded_up() {
     let (spool, directory) = open();
@@ -304,38 +303,11 @@ async fn readers_do_not_stop_the_log_from_being_folded_up() {
     given.original.content = vec![b'x'; 200_000];
     for n in 0..60 {
         let again = submission(n, &[1]);
-        spool
-            .accept(super::super::super::Submission { original: given.original.clone(), ..again })
-            .await
-            .unwrap();
+        spool.accept(Submission { original: given.original.clone(), ..again }).await.unwrap();
         spool.next_due(Queue::Due).await.unwrap();
     }
     let log = std::fs::metadata(directory.path().join("spool.sqlite-wal")).unwrap().len();
     let file = std::fs::metadata(directory.path().join("spool.sqlite")).unwrap().len();
     assert!(file > 60 * 200_000 / 2, "{file} octets were folded into the file");
     assert!(log < 8 << 20, "the log has {log} octets");
-}
-
-#[tokio::test]
-async fn one_connection_serves_all_calls_from_prepared_statements() {
-    // Every call twice: a statement that leaves a transaction or a lock behind would show.
-    let (spool, _guard) = open();
-    for round in 0..2 {
-        let now = round * 100;
-        let id = accept_one(&spool, now, 1).await;
-        let claimed = claim(&spool, now).await;
-        assert_eq!(claimed.len(), 1);
-        settle(&spool, id, retry(now), now).await;
-        spool.claim_due(at(now), 1).await.unwrap();
-        let step = Step::Final {
-            state: crate::model::FinalState::Failed,
-            cause: super::super::super::behaviour::failure(),
-        };
-        spool.settle(id, 2, step, at(now)).await.unwrap();
-        let mail = report(id.submission, at(now));
-        spool.close_case(vec![id], Some(mail), at(now)).await.unwrap();
-        spool.questions(Asked::Sent, at(now), at(now), 1).await.unwrap();
-        spool.recover(at(now), at(now)).await.unwrap();
-    }
-    assert_eq!(spool.backlog().await.unwrap().mail, 2);
 }

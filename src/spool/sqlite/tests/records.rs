@@ -3,13 +3,13 @@
 use rusqlite::Connection;
 
 use super::super::super::behaviour::{
-    accept_one, at, claim_ids, look, refused, report, sent, settle, submission, unknown,
+    accept_one, at, claim_ids, failure, look, refused, report, sent, settle, submission, unknown,
 };
 use super::super::super::{Asked, Queue, Spool, SpoolError};
 use super::super::lane::Kind;
-use super::super::{accept, cases, mail, questions, queue, timeline, view};
+use super::super::{SqliteSpool, accept, cases, mail, questions, queue, settle as settling, timeline, view};
 use super::{open, open_in, outsider};
-use crate::model::State;
+use crate::model::{Fate, State};
 
 /// Whether the row of `table` is set aside.
 fn is_aside(connection: &Connection, table: &str, row: i64) -> bool {
@@ -119,7 +119,7 @@ async fn a_damaged_outcome_or_submission_harms_no_other_case() {
     for phone in 1..=3 {
         let mut given = submission(i64::from(phone), &[phone, phone + 10]);
         for message in &mut given.messages {
-            message.fate = crate::model::Fate::Refused(super::super::super::behaviour::failure());
+            message.fate = Fate::Refused(failure());
         }
         ids.push(given.id);
         spool.accept(given).await.unwrap();
@@ -189,9 +189,9 @@ async fn no_call_searches_a_whole_table() {
         queue::HAS_HEAD,
         queue::NEXT_HEAD,
         queue::MAKE_HEAD,
-        super::super::settle::STANDING_BY_ID,
-        super::super::settle::STANDING_BY_SEQ,
-        super::super::settle::IS_COMPLETE,
+        settling::STANDING_BY_ID,
+        settling::STANDING_BY_SEQ,
+        settling::IS_COMPLETE,
         questions::UNKNOWN,
         questions::SENT,
         cases::COMPLETE,
@@ -241,10 +241,7 @@ async fn no_call_searches_a_whole_table() {
 }
 
 /// What SQLite would do for each statement.
-async fn plans(
-    spool: &super::super::SqliteSpool,
-    statements: Vec<&'static str>,
-) -> Vec<(String, Vec<String>)> {
+async fn plans(spool: &SqliteSpool, statements: Vec<&'static str>) -> Vec<(String, Vec<String>)> {
     spool
         .writer
         .run(Kind::Other, move |connection, _| {
