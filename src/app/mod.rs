@@ -114,8 +114,6 @@ impl App {
                 "the relay had ended in the middle of something; the platform is asked before anything is sent again"
             );
         }
-        spool.probe().await?;
-
         let (stop, stopped) = watch::channel(false);
         let pulse = Arc::new(Pulse::default());
         let mut workers = JoinSet::new();
@@ -154,6 +152,14 @@ impl App {
     /// Every listener's name and the address that it got.
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Whether the spool can be written now. What is in it is worked on in any case.
+    ///
+    /// # Errors
+    /// The spool's own sentence.
+    pub async fn probe(&self) -> Result<(), SpoolError> {
+        self.spool.probe().await
     }
 
     /// Whether the work loop has beaten lately.

@@ -9,6 +9,12 @@ pub fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Not ready yet, and why; `patience` more before the start counts as failed.
+pub fn waiting(status: &str, patience: Duration) {
+    let microseconds = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
+    notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(microseconds)]);
+}
+
 /// A line for `systemctl status`.
 pub fn status(status: &str) {
     notify(&[NotifyState::Status(status)]);
