@@ -73,6 +73,7 @@ pub(super) fn claim(
             }
         }
     }
+    effects.idle = claimed.is_empty();
     Ok(claimed)
 }
 

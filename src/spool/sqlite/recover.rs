@@ -61,5 +61,6 @@ pub(super) fn recover(
     }
     recovered.mail = connection.execute(CLAIMED_MAIL, params![row::millis(now)])?;
     effects.mail |= recovered.mail > 0;
+    effects.idle = recovered == Recovered::default();
     Ok(recovered)
 }
