@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
-use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, StatusOutcome};
+use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, MessageId, StatusOutcome};
 use crate::retry::{Backoff, later};
 use crate::spool::{Asked, Question, Queue, Spool, SpoolError, Step};
 
@@ -91,14 +91,21 @@ impl Tracking {
         let outcome = self.gateway.status(&id).await;
         let now = Timestamp::now();
         let step = after_question(outcome, &question, now, fastrand::f64(), &self.settings);
-        match &step {
-            Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
-            Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
-            Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
+        // Said once it is written: the log never knows more than the spool.
+        match self.spool.settle(id, question.attempt, step.clone(), now).await {
+            Ok(()) => log_step(id, &step),
+            Err(error) => {
+                tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
+            }
         }
-        if let Err(error) = self.spool.settle(id, question.attempt, step, now).await {
-            tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
-        }
+    }
+}
+
+fn log_step(id: MessageId, step: &Step) {
+    match step {
+        Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
+        Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
+        Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
     }
 }
 
