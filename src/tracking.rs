@@ -14,12 +14,10 @@ use tokio::task::JoinSet;
 use crate::gateway::Gateway;
 use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, MessageId, StatusOutcome};
 use crate::retry::{Backoff, later};
-use crate::spool::{Asked, Question, Queue, Spool, SpoolError, Step};
+use crate::spool::{Asked, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long a question that was handed out is not handed out again.
-const LEASE: Duration = Duration::from_secs(60);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -73,7 +71,7 @@ impl Tracking {
         if free == 0 {
             return Ok(LONGEST_WAIT);
         }
-        for question in self.spool.questions(Asked::Sent, now, later(now, LEASE), free).await? {
+        for question in self.spool.questions(Asked::Sent, now, later(now, QUESTION_LEASE), free).await? {
             questions.spawn(Arc::clone(self).ask(question));
         }
         let next = self.spool.next_due(Queue::Ask(Asked::Sent)).await?;

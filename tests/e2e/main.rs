@@ -7,4 +7,5 @@
 mod support;
 
 mod form_becomes_sms;
+mod kill_while_waiting;
 mod mail_becomes_sms;

@@ -93,6 +93,27 @@ impl Relay {
         })
     }
 
+    /// Reads the log from its beginning, each line once, until `done` says so. For what is gathered
+    /// from many lines. Panics when the program ends or patience does first.
+    pub fn follow_log(&self, what: &str, mut done: impl FnMut(&Value) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut read = 0;
+        let mut held = self.log.lines.lock().unwrap();
+        loop {
+            let (lines, ended) = &*held;
+            if lines[read..].iter().any(&mut done) {
+                return;
+            }
+            read = lines.len();
+            let left = deadline.checked_duration_since(Instant::now());
+            let left = left.filter(|_| !ended).unwrap_or_else(|| {
+                let last: Vec<String> = lines.iter().rev().take(20).map(ToString::to_string).collect();
+                panic!("{what}: not in the log; its last lines, the newest first:\n{}", last.join("\n"))
+            });
+            held = self.log.grown.wait_timeout(held, left).unwrap().0;
+        }
+    }
+
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
@@ -113,9 +134,11 @@ impl Relay {
         self.child.wait().unwrap()
     }
 
-    /// Waits until it has ended by itself, as at a crash point.
+    /// Waits until it has ended by itself, as at a crash point. Panics when it does not.
     pub fn wait_for_end(mut self) -> ExitStatus {
         self.log.wait(|_, ended| ended);
+        let (lines, ended) = &*self.log.lines.lock().unwrap();
+        assert!(ended, "it goes on; its last line: {:?}", lines.last());
         self.child.wait().unwrap()
     }
 }

@@ -11,7 +11,7 @@ use sms_relay::spool::{Spool, SubmissionView};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Mailbox, PATIENCE, Relay};
+use super::{Mailbox, PATIENCE, Relay, Remains};
 
 /// One test's world. The emulator and the mailbox live in this process, the relay in its own.
 pub struct World {
@@ -22,6 +22,8 @@ pub struct World {
     /// What stands in the configuration before and behind the usual.
     pub rules: String,
     pub extra: String,
+    /// Words of the usual configuration, and what stands in their place.
+    pub otherwise: Vec<(&'static str, String)>,
 }
 
 impl World {
@@ -46,11 +48,21 @@ impl World {
             runtime,
             rules: String::new(),
             extra: String::new(),
+            otherwise: Vec::new(),
         }
     }
 
     /// The usual configuration: quick questions and retries, everything on loopback.
     pub fn configuration(&self) -> String {
+        let mut text = self.usual_configuration();
+        for (usual, other) in &self.otherwise {
+            assert_eq!(text.matches(usual).count(), 1, "`{usual}` stands once in:\n{text}");
+            text = text.replace(usual, other);
+        }
+        text
+    }
+
+    fn usual_configuration(&self) -> String {
         format!(
             r#"hostname = "relay.test"
 
@@ -141,6 +153,11 @@ level = "debug"
     pub fn wait_for_platform(&self, what: &str, wanted: impl Fn(&Record) -> bool) {
         let waited = self.runtime.block_on(self.emulator.wait_until(wanted, PATIENCE));
         waited.unwrap_or_else(|error| panic!("{what}: {error}; accepted: {:#?}", self.emulator.accepted()));
+    }
+
+    /// What a relay that has ended left on disk.
+    pub fn remains(&self) -> Remains {
+        Remains::of(&self.directory.path().join("spool"))
     }
 
     /// What the spool knows of a submission; only while no relay runs on it.
