@@ -7,5 +7,6 @@
 mod support;
 
 mod form_becomes_sms;
+mod kill_between_steps;
 mod kill_while_waiting;
 mod mail_becomes_sms;
