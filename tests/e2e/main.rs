@@ -7,6 +7,7 @@
 mod support;
 
 mod form_becomes_sms;
+mod kill_at_random;
 mod kill_between_steps;
 mod kill_while_waiting;
 mod mail_becomes_sms;
