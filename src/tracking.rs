@@ -12,14 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
-use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, StatusOutcome};
+use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, MessageId, StatusOutcome};
 use crate::retry::{Backoff, later};
-use crate::spool::{Asked, Question, Queue, Spool, SpoolError, Step};
+use crate::spool::{Asked, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long a question that was handed out is not handed out again.
-const LEASE: Duration = Duration::from_secs(60);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -73,7 +71,7 @@ impl Tracking {
         if free == 0 {
             return Ok(LONGEST_WAIT);
         }
-        for question in self.spool.questions(Asked::Sent, now, later(now, LEASE), free).await? {
+        for question in self.spool.questions(Asked::Sent, now, later(now, QUESTION_LEASE), free).await? {
             questions.spawn(Arc::clone(self).ask(question));
         }
         let next = self.spool.next_due(Queue::Ask(Asked::Sent)).await?;
@@ -91,14 +89,21 @@ impl Tracking {
         let outcome = self.gateway.status(&id).await;
         let now = Timestamp::now();
         let step = after_question(outcome, &question, now, fastrand::f64(), &self.settings);
-        match &step {
-            Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
-            Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
-            Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
+        // Said once it is written: the log never knows more than the spool.
+        match self.spool.settle(id, question.attempt, step.clone(), now).await {
+            Ok(()) => log_step(id, &step),
+            Err(error) => {
+                tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
+            }
         }
-        if let Err(error) = self.spool.settle(id, question.attempt, step, now).await {
-            tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
-        }
+    }
+}
+
+fn log_step(id: MessageId, step: &Step) {
+    match step {
+        Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
+        Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
+        Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
     }
 }
 

@@ -18,15 +18,13 @@ use crate::crash_point;
 use crate::gateway::Gateway;
 use crate::model::MessageId;
 use crate::retry::{Answer, Backoff, Gate, Permission, Turn, later};
-use crate::spool::{Asked, Claimed, Question, Queue, Spool, SpoolError, Step};
+use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
 /// sees the loop alive.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Shortest sleep of the loop, so that it never spins on something that is due and cannot be had.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-/// How long a question that was handed out is not handed out again.
-const LEASE: Duration = Duration::from_secs(60);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -213,7 +211,7 @@ impl Dispatch {
         if limit == 0 {
             return Ok(0);
         }
-        let questions = self.spool.questions(Asked::Unknown, now, later(now, LEASE), limit).await?;
+        let questions = self.spool.questions(Asked::Unknown, now, later(now, QUESTION_LEASE), limit).await?;
         let begun = questions.len();
         for question in questions {
             calls.spawn(Arc::clone(self).ask(question));

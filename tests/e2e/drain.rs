@@ -1,6 +1,5 @@
 //! SIGTERM: what is under way is finished within the drain time, and nothing is lost beyond it.
 
-use std::io::Write;
 use std::net::TcpStream;
 
 use rustix::process::Signal;
@@ -11,7 +10,9 @@ use crate::support::{Relay, Smtp, World};
 
 fn stopping(relay: &Relay) {
     relay.signal(Signal::TERM);
-    relay.wait_for_log("stopping", |line| line["message"].as_str().is_some_and(|text| text.starts_with("stopping")));
+    relay.wait_for_log("stopping", |line| {
+        line["message"].as_str().is_some_and(|text| text.starts_with("stopping"))
+    });
 }
 
 #[test]
@@ -67,7 +68,9 @@ fn a_call_that_outlasts_the_drain_time_is_cut_off_and_asked_about_later() {
     assert_eq!(world.states(&id), [State::Claimed]);
 
     let relay = world.start();
-    relay.wait_for_log("delivered", |line| line["message"] == "final" && line["id"] == format!("{id}-1").as_str());
+    relay.wait_for_log("delivered", |line| {
+        line["message"] == "final" && line["id"] == format!("{id}-1").as_str()
+    });
     assert!(relay.terminate().success());
     assert_eq!(world.states(&id), [State::Final(FinalState::Delivered)]);
     assert_eq!(world.emulator.requests().send, 1, "it was not sent again");

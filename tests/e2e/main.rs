@@ -6,6 +6,12 @@
 
 mod support;
 
+mod drain;
 mod form_becomes_sms;
+mod kill_at_random;
+mod kill_between_steps;
+mod kill_while_waiting;
 mod mail_becomes_sms;
 mod readme_commands;
+mod reload;
+mod service_manager;

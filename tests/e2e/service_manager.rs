@@ -55,17 +55,19 @@ fn a_full_disk_keeps_it_from_being_ready_and_from_nothing_else() {
     world.emulator.order(sms_relay::emulator::FaultRule::on_send(unavailable())).unwrap();
     let relay = world.start();
     let mut smtp = Smtp::connect(relay.smtp).unwrap();
-    let waiting = Smtp::queued(&smtp.mail("ups@example.com", "oncall@sms.local", "Subject: first\r\n\r\n").unwrap());
+    let waiting =
+        Smtp::queued(&smtp.mail("ups@example.com", "oncall@sms.local", "Subject: first\r\n\r\n").unwrap());
     world.wait_for_platform("tried", |record| record.requests().faulted >= 1);
     relay.kill();
     world.emulator.clear_faults();
 
     // More than any disk of a test machine has free.
-    world.spool = "min_free = \"1 TiB\"".to_owned();
+    let directory = "directory = \"spool\"";
+    world.otherwise.push((directory, format!("{directory}\nmin_free = 1099511627776")));
     let manager = Manager::new(&world);
     let environment = [("PBX_PASSWORD", "swordfish"), ("NOTIFY_SOCKET", manager.path.as_str())];
-    let relay = Relay::start_until(&world.write(), &environment, "listening");
-    let told = manager.hears();
+    let relay = Relay::start_until_listening(&world.write(), &environment);
+    let told = manager.hears_until("STATUS=not ready");
     assert!(told.starts_with("STATUS=not ready: the spool cannot take anything now"), "{told}");
     assert!(told.contains("EXTEND_TIMEOUT_USEC="), "{told}");
     world.wait_for_platform("what waited is sent", |record| record.total() == 1);

@@ -68,6 +68,7 @@ pub(super) fn claim(
             }
         }
     }
+    effects.idle = claimed.is_empty();
     Ok(claimed)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn claim_due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Claimed>, SpoolError> {
-    expire(connection, effects, now)?;
+    let expired = expire(connection, effects, now)?;
     let mut claimed = Vec::new();
     let params = params![row::millis(now), row::limit(limit)];
     for (seq, found) in row::read_all(connection, CLAIMABLE, params, read_claimed)? {
@@ -68,6 +68,7 @@ pub(super) fn claim_due(
             Err(damage) => set_aside(connection, effects, seq, damage)?,
         }
     }
+    effects.idle = claimed.is_empty() && expired == 0;
     Ok(claimed)
 }
 
@@ -83,7 +84,8 @@ fn read_claimed(row: &Row<'_>) -> Result<Claimed, Damage> {
     })
 }
 
-fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<(), SpoolError> {
+/// Expires what has outlived its time, up to a bound, and returns how many.
+fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<usize, SpoolError> {
     let expiring: Vec<i64> = {
         let mut statement = connection.prepare_cached(EXPIRING)?;
         let rows =
@@ -96,7 +98,7 @@ fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Res
     }
     // Perhaps there are more.
     effects.due |= expiring.len() == MOST_EXPIRED;
-    Ok(())
+    Ok(expiring.len())
 }
 
 /// Makes the earliest SMS that waits for `destination` its head, when there is no head. To be

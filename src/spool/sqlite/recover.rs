@@ -3,14 +3,22 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::super::{Recovered, SpoolError};
+use super::super::{QUESTION_LEASE, Recovered, SpoolError};
 use super::lane::Effects;
 use super::{queue, row, settle};
+use crate::retry::later;
 
 const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
 
 const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
      WHERE state = 'claimed' AND damaged = 0";
+
+/// A question that died with its process looks like one that waits for its back-off; some of those are
+/// asked too early by this, which costs little.
+pub(super) const ASKED: [&str; 2] = [
+    "UPDATE sms SET next_at = ?1 WHERE state = 'unknown' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
+    "UPDATE sms SET next_at = ?1 WHERE state = 'sent' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
+];
 
 /// Records that were set aside get another chance; those still damaged are set aside again.
 const SECOND_CHANCES: [&str; 3] = [
@@ -35,6 +43,11 @@ pub(super) fn recover(
     }
     connection.execute(DROP_FALSE_HEADS, [])?;
     queue::elect_missing_heads(connection, effects)?;
+    let mut asked = 0;
+    for sql in ASKED {
+        let leased_until = later(now, QUESTION_LEASE);
+        asked += connection.execute(sql, params![row::millis(ask_at), row::millis(leased_until)])?;
+    }
     let claimed: Vec<(i64, i64)> = {
         let mut statement = connection.prepare(CLAIMED)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -50,5 +63,6 @@ pub(super) fn recover(
     }
     recovered.mail = connection.execute(CLAIMED_MAIL, params![row::millis(now)])?;
     effects.mail |= recovered.mail > 0;
+    effects.idle = recovered == Recovered::default() && asked == 0;
     Ok(recovered)
 }
