@@ -49,6 +49,8 @@ impl Tracking {
         let worker = Arc::new(self);
         let mut questions = JoinSet::new();
         while !*shutdown.borrow_and_update() {
+            // All that have ended make room, so that those that wait are claimed in one commit.
+            while questions.try_join_next().is_some() {}
             let wait = match worker.start_questions(&mut questions).await {
                 Ok(wait) => wait,
                 Err(error) => {

@@ -76,8 +76,10 @@ async fn show(emulator: &Emulator) {
     loop {
         // The wait has to end some time; then it begins again.
         let _ = emulator.wait_until(|record| record.total() > shown, Duration::from_secs(3600)).await;
-        let new: Vec<_> = emulator.accepted().into_iter().filter(|message| message.number > shown).collect();
-        for message in new {
+        // From the end, so that it costs the same however many there are already.
+        let new: Vec<_> = emulator
+            .record(|record| record.accepted().rev().take_while(|it| it.number > shown).cloned().collect());
+        for message in new.into_iter().rev() {
             println!("{}", Phone(&message.screen()));
             shown = message.number;
         }

@@ -126,6 +126,8 @@ impl Dispatch {
         let mut calls = JoinSet::new();
         while !*shutdown.borrow_and_update() {
             worker.pulse.beat();
+            // All that have ended make room, so that those that wait are claimed in one commit.
+            while calls.try_join_next().is_some() {}
             let wait = match worker.start_calls(&mut calls).await {
                 Ok(wait) => wait.clamp(SHORTEST_WAIT, LONGEST_WAIT),
                 Err(error) => {

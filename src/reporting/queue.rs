@@ -35,6 +35,10 @@ pub(super) async fn run(reporting: &Arc<Reporting>, mut shutdown: watch::Receive
         let news = signals.mail.notified();
         tokio::pin!(news);
         news.as_mut().enable();
+        // All that have ended make room, so that those that wait are claimed in one commit.
+        while let Some(ended) = under_way.try_join_next() {
+            note_end(ended);
+        }
         let (wait, listen) = match claim(reporting, &mut under_way, &shutdown).await {
             Ok(wait) => (wait, under_way.len() < SENDERS),
             Err(fault) => {
