@@ -1,6 +1,6 @@
 //! One damaged record, and queries that find their rows by an index.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
 use super::super::super::behaviour::{
     accept_one, at, claim_ids, failure, look, refused, report, sent, settle, submission, unknown,
@@ -259,4 +259,33 @@ async fn plans(spool: &SqliteSpool, statements: Vec<&'static str>) -> Vec<(Strin
         })
         .await
         .unwrap()
+}
+
+/// Compiling takes longer than running. SQLite does it again, unasked, unless it is told not to.
+#[tokio::test]
+async fn statements_are_compiled_once() {
+    let (spool, _guard) = open();
+    for phone in 0..5 {
+        let id = accept_one(&spool, 0, phone).await;
+        claim_ids(&spool, 1).await;
+        settle(&spool, id, sent(9), 2).await;
+    }
+    let statements = [
+        accept::INSERT_SMS,
+        timeline::INSERT_EVENT,
+        queue::CLAIMABLE,
+        queue::EXPIRING,
+        settling::STANDING_BY_ID,
+    ];
+    let count = move |connection: &Connection| -> rusqlite::Result<Vec<(i32, i32)>> {
+        let mut counts = Vec::new();
+        for sql in statements {
+            let statement = connection.prepare_cached(sql)?;
+            let status = |which| statement.get_status(which);
+            counts.push((status(StatementStatus::Run), status(StatementStatus::RePrepare)));
+        }
+        Ok(counts)
+    };
+    let counts = spool.writer.run(Kind::Other, move |connection, _| Ok(count(connection)?)).await.unwrap();
+    assert_eq!(counts, [(5, 0), (15, 0), (5, 0), (5, 0), (5, 0)]);
 }
