@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Asked, Claimed, Question, Queue, Spool, SpoolError, Step};
+use super::super::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 use super::{at, failure, later, phone, submission};
 use crate::model::{FinalState, MessageId, State};
 
@@ -222,12 +222,17 @@ impl Model {
 
     async fn recover(&mut self, spool: &dyn Spool) {
         let now = self.now;
+        let ask_at = now + 2;
+        let leased_until = now + QUESTION_LEASE.as_secs() as i64;
+        for sms in self.sms.iter_mut().filter(|sms| matches!(sms.state, State::Unknown | State::Sent)) {
+            sms.next_at = sms.next_at.map(|next| if next <= leased_until { next.min(ask_at) } else { next });
+        }
         let mut lost = 0;
         for sms in self.sms.iter_mut().filter(|sms| sms.state == State::Claimed) {
-            (sms.state, sms.next_at) = (State::Unknown, Some(now + 2));
+            (sms.state, sms.next_at) = (State::Unknown, Some(ask_at));
             lost += 1;
         }
-        assert_eq!(spool.recover(at(now), at(now + 2)).await.unwrap().unknown, lost);
+        assert_eq!(spool.recover(at(now), at(ask_at)).await.unwrap().unknown, lost);
     }
 
     /// Submissions with something to tell, the first outcome's time first.

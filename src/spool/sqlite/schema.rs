@@ -65,9 +65,6 @@ fn connect(path: &Path) -> Result<Connection, SpoolError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIME)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
-    // Plans must not depend on bound values: else SQLite plans each statement with `LIMIT ?` anew at
-    // every use.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Every commit is synced before it returns; NORMAL would sync at a checkpoint only.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
