@@ -55,7 +55,8 @@ pub(super) const NEXT_ATTEMPT: &str =
 pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'due' AND damaged = 0";
 pub(super) const NEXT_UNKNOWN: &str = "SELECT min(next_at) FROM sms WHERE state = 'unknown' AND damaged = 0";
 pub(super) const NEXT_SENT: &str = "SELECT min(next_at) FROM sms WHERE state = 'sent' AND damaged = 0";
-pub(super) const NEXT_CASE: &str = "SELECT min(case_at) FROM submission WHERE damaged = 0";
+pub(super) const NEXT_CASE: &str =
+    "SELECT min(case_at) FROM submission WHERE case_at IS NOT NULL AND damaged = 0";
 pub(super) const NEXT_MAIL: &str =
     "SELECT min(next_at) FROM outgoing_mail WHERE state = 'due' AND damaged = 0";
 
