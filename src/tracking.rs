@@ -125,7 +125,8 @@ fn after_question(
                 cause: Cause::new(EnhancedStatus::SUCCESS, text),
             };
         }
-        let ask_at = settings.ask.next(now, question.asked.max(1), jitter).max(until.unwrap_or(now));
+        let ask_at =
+            settings.ask.next(now, question.asked.saturating_add(1), jitter).max(until.unwrap_or(now));
         Step::AskAgain { ask_at }
     };
     match outcome {
@@ -208,8 +209,8 @@ mod tests {
             },
         ];
         for silence in silences {
-            assert_eq!(judge(silence.clone(), 0, 1), Step::AskAgain { ask_at: at(30) });
-            assert_eq!(judge(silence.clone(), -999, 3), Step::AskAgain { ask_at: at(120) });
+            assert_eq!(judge(silence.clone(), 0, 0), Step::AskAgain { ask_at: at(30) });
+            assert_eq!(judge(silence.clone(), -999, 2), Step::AskAgain { ask_at: at(120) });
             assert!(matches!(
                 judge(silence, -1000, 3),
                 Step::Final { state: FinalState::Expired, cause } if cause.status.class == 2
@@ -219,6 +220,6 @@ mod tests {
             until: Some(at(77)),
             cause: Cause::new(EnhancedStatus::UNDELIVERABLE, "http 429"),
         };
-        assert_eq!(judge(paused, 0, 1), Step::AskAgain { ask_at: at(77) });
+        assert_eq!(judge(paused, 0, 0), Step::AskAgain { ask_at: at(77) });
     }
 }
