@@ -8,6 +8,8 @@
 mod doors;
 pub mod log;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -98,7 +100,7 @@ impl App {
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
         let smtp = smtp::Server::bind(config.smtp, mail_door)
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
-        let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
+        let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
         let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door)
             .await
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
