@@ -116,7 +116,16 @@ impl App {
                 "the relay had ended in the middle of something; the platform is asked before anything is sent again"
             );
         }
-        spool.probe().await?;
+        match spool.probe().await {
+            Ok(()) => {}
+            // What waits in the spool can be sent all the same; the doors say "not now" by themselves.
+            Err(error @ SpoolError::Unavailable(_)) => {
+                tracing::error!(%error, "nothing can be accepted for now; what waits is sent");
+            }
+            Err(error @ (SpoolError::Stale(_) | SpoolError::StaleMail(_) | SpoolError::Unusable(_))) => {
+                return Err(error.into());
+            }
+        }
 
         let (close_doors, doors_closed) = watch::channel(false);
         let (stop_workers, workers_stopped) = watch::channel(false);

@@ -57,3 +57,15 @@ fn probes(directory: &Path) -> i64 {
     let spool = rusqlite::Connection::open(directory.join("spool/spool.sqlite")).unwrap();
     spool.query_row("SELECT writes FROM probe", [], |row| row.get(0)).unwrap()
 }
+
+#[tokio::test]
+async fn a_disk_without_room_shuts_the_doors_and_not_the_relay() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = configured(directory.path());
+    config.spool.min_free_octets = u64::MAX;
+    let app = App::start(config).await.unwrap();
+    let answer = get(&app, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("not ready: spool: "), "{answer}");
+    app.stop().await;
+}
