@@ -80,6 +80,7 @@ struct Reloadable {
     routing: Arc<ArcSwap<Routing>>,
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
     gateway: Arc<Swappable>,
+    gate: SharedGate,
 }
 
 impl App {
@@ -160,7 +161,7 @@ impl App {
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway },
+            reloadable: Reloadable { routing, accounts, gateway, gate },
         })
     }
 
@@ -184,6 +185,9 @@ impl App {
         self.reloadable.gateway.swap(gateway);
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
+        // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
+        self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
+        self.spool.signals().due.notify_one();
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::config;
+use crate::model::{Cause, EnhancedStatus};
+use crate::retry::{Answer, Permission};
 
 /// A relay on free ports whose platform nobody reaches.
 fn configured(directory: &Path) -> Config {
@@ -67,5 +69,19 @@ async fn a_disk_without_room_shuts_the_doors_and_not_the_relay() {
     let answer = get(&app, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("not ready: spool: "), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_tries_a_gateway_that_was_shut_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    let gate = &app.reloadable.gate;
+    let now = Timestamp::now();
+    gate.answered("platform", Answer::Fault(Cause::new(EnhancedStatus::POLICY, "http 401")), now);
+    assert!(matches!(gate.with(|gate| gate.permission(now)), Permission::NotBefore(_)));
+    app.reload(configured(directory.path())).unwrap();
+    let permission = gate.with(|gate| gate.permission(Timestamp::now()));
+    assert!(matches!(permission, Permission::Probe | Permission::AwaitProbe), "{permission:?}");
     app.stop().await;
 }
