@@ -9,6 +9,8 @@
 mod doors;
 pub mod log;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,6 +80,7 @@ struct Reloadable {
     routing: Arc<ArcSwap<Routing>>,
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
     gateway: Arc<Swappable>,
+    gate: SharedGate,
 }
 
 impl App {
@@ -98,7 +101,7 @@ impl App {
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
         let smtp = smtp::Server::bind(config.smtp, mail_door)
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
-        let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
+        let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
         let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door)
             .await
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
@@ -145,7 +148,7 @@ impl App {
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway },
+            reloadable: Reloadable { routing, accounts, gateway, gate },
         })
     }
 
@@ -177,6 +180,9 @@ impl App {
         self.reloadable.gateway.swap(gateway);
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
+        // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
+        self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
+        self.spool.signals().due.notify_one();
         Ok(())
     }
 

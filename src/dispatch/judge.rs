@@ -89,8 +89,14 @@ pub(super) fn after_question(
                 EnhancedStatus::REFUSED_BY_NEXT_SYSTEM,
                 "the platform does not know it, by its status endpoint: sent again",
             );
+            // At once the first time. A platform that takes the message, gives an answer that can't
+            // be read and then denies to know it would send it every few seconds otherwise.
+            let at = match question.attempt.checked_sub(1) {
+                None | Some(0) => now,
+                Some(before) => settings.backoff.next(now, before, jitter),
+            };
             // Not a word about the gate: a wrong base address gives the same answer.
-            (Step::Retry { at: now, cause }, None)
+            (Step::Retry { at, cause }, None)
         }
         StatusOutcome::CannotTell { until, cause } => {
             let answer = until.map_or_else(|| Answer::Failing(cause.clone()), Answer::Pause);
@@ -202,6 +208,20 @@ mod tests {
         let (step, _) =
             after_question(StatusOutcome::NotKnown, &question(-5, 900, 0), at(0), 1.0, &settings());
         assert!(matches!(step, Step::Retry { at: when, .. } if when == at(0)), "{step:?}");
+    }
+
+    #[test]
+    fn what_the_platform_denies_again_and_again_goes_ever_more_rarely() {
+        let waits: Vec<i64> = (1..=10)
+            .map(|attempt| {
+                let question = Question { attempt, ..question(-5, 14_400, 1) };
+                match after_question(StatusOutcome::NotKnown, &question, at(0), 1.0, &settings()).0 {
+                    Step::Retry { at, .. } => at.as_second() - NOW,
+                    other => panic!("{other:?}"),
+                }
+            })
+            .collect();
+        assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 320, 640, 900]);
     }
 
     #[test]

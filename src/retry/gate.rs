@@ -95,6 +95,15 @@ impl Gate {
         }
     }
 
+    /// Something was mended: a gate that is shut is probed at once, and the waits begin anew. A pause
+    /// that the platform asked for stays.
+    pub fn mended(&mut self, now: Timestamp) {
+        if let Some(shut) = &mut self.shut {
+            shut.probes = 0;
+            shut.next_probe_at = now;
+        }
+    }
+
     /// Takes in what came of a call. Returns whether the gate opened or shut by it.
     pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: f64) -> Option<Turn> {
         match answer {
@@ -219,6 +228,23 @@ mod tests {
         gate.probe_begins();
         assert_eq!(gate.answered(Answer::Working, at(32), 1.0), Some(Turn::Opened { since: at(0) }));
         assert_eq!(gate.permission(at(32)), Permission::Free);
+    }
+
+    #[test]
+    fn what_was_mended_is_tried_at_once_and_the_waits_begin_anew() {
+        let mut gate = gate();
+        gate.answered(Answer::Fault(cause()), at(0), 1.0);
+        gate.probe_begins();
+        gate.answered(Answer::Fault(cause()), at(10), 1.0);
+        gate.answered(Answer::Pause(at(12)), at(0), 1.0);
+        gate.answered(Answer::Fault(cause()), at(10), 1.0);
+        assert_eq!(gate.permission(at(13)), Permission::NotBefore(at(20)));
+        gate.mended(at(11));
+        assert_eq!(gate.permission(at(11)), Permission::NotBefore(at(12)));
+        assert_eq!(gate.permission(at(13)), Permission::Probe);
+        gate.probe_begins();
+        gate.answered(Answer::Fault(cause()), at(14), 1.0);
+        assert_eq!(gate.permission(at(15)), Permission::NotBefore(at(24)));
     }
 
     #[test]
