@@ -213,6 +213,11 @@ impl Dispatch {
         if limit == 0 {
             return Ok(0);
         }
+        // Looking first waits for no commit, and mostly there is nothing to ask.
+        let next = self.spool.next_due(Queue::Ask(Asked::Unknown)).await?;
+        if next.is_none_or(|time| time > now) {
+            return Ok(0);
+        }
         let questions = self.spool.questions(Asked::Unknown, now, later(now, QUESTION_LEASE), limit).await?;
         let begun = questions.len();
         for question in questions {
