@@ -215,10 +215,9 @@ mod tests {
         let waits: Vec<i64> = (1..=10)
             .map(|attempt| {
                 let question = Question { attempt, ..question(-5, 14_400, 1) };
-                match after_question(StatusOutcome::NotKnown, &question, at(0), 1.0, &settings()).0 {
-                    Step::Retry { at, .. } => at.as_second() - NOW,
-                    other => panic!("{other:?}"),
-                }
+                let step = after_question(StatusOutcome::NotKnown, &question, at(0), 1.0, &settings()).0;
+                let Step::Retry { at, .. } = step else { panic!("{step:?}") };
+                at.as_second() - NOW
             })
             .collect();
         assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 320, 640, 900]);

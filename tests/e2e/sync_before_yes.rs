@@ -36,6 +36,7 @@ fn the_spool_is_synced_before_the_client_reads_yes() {
     while !said.contains("attached") {
         let length = std::io::BufRead::read_line(&mut errors, &mut said).unwrap();
         if length == 0 {
+            strace.wait().unwrap();
             let nothing_may_be_skipped = std::env::var_os("SMS_RELAY_TESTS_SKIP_NOTHING").is_some();
             assert!(!nothing_may_be_skipped, "processes cannot be traced here: {said}");
             println!("skipped: processes cannot be traced here: {said}");
