@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::config;
-use crate::model::{Cause, EnhancedStatus};
+use crate::model::{Cause, EnhancedStatus, SubmissionId};
 use crate::retry::{Answer, Permission};
 
 /// A relay on free ports whose platform nobody reaches.
@@ -78,7 +78,8 @@ async fn a_reload_tries_a_gateway_that_was_shut_at_once() {
     let app = App::start(configured(directory.path())).await.unwrap();
     let gate = &app.reloadable.gate;
     let now = Timestamp::now();
-    gate.answered("platform", Answer::Fault(Cause::new(EnhancedStatus::POLICY, "http 401")), now);
+    let fault = Answer::Fault(Cause::new(EnhancedStatus::POLICY, "http 401"));
+    gate.answered("platform", SubmissionId::new(now).message(1), fault, now);
     assert!(matches!(gate.with(|gate| gate.permission(now)), Permission::NotBefore(_)));
     app.reload(configured(directory.path())).unwrap();
     let permission = gate.with(|gate| gate.permission(Timestamp::now()));

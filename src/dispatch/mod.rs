@@ -61,9 +61,9 @@ impl SharedGate {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes in what came of a call and logs a turn.
-    pub fn answered(&self, gateway: &str, answer: Answer, now: Timestamp) {
-        match self.with(|gate| gate.answered(answer, now, fastrand::f64())) {
+    /// Takes in what came of a call about a message and logs a turn.
+    pub fn answered(&self, gateway: &str, about: MessageId, answer: Answer, now: Timestamp) {
+        match self.with(|gate| gate.answered(about, answer, now, fastrand::f64())) {
             Some(Turn::Shut(cause)) => {
                 tracing::error!(
                     gateway, cause = %cause.text, diagnostic = cause.diagnostic,
@@ -234,7 +234,7 @@ impl Dispatch {
         let now = Timestamp::now();
         let (step, answer) =
             judge::after_send(outcome, claimed.attempt, now, fastrand::f64(), &self.settings);
-        self.gate.answered(self.gateway.name(), answer, now);
+        self.gate.answered(self.gateway.name(), id, answer, now);
         log_step(id, claimed.attempt, &step);
         // The message is claimed until this is written, so it is written however long the spool is
         // unavailable; a process that ends before leaves it to the next start.
@@ -258,7 +258,7 @@ impl Dispatch {
         let now = Timestamp::now();
         let (step, answer) = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
         match answer {
-            Some(answer) => self.gate.answered(self.gateway.name(), answer, now),
+            Some(answer) => self.gate.answered(self.gateway.name(), id, answer, now),
             // If this was a probe it proved nothing, and the next call may be one.
             None => self.gate.with(Gate::probe_unused),
         }
