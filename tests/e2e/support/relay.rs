@@ -30,7 +30,8 @@ impl Relay {
     /// Starts the program and waits until it is ready.
     pub fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
         let (child, log) = Self::spawn(config, environment);
-        let mut relay = Self { child, log, smtp: ([0, 0, 0, 0], 0).into(), http: ([0, 0, 0, 0], 0).into() };
+        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
+        let mut relay = Self { child, log, smtp: nowhere, http: nowhere };
         relay.wait_for_log("ready", |line| line["message"] == "ready");
         let address = |listener: &str| -> SocketAddr {
             let line = relay.find_log(|line| line["message"] == "listening" && line["listener"] == listener);
@@ -43,9 +44,10 @@ impl Relay {
     /// Starts the program and waits for its end: for starts that must fail, and for crash points
     /// that strike before it is ready.
     pub fn start_and_end(config: &Path, environment: &[(&str, &str)]) -> (ExitStatus, Vec<Value>) {
-        let (mut child, log) = Self::spawn(config, environment);
-        let status = child.wait().unwrap();
-        log.wait(|_, ended| ended);
+        let (child, log) = Self::spawn(config, environment);
+        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
+        let relay = Self { child, log: Arc::clone(&log), smtp: nowhere, http: nowhere };
+        let status = relay.wait_for_end();
         let lines = log.lines.lock().unwrap().0.clone();
         (status, lines)
     }
