@@ -1,6 +1,9 @@
 //! SIGKILL while a message is in a state and stays there: the platform is made to hold, to fail or not to
 //! be there, so that the moment is known. Which moves lie between the states: `kill_between_steps.rs`.
 
+use std::os::unix::process::ExitStatusExt;
+
+use rustix::process::Signal;
 use sms_relay::emulator::{Fault, FaultRule, Record};
 use sms_relay::model::FinalState::Delivered;
 use sms_relay::model::State::{self, Claimed, Due, Final, Sent, Unknown};
@@ -154,7 +157,8 @@ fn while_a_question_is_under_way() {
         let asked_at = || world.remains().submission(&id).messages[0].next_at.unwrap();
         let leased_until = asked_at();
         let environment = [("PBX_PASSWORD", "swordfish"), ("SMS_RELAY_CRASH_POINT", "after-recover-commit")];
-        Relay::start_and_end(&world.write(), &environment);
+        let (status, _) = Relay::start_and_end(&world.write(), &environment);
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()));
         assert!(asked_at() < leased_until, "asked again at {}, not before {leased_until}", asked_at());
         world.emulator.clear_faults();
         let relay = world.start();

@@ -37,7 +37,8 @@ impl Relay {
     /// Starts the program and waits until its doors are open; it may not be ready yet.
     pub fn start_until_listening(config: &Path, environment: &[(&str, &str)]) -> Self {
         let (child, log) = Self::spawn(config, environment);
-        let mut relay = Self { child, log, smtp: ([0, 0, 0, 0], 0).into(), http: ([0, 0, 0, 0], 0).into() };
+        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
+        let mut relay = Self { child, log, smtp: nowhere, http: nowhere };
         for listener in ["mail", "forms"] {
             relay.wait_for_log("listening", |line| {
                 line["message"] == "listening" && line["listener"] == listener
@@ -54,9 +55,10 @@ impl Relay {
     /// Starts the program and waits for its end: for starts that must fail, and for crash points
     /// that strike before it is ready.
     pub fn start_and_end(config: &Path, environment: &[(&str, &str)]) -> (ExitStatus, Vec<Value>) {
-        let (mut child, log) = Self::spawn(config, environment);
-        let status = child.wait().unwrap();
-        log.wait(|_, ended| ended);
+        let (child, log) = Self::spawn(config, environment);
+        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
+        let relay = Self { child, log: Arc::clone(&log), smtp: nowhere, http: nowhere };
+        let status = relay.wait_for_end();
         let lines = log.lines.lock().unwrap().0.clone();
         (status, lines)
     }
