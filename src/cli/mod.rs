@@ -30,10 +30,10 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  sms-relay demo                                    see the whole job in a few seconds
-  sms-relay emulator                                a platform on loopback to try a configuration with
-  sms-relay check --config relay.toml               every mistake with file, line and column
-  sms-relay run --config relay.toml                 the daemon
+  sms-relay demo                        see the whole job in a few seconds
+  sms-relay emulator                    a platform on loopback to try a configuration with
+  sms-relay check --config relay.toml   every mistake with file, line and column
+  sms-relay run --config relay.toml     the daemon
 
 Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 69 a port is in use,
 73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.";

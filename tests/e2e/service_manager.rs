@@ -1,106 +1,74 @@
-//! What the service manager is told: ready, alive, stopping; and that a full disk is no reason to end.
+//! What the service manager is told (`sd_notify(3)`), and when.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
-use crate::support::{PATIENCE, Relay, Smtp, World, run, tool};
+use rustix::process::Signal;
 
-struct Manager {
-    socket: UnixDatagram,
-    path: String,
-}
+use crate::support::{PATIENCE, World};
+
+/// The place of the service manager.
+struct Manager(UnixDatagram);
 
 impl Manager {
-    fn new(world: &World) -> Self {
-        let path = world.directory.path().join("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, path: path.to_str().unwrap().to_owned() }
+        Self(socket)
     }
 
-    /// The next thing that it is told.
-    fn hears(&self) -> String {
-        let mut told = [0; 1024];
-        let length = self.socket.recv(&mut told).unwrap();
-        String::from_utf8_lossy(&told[..length]).trim_end().to_owned()
+    fn hear(&self) -> String {
+        let mut buffer = [0; 4096];
+        let octets = self.0.recv(&mut buffer).expect("the service manager is told something");
+        String::from_utf8(buffer[..octets].to_vec()).unwrap()
     }
 
-    fn hears_until(&self, wanted: &str) -> String {
+    /// The next words that are not the watchdog's.
+    fn hear_news(&self) -> String {
         loop {
-            let told = self.hears();
-            if told.contains(wanted) {
-                return told;
+            let words = self.hear();
+            if words != "WATCHDOG=1\n" {
+                return words;
             }
         }
     }
 }
 
 #[test]
-fn ready_comes_once_the_doors_are_open_then_the_watchdog_is_fed_and_the_end_is_told() {
-    let world = World::new();
-    let manager = Manager::new(&world);
-    let relay = world.start_with(&[("NOTIFY_SOCKET", &manager.path), ("WATCHDOG_USEC", "1000000")]);
-    assert_eq!(manager.hears_until("READY=1"), "READY=1\nSTATUS=serving");
-    assert!(Smtp::connect(relay.smtp).is_some(), "ready, and nobody answers");
-    for _ in 0..3 {
-        assert_eq!(manager.hears_until("WATCHDOG=1"), "WATCHDOG=1");
-    }
-    assert!(relay.terminate().success());
-    assert_eq!(manager.hears_until("STOPPING=1"), "STOPPING=1\nSTATUS=finishing what is under way");
-}
-
-#[test]
-fn a_full_disk_keeps_it_from_being_ready_and_from_nothing_else() {
+fn it_hears_of_ready_watchdog_reload_and_stopping() {
     let mut world = World::new();
-    // First a message that waits in the spool, accepted while there was room.
-    world.emulator.order(sms_relay::emulator::FaultRule::on_send(unavailable())).unwrap();
-    let relay = world.start();
-    let mut smtp = Smtp::connect(relay.smtp).unwrap();
-    let waiting =
-        Smtp::queued(&smtp.mail("ups@example.com", "oncall@sms.local", "Subject: first\r\n\r\n").unwrap());
-    world.wait_for_platform("tried", |record| record.requests().faulted >= 1);
-    relay.kill();
-    world.emulator.clear_faults();
+    // A port that is known before, so that the door can be knocked at the moment that READY comes.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let bind = format!("name = \"mail\"\nbind = \"{free}\"");
+    world.otherwise.push(("name = \"mail\"\nbind = \"127.0.0.1:0\"", bind));
+    let path = world.directory.path().join("notify");
+    let manager = Manager::at(&path);
+    let knock = std::thread::spawn(move || {
+        let first = manager.hear();
+        let mut greeting = String::new();
+        let stream = TcpStream::connect(free).expect("READY comes after the door is open");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        BufReader::new(stream).read_line(&mut greeting).unwrap();
+        (manager, first, greeting)
+    });
+    let relay = world.start_with(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")]);
+    let (manager, first, greeting) = knock.join().unwrap();
+    assert_eq!(first, "READY=1\nSTATUS=serving\n");
+    assert_eq!(greeting, "220 relay.test ESMTP sms-relay\r\n");
+    assert_eq!(manager.hear(), "WATCHDOG=1\n");
+    assert_eq!(manager.hear(), "WATCHDOG=1\n");
 
-    // More than any disk of a test machine has free.
-    let directory = "directory = \"spool\"";
-    world.otherwise.push((directory, format!("{directory}\nmin_free = 1099511627776")));
-    let manager = Manager::new(&world);
-    let environment = [("PBX_PASSWORD", "swordfish"), ("NOTIFY_SOCKET", manager.path.as_str())];
-    let relay = Relay::start_until_listening(&world.write(), &environment);
-    let told = manager.hears_until("STATUS=not ready");
-    assert!(told.starts_with("STATUS=not ready: the spool cannot take anything now"), "{told}");
-    assert!(told.contains("EXTEND_TIMEOUT_USEC="), "{told}");
-    world.wait_for_platform("what waited is sent", |record| record.total() == 1);
-    assert_eq!(world.emulator.accepted()[0].message_id, format!("{waiting}-1"));
+    let good = std::fs::read_to_string(world.write()).unwrap();
+    std::fs::write(world.directory.path().join("relay.toml"), "broken").unwrap();
+    relay.signal(Signal::HUP);
+    assert_eq!(manager.hear_news(), "STATUS=the last reload failed: the old rules stay\n");
+    std::fs::write(world.directory.path().join("relay.toml"), good).unwrap();
+    relay.signal(Signal::HUP);
+    assert_eq!(manager.hear_news(), "STATUS=serving\n");
 
-    let mut smtp = Smtp::connect(relay.smtp).unwrap();
-    let reply = smtp.mail("ups@example.com", "oncall@sms.local", "Subject: second\r\n\r\n").unwrap();
-    assert_eq!(reply, "452 4.3.1 the message cannot be stored now, try again later");
-    if tool("curl") {
-        let curl = |arguments: &[&str]| {
-            run("curl", &[&["--silent", "--write-out", " %{http_code}"], arguments].concat()).1
-        };
-        let form = curl(&[
-            "-u",
-            "pbx:swordfish",
-            "-d",
-            "to=oncall",
-            "-d",
-            "text=x",
-            &format!("http://{}/sms", relay.http),
-        ]);
-        assert_eq!(form, "the message cannot be stored now, try again later\n 503");
-        let ready = curl(&[&format!("http://{}/readyz", relay.http)]);
-        assert!(
-            ready.starts_with("not ready: spool: the spool cannot take anything now")
-                && ready.ends_with(" 503"),
-            "{ready}"
-        );
-    }
-    assert!(relay.terminate().success());
-    assert_eq!(world.emulator.record(|record| record.total()), 1, "what was refused was not sent");
-}
-
-fn unavailable() -> sms_relay::emulator::Fault {
-    sms_relay::emulator::Fault::Status { code: 503, retry_after: None, body: None, recorded: false }
+    relay.signal(Signal::TERM);
+    assert_eq!(manager.hear_news(), "STOPPING=1\nSTATUS=finishing what is under way\n");
+    assert!(relay.wait_for_end().success());
 }

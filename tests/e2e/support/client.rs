@@ -30,8 +30,12 @@ impl Smtp {
         self.reply()
     }
 
-    /// The last line of the next reply, also one that nobody asked for.
-    pub fn reply(&mut self) -> Option<String> {
+    /// The last line of the next reply, to nothing that was said.
+    pub fn wait_for_reply(&mut self) -> Option<String> {
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
             if self.read.read_line(&mut line).ok()? == 0 {

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
+use socket2::{Domain, Socket, Type};
+
 use super::PATIENCE;
 
 /// What it does with a mail.
@@ -13,10 +15,22 @@ pub enum Behaviour {
     Accept,
     /// 550 at RCPT.
     RefuseRecipient,
+    /// 550 at RCPT for everybody but this address.
+    AcceptOnly(&'static str),
     /// 451 at the final dot.
     Later,
     /// Keeps the mail and breaks the connection instead of answering.
     AcceptAndBreak,
+}
+
+impl Behaviour {
+    fn refuses(self, rcpt: &str) -> bool {
+        match self {
+            Self::RefuseRecipient => true,
+            Self::AcceptOnly(address) => !rcpt.contains(&format!("<{address}>")),
+            Self::Accept | Self::Later | Self::AcceptAndBreak => false,
+        }
+    }
 }
 
 /// One mail as it came.
@@ -39,18 +53,32 @@ struct Shared {
 
 impl Mailbox {
     pub fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let (mailbox, door) = Self::closed();
+        mailbox.listen(door);
+        mailbox
+    }
+
+    /// A mailbox that is away: its port is taken, and every connection is refused until it listens.
+    pub fn closed() -> (Self, Socket) {
+        let door = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        door.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = door.local_addr().unwrap().as_socket().unwrap();
         let shared =
             Arc::new(Shared { state: Mutex::new((Behaviour::Accept, Vec::new())), changed: Condvar::new() });
-        let server = Arc::clone(&shared);
+        (Self { address, shared }, door)
+    }
+
+    /// Opens the door of one that was closed.
+    pub fn listen(&self, door: Socket) {
+        door.listen(64).unwrap();
+        let listener = TcpListener::from(door);
+        let server = Arc::clone(&self.shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let session = Arc::clone(&server);
                 std::thread::spawn(move || session.serve(stream));
             }
         });
-        Self { address, shared }
     }
 
     pub fn behave(&self, behaviour: Behaviour) {
@@ -89,7 +117,7 @@ impl Shared {
             } else if verb.starts_with("MAIL") {
                 (mail_from, rcpt_to) = (line, Vec::new());
                 say("250 ok")
-            } else if verb.starts_with("RCPT") && behaviour == Behaviour::RefuseRecipient {
+            } else if verb.starts_with("RCPT") && behaviour.refuses(&line) {
                 say("550 5.1.1 nobody of that name")
             } else if verb.starts_with("RCPT") {
                 rcpt_to.push(line);

@@ -2,13 +2,17 @@
 //! clients that nobody here wrote.
 
 pub mod client;
+pub mod letter;
 pub mod mailbox;
+pub mod python;
 pub mod relay;
 pub mod remains;
 pub mod world;
 
 pub use client::{Smtp, run, tool};
-pub use mailbox::{Behaviour, Mailbox};
+pub use letter::{Letter, settled};
+pub use mailbox::{Arrived, Behaviour, Mailbox};
+pub use python::{Mail, python};
 pub use relay::Relay;
 pub use remains::Remains;
 pub use world::World;

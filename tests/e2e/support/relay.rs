@@ -29,14 +29,22 @@ struct Log {
 impl Relay {
     /// Starts the program and waits until it is ready.
     pub fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
-        let relay = Self::start_until_listening(config, environment);
+        Self::start_under(&[], config, environment)
+    }
+
+    /// The same by way of another program, whose arguments end with the relay's own.
+    pub fn start_under(wrapper: &[&str], config: &Path, environment: &[(&str, &str)]) -> Self {
+        let relay = Self::listening(Self::spawn(wrapper, config, environment));
         relay.wait_for_log("ready", |line| line["message"] == "ready");
         relay
     }
 
     /// Starts the program and waits until its doors are open; it may not be ready yet.
     pub fn start_until_listening(config: &Path, environment: &[(&str, &str)]) -> Self {
-        let (child, log) = Self::spawn(config, environment);
+        Self::listening(Self::spawn(&[], config, environment))
+    }
+
+    fn listening((child, log): (Child, Arc<Log>)) -> Self {
         let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
         let mut relay = Self { child, log, smtp: nowhere, http: nowhere };
         for listener in ["mail", "forms"] {
@@ -55,7 +63,7 @@ impl Relay {
     /// Starts the program and waits for its end: for starts that must fail, and for crash points
     /// that strike before it is ready.
     pub fn start_and_end(config: &Path, environment: &[(&str, &str)]) -> (ExitStatus, Vec<Value>) {
-        let (child, log) = Self::spawn(config, environment);
+        let (child, log) = Self::spawn(&[], config, environment);
         let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
         let relay = Self { child, log: Arc::clone(&log), smtp: nowhere, http: nowhere };
         let status = relay.wait_for_end();
@@ -63,9 +71,10 @@ impl Relay {
         (status, lines)
     }
 
-    fn spawn(config: &Path, environment: &[(&str, &str)]) -> (Child, Arc<Log>) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
-            .args(["run", "--config"])
+    fn spawn(wrapper: &[&str], config: &Path, environment: &[(&str, &str)]) -> (Child, Arc<Log>) {
+        let words = [wrapper, &[env!("CARGO_BIN_EXE_sms-relay"), "run", "--config"]].concat();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .arg(config)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
@@ -125,6 +134,18 @@ impl Relay {
             });
             held = self.log.grown.wait_timeout(held, left).unwrap().0;
         }
+    }
+
+    /// Waits for a line with these words as its message.
+    pub fn wait_for_message(&self, message: &str) -> Value {
+        self.wait_for_log(message, |line| line["message"] == message)
+    }
+
+    /// Waits for the next line with these words, after the first `seen` lines of the log.
+    pub fn wait_for_next(&self, seen: usize, message: &str) -> Value {
+        let next = |lines: &[Value]| lines.iter().skip(seen).find(|line| line["message"] == message).cloned();
+        self.log.wait(|lines, ended| ended || next(lines).is_some());
+        next(&self.log()).unwrap_or_else(|| panic!("no further log line `{message}`"))
     }
 
     pub fn pid(&self) -> Pid {

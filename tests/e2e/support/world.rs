@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sms_relay::emulator::{self, Delivery, Emulator, Outcome, Record};
+use serde_json::Value;
+use sms_relay::emulator::{self, Delivery, Emulator, FaultRule, Outcome, Record};
 use sms_relay::model::{State, SubmissionId};
 use sms_relay::spool::sqlite::SqliteSpool;
 use sms_relay::spool::{Spool, SubmissionView};
@@ -146,6 +147,27 @@ level = "debug"
 
     pub fn start_with(&self, environment: &[(&str, &str)]) -> Relay {
         Relay::start(&self.write(), &[&[("PBX_PASSWORD", "swordfish")], environment].concat())
+    }
+
+    /// Starts it by way of another program, whose arguments end with the relay's own.
+    pub fn start_under(&self, wrapper: &[&str]) -> Relay {
+        Relay::start_under(wrapper, &self.write(), &[("PBX_PASSWORD", "swordfish")])
+    }
+
+    /// Starts a relay that must not start: its exit code, and its log.
+    pub fn start_in_vain(&self) -> (Option<i32>, Vec<Value>) {
+        let (status, log) = Relay::start_and_end(&self.write(), &[("PBX_PASSWORD", "swordfish")]);
+        (status.code(), log)
+    }
+
+    /// Orders a fault of the platform.
+    pub fn order(&self, rule: FaultRule) {
+        self.emulator.order(rule).unwrap();
+    }
+
+    /// The texts that the platform accepted, in order.
+    pub fn texts(&self) -> Vec<String> {
+        self.emulator.accepted().into_iter().map(|sms| sms.text).collect()
     }
 
     /// Waits until the platform's record is as wanted.

@@ -1,0 +1,134 @@
+//! The commands as a person types them: what they print, and the exit codes of sysexits(3).
+
+use std::path::Path;
+
+use crate::support::run;
+
+fn relay(arguments: &[&str]) -> (Option<i32>, String) {
+    // Help is wrapped to the terminal's width, where there is one.
+    run("env", &[&["-u", "COLUMNS", env!("CARGO_BIN_EXE_sms-relay")], arguments].concat())
+}
+
+#[test]
+fn version_and_help_are_told() {
+    assert_eq!(relay(&["--version"]), (Some(0), format!("sms-relay {}\n", env!("CARGO_PKG_VERSION"))));
+    let help = "\
+Mail and form posts in, SMS out, failures back by bounce mail
+
+Usage: sms-relay <COMMAND>
+
+Commands:
+  run       Runs the daemon until SIGTERM; SIGHUP reloads rules, aliases and credentials
+  check     Reads a configuration and explains every mistake in it
+  demo      Shows the main job with everything embedded: relay, platform, mailbox and phones
+  emulator  Runs the platform's API on loopback, to try a configuration without sending anything
+  help      Print this message or the help of the given subcommand(s)
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Examples:
+  sms-relay demo                        see the whole job in a few seconds
+  sms-relay emulator                    a platform on loopback to try a configuration with
+  sms-relay check --config relay.toml   every mistake with file, line and column
+  sms-relay run --config relay.toml     the daemon
+
+Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 69 a port is in use,
+73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.
+";
+    assert_eq!(relay(&["--help"]), (Some(0), help.to_owned()));
+    for (command, example) in [
+        ("run", "Example:\n  sms-relay run --config /etc/sms-relay/relay.toml\n"),
+        ("check", "Example:\n  sms-relay check --config relay.toml && systemctl reload sms-relay\n"),
+        ("demo", "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well\n"),
+        ("emulator", "Example:\n  sms-relay emulator --bind 127.0.0.1:8026\n"),
+    ] {
+        let (code, printed) = relay(&[command, "--help"]);
+        assert_eq!(code, Some(0));
+        assert!(printed.ends_with(example), "{printed}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_64() {
+    let unknown = "\
+error: unrecognized subcommand 'frobnicate'
+
+Usage: sms-relay <COMMAND>
+
+For more information, try '--help'.
+";
+    assert_eq!(relay(&["frobnicate"]), (Some(64), unknown.to_owned()));
+    assert_eq!(relay(&["run", "--confg", "x"]).0, Some(64));
+    let (code, printed) = relay(&[]);
+    assert_eq!(code, Some(64));
+    assert!(printed.contains("Usage: sms-relay <COMMAND>"), "{printed}");
+    let elsewhere = "sms-relay: the emulator is for this machine only; bind it to 127.0.0.1 or [::1]\n";
+    assert_eq!(relay(&["emulator", "--bind", "192.0.2.1:8026"]), (Some(64), elsewhere.to_owned()));
+}
+
+#[test]
+fn check_says_that_the_copied_example_has_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("relay.toml");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("relay.example.toml"), &path).unwrap();
+    let shown = path.to_str().unwrap();
+    assert_eq!(relay(&["check", "--config", shown]), (Some(0), format!("{shown}: no error\n")));
+}
+
+#[test]
+fn check_and_run_show_the_same_mistakes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("relay.toml");
+    let broken = r#"
+[[smtp.listener]]
+bind = "127.0.0.1:0"
+network = ["10.0.0.0/8"]
+
+[defaults]
+sender = "ABCDEFGHIJKL"
+
+[[rule]]
+name = "ups"
+when.subject = "power ("
+"#;
+    std::fs::write(&path, broken).unwrap();
+    let shown = path.to_str().unwrap();
+    let expected = "\
+FILE:4:1: error: unknown key `network` in [smtp.listener]; did you mean `networks`?
+  4 | network = [\"10.0.0.0/8\"]
+    | ^^^^^^^
+
+FILE:7:10: error: sender `ABCDEFGHIJKL` has 12 characters; an alphanumeric sender has at most 11
+  7 | sender = \"ABCDEFGHIJKL\"
+    |          ^^^^^^^^^^^^^^
+
+FILE:11:23: error: this is not a valid regular expression: unclosed group
+  11 | when.subject = \"power (\"
+     |                       ^
+
+FILE: warning: no destination is allowed yet, and every recipient will be refused; list prefixes in [routing] like allowed = [\"+39\"]
+
+FILE: error: `directory` is missing in [spool]; write it like directory = \"/var/lib/sms-relay\"
+
+FILE: error: `url` is missing in [gateway]; write it like url = \"https://lora-api.agiletelecom.com\"
+
+FILE: error: [gateway] has no credentials; write api_key = { file = \"PATH\" }
+
+FILE: warning: there is no [smarthost], so nobody is told about failures; write one, or set `to = \"off\"` in [reporting]
+
+6 errors and 2 warnings in FILE
+";
+    let (code, printed) = relay(&["check", "--config", shown]);
+    assert_eq!((code, printed.replace(shown, "FILE")), (Some(78), expected.to_owned()));
+    assert_eq!(relay(&["run", "--config", shown]), (Some(78), printed));
+
+    let nowhere = directory.path().join("nowhere.toml");
+    let nowhere = nowhere.to_str().unwrap();
+    let missing = format!(
+        "{nowhere}: error: the configuration cannot be read: No such file or directory (os error 2)\n\n1 error in {nowhere}\n"
+    );
+    assert_eq!(relay(&["check", "--config", nowhere]), (Some(78), missing.clone()));
+    assert_eq!(relay(&["run", "--config", nowhere]), (Some(78), missing));
+}
