@@ -52,14 +52,7 @@ pub(super) fn after_question(
 ) -> (Step, Option<Answer>) {
     let undecided = |until: Option<Timestamp>, cause: Cause| {
         if question.expires_at <= now {
-            let text = format!(
-                "its lifetime ended while the platform could not tell whether it has it: {}",
-                cause.text
-            );
-            return Step::Final {
-                state: FinalState::Expired,
-                cause: Cause { text, status: EnhancedStatus::EXPIRED, diagnostic: cause.diagnostic },
-            };
+            return expired(cause);
         }
         if later(question.since, settings.unknown_time) <= now {
             let text = format!("sent again, the platform cannot tell whether it has it: {}", cause.text);
@@ -102,6 +95,21 @@ pub(super) fn after_question(
             let answer = until.map_or_else(|| Answer::Failing(cause.clone()), Answer::Pause);
             (undecided(until, cause), Some(answer))
         }
+    }
+}
+
+/// The step of a message of unknown outcome while nobody may be asked: nothing but the end of its
+/// lifetime can decide about it. Looked at again at `again_at`.
+pub(super) fn unasked(question: &Question, why: Cause, now: Timestamp, again_at: Timestamp) -> Step {
+    if question.expires_at <= now { expired(why) } else { Step::AskAgain { ask_at: again_at } }
+}
+
+fn expired(cause: Cause) -> Step {
+    let text =
+        format!("its lifetime ended while the platform could not tell whether it has it: {}", cause.text);
+    Step::Final {
+        state: FinalState::Expired,
+        cause: Cause { text, status: EnhancedStatus::EXPIRED, diagnostic: cause.diagnostic },
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::crash_point;
 use crate::gateway::Gateway;
-use crate::model::MessageId;
+use crate::model::{Cause, EnhancedStatus, MessageId};
 use crate::retry::{Answer, Backoff, Gate, Permission, Turn, later};
 use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
@@ -25,6 +25,10 @@ use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, Spool
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Shortest sleep of the loop, so that it never spins on something that is due and cannot be had.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
+/// How long a message of unknown outcome is left alone while nobody may be asked about it.
+const UNASKED_PAUSE: Duration = Duration::from_secs(60);
+/// Most of them that are looked at in one go.
+const UNASKED_BATCH: usize = 50;
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -73,6 +77,12 @@ impl SharedGate {
             Some(Turn::Opened { since }) => tracing::info!(gateway, %since, "the gateway works again"),
             None => {}
         }
+    }
+
+    /// Why nobody may be called.
+    fn cause(&self) -> Cause {
+        let pause = || Cause::new(EnhancedStatus::new(4, 3, 2), "the SMS platform asked for a pause");
+        self.with(|gate| gate.trouble().map_or_else(pause, |(_, cause)| cause.clone()))
     }
 
     /// Why nothing can be sent, in words; `None` while it can.
@@ -169,6 +179,8 @@ impl Dispatch {
             self.gate.with(Gate::probe_unused);
         }
         if let Some(time) = shut_until {
+            begun?;
+            self.expire_unasked(now, time).await?;
             return Ok(until(now, time));
         }
         if begun? == limit {
@@ -224,6 +236,21 @@ impl Dispatch {
             calls.spawn(Arc::clone(self).ask(question));
         }
         Ok(begun)
+    }
+
+    /// Ends what has outlived its time while nobody could be asked whether the platform has it. A
+    /// probe asks about one message only, and a gateway may be shut for days.
+    async fn expire_unasked(&self, now: Timestamp, shut_until: Timestamp) -> Result<(), SpoolError> {
+        let again_at = shut_until.min(later(now, UNASKED_PAUSE));
+        for question in self.spool.questions(Asked::Unknown, now, again_at, UNASKED_BATCH).await? {
+            let step = judge::unasked(&question, self.gate.cause(), now, again_at);
+            log_step(question.id, question.attempt, &step);
+            // Not written: it is looked at again when its time comes.
+            if let Err(error) = self.spool.settle(question.id, question.attempt, step, now).await {
+                tracing::error!(id = %question.id, %error, "what became of it is not written");
+            }
+        }
+        Ok(())
     }
 
     async fn send(self: Arc<Self>, claimed: Claimed) {
@@ -287,5 +314,122 @@ fn log_step(id: MessageId, attempt: u32, step: &Step) {
         Step::Final { state, cause } => {
             tracing::warn!(%id, attempt, ?state, cause = %cause.text, diagnostic = cause.diagnostic, "given up");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::model::{
+        Client, Door, Encoding, Fate, FinalState, Message, Notify, Original, PhoneNumber, Recipient,
+        ReportTo, SendOutcome, SenderId, Sms, SmsOptions, SmsText, State, StatusOutcome, Submission,
+        SubmissionId,
+    };
+    use crate::spool::sqlite::{self, SqliteSpool};
+
+    /// A platform that must not be called.
+    struct Untouchable;
+
+    #[async_trait]
+    impl Gateway for Untouchable {
+        fn name(&self) -> &str {
+            "platform"
+        }
+
+        async fn send(&self, sms: &Sms) -> SendOutcome {
+            panic!("{} was sent through a shut gate", sms.id)
+        }
+
+        async fn status(&self, id: &MessageId) -> StatusOutcome {
+            panic!("{id} was asked about through a shut gate")
+        }
+    }
+
+    fn submission(number: &str, accepted: Timestamp, lifetime: Duration) -> Submission {
+        let id = SubmissionId::new(accepted);
+        let sms = Sms {
+            id: id.message(1),
+            destination: PhoneNumber::from_e164(number).unwrap(),
+            sender: SenderId::of_relay(),
+            text: SmsText { body: "x".to_owned(), encoding: Encoding::Gsm7, parts: 1 },
+            options: SmsOptions::default(),
+        };
+        let recipient = Recipient { address: number.to_owned(), notify: Notify::Unspecified, orcpt: None };
+        let expires_at = later(accepted, lifetime);
+        Submission {
+            id,
+            received_at: accepted,
+            client: Client {
+                door: Door::Smtp,
+                listener: "lan".to_owned(),
+                address: "10.0.0.7".parse().unwrap(),
+                helo: None,
+                account: None,
+            },
+            report_to: ReportTo::Nobody("a test".to_owned()),
+            original: Original::default(),
+            messages: vec![Message {
+                sms,
+                recipient,
+                rule: "default".to_owned(),
+                expires_at,
+                fate: Fate::Due,
+            }],
+            forwards: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn behind_a_shut_gate_the_unknown_expires_and_nothing_else_happens_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = sqlite::Settings { directory: directory.path().join("spool"), min_free_octets: 0 };
+        let spool = Arc::new(SqliteSpool::open(settings).unwrap());
+        let now = Timestamp::now();
+        let accepted = now.checked_sub(Duration::from_secs(3600)).unwrap();
+        let old = submission("+393470000001", accepted, Duration::from_secs(60));
+        let young = submission("+393470000002", accepted, Duration::from_secs(7200));
+        let ids = [old.id, young.id];
+        spool.accept(old).await.unwrap();
+        spool.accept(young).await.unwrap();
+        let broken = Cause::new(EnhancedStatus::new(4, 4, 2), "reset");
+        for claimed in spool.claim_due(accepted, 2).await.unwrap() {
+            let step = Step::Unknown { ask_at: accepted, cause: broken.clone() };
+            spool.settle(claimed.sms.id, claimed.attempt, step, accepted).await.unwrap();
+        }
+        let wait = Backoff { first: Duration::from_secs(600), most: Duration::from_secs(600) };
+        let gate = SharedGate::new(wait);
+        let fault = Cause::new(EnhancedStatus::new(4, 3, 5), "http 401");
+        gate.answered("platform", ids[0].message(1), Answer::Fault(fault), now);
+        let worker = Arc::new(Dispatch {
+            spool: spool.clone(),
+            gateway: Arc::new(Untouchable),
+            gate,
+            pulse: Arc::default(),
+            settings: Settings {
+                concurrency: 8,
+                backoff: wait,
+                probe: wait,
+                ask_after: Duration::ZERO,
+                unknown_time: Duration::from_secs(600),
+                ask_delivery_after: Duration::ZERO,
+            },
+        });
+        let mut calls = JoinSet::new();
+        worker.start_calls(&mut calls).await.unwrap();
+        assert!(calls.is_empty());
+        let mut states = Vec::new();
+        for id in ids {
+            let view = spool.submission(id).await.unwrap().unwrap();
+            let message = view.messages.into_iter().next().unwrap();
+            states.push((message.state, message.events.last().unwrap().note.clone()));
+        }
+        let expired = "its lifetime ended while the platform could not tell whether it has it: http 401";
+        assert_eq!(
+            states,
+            [(State::Final(FinalState::Expired), expired.to_owned()), (State::Unknown, "reset".to_owned())]
+        );
+        spool.close().await;
     }
 }
