@@ -129,7 +129,11 @@ impl Field {
                 return found;
             }
             let left = deadline.checked_duration_since(Instant::now());
-            let left = left.unwrap_or_else(|| panic!("{what}: {} confirmed", state.confirmed.len()));
+            let Some(left) = left else {
+                let confirmed = state.confirmed.len();
+                drop(state);
+                panic!("{what}: not in time, with {confirmed} confirmed");
+            };
             state = self.changed.wait_timeout(state, left).unwrap().0;
         }
     }

@@ -102,7 +102,7 @@ const REFUSAL: Story = Story {
     ..USUAL
 };
 
-const SHORT_LIFE: &str = "[[rule]]\nname = \"short\"\nwhen.recipient = \".\"\nlifetime = \"1s\"\n";
+const SHORT_LIFE: &str = "[[rule]]\nname = \"short\"\nwhen.recipient = \".\"\nlifetime = \"3s\"\n";
 
 const DELIVERED: Story = Story {
     crashes: &[
@@ -225,8 +225,9 @@ const EXPIRED_WHILE_DUE: Story = Story {
 
 const EXPIRED_WHILE_UNKNOWN: Story = Story {
     faults: || vec![FaultRule::on_send(Fault::Reset { recorded: false }), FaultRule::on_status(failing())],
-    // It is first asked about when its life is over.
     rules: SHORT_LIFE,
+    // It is first asked about when its life is over.
+    otherwise: &[("ask_after = \"1s\"", "ask_after = \"3s\"")],
     ends: Final(Expired),
     taken: 0,
     reported: true,

@@ -128,10 +128,11 @@ impl Relay {
             }
             read = lines.len();
             let left = deadline.checked_duration_since(Instant::now());
-            let left = left.filter(|_| !ended).unwrap_or_else(|| {
+            let Some(left) = left.filter(|_| !ended) else {
                 let last: Vec<String> = lines.iter().rev().take(20).map(ToString::to_string).collect();
-                panic!("{what}: not in the log; its last lines, the newest first:\n{}", last.join("\n"))
-            });
+                drop(held);
+                panic!("{what}: not in the log; its last lines, the newest first:\n{}", last.join("\n"));
+            };
             held = self.log.grown.wait_timeout(held, left).unwrap().0;
         }
     }
@@ -171,8 +172,11 @@ impl Relay {
     /// Waits until it has ended by itself, as at a crash point. Panics when it does not.
     pub fn wait_for_end(mut self) -> ExitStatus {
         self.log.wait(|_, ended| ended);
-        let (lines, ended) = &*self.log.lines.lock().unwrap();
-        assert!(ended, "it goes on; its last line: {:?}", lines.last());
+        let (last, ended) = {
+            let held = self.log.lines.lock().unwrap();
+            (held.0.last().map(ToString::to_string), held.1)
+        };
+        assert!(ended, "it goes on; its last line: {last:?}");
         self.child.wait().unwrap()
     }
 }
