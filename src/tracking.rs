@@ -11,13 +11,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, SharedGate};
 use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, MessageId, StatusOutcome};
-use crate::retry::{Backoff, later};
+use crate::retry::{Answer, Backoff, later};
 use crate::spool::{Asked, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Shortest sleep of the loop.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,9 @@ pub struct Tracking {
     pub spool: Arc<dyn Spool>,
     /// Who is asked.
     pub gateway: Arc<dyn Gateway>,
+    /// Whether it wants to be left alone. A gate that is shut is dispatch's to probe, and no reason
+    /// not to ask: questions cost nothing.
+    pub gate: SharedGate,
     /// How.
     pub settings: Settings,
 }
@@ -69,6 +74,9 @@ impl Tracking {
 
     async fn start_questions(self: &Arc<Self>, questions: &mut JoinSet<()>) -> Result<Duration, SpoolError> {
         let now = Timestamp::now();
+        if let Some(until) = self.gate.paused_until(now) {
+            return Ok(wait_until(until, now));
+        }
         let free = self.settings.concurrency.saturating_sub(questions.len());
         if free == 0 {
             return Ok(LONGEST_WAIT);
@@ -77,11 +85,10 @@ impl Tracking {
             questions.spawn(Arc::clone(self).ask(question));
         }
         let next = self.spool.next_due(Queue::Ask(Asked::Sent)).await?;
-        let wait = next.map(|time| Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO));
-        Ok(match wait {
+        Ok(match next {
             // More than there are hands for: the next answer frees one.
-            Some(Duration::ZERO) if !questions.is_empty() => LONGEST_WAIT,
-            Some(wait) => wait.min(LONGEST_WAIT),
+            Some(time) if time <= now && !questions.is_empty() => LONGEST_WAIT,
+            Some(time) => wait_until(time, now),
             None => LONGEST_WAIT,
         })
     }
@@ -90,6 +97,9 @@ impl Tracking {
         let id = question.id;
         let outcome = self.gateway.status(&id).await;
         let now = Timestamp::now();
+        if let StatusOutcome::CannotTell { until: Some(until), .. } = &outcome {
+            self.gate.answered(self.gateway.name(), id, Answer::Pause(*until), now);
+        }
         let step = after_question(outcome, &question, now, fastrand::f64(), &self.settings);
         // Said once it is written: the log never knows more than the spool.
         match self.spool.settle(id, question.attempt, step.clone(), now).await {
@@ -99,6 +109,12 @@ impl Tracking {
             }
         }
     }
+}
+
+/// Bounded below too, so that the loop never spins on something that is due and cannot be had.
+fn wait_until(time: Timestamp, now: Timestamp) -> Duration {
+    let wait = Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO);
+    wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)
 }
 
 fn log_step(id: MessageId, step: &Step) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use crate::dispatch::SharedGate;
+use crate::gateway::SharedGate;
 use crate::http::Submitter;
 use crate::intake::{Form, Intake, Receipt, Refusal};
 use crate::model::{Client, Envelope, MailAddress, ReversePath};

@@ -22,9 +22,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::dispatch::{Dispatch, Pulse, SharedGate};
-use crate::gateway::Swappable;
+use crate::dispatch::{Dispatch, Pulse};
 use crate::gateway::universal::{GatewayError, Universal};
+use crate::gateway::{SharedGate, Swappable};
 use crate::http;
 use crate::intake::Intake;
 use crate::mailer::{Mailer, MailerError};
@@ -128,8 +128,12 @@ impl App {
             settings: config.dispatch,
         };
         workers.spawn(dispatch.run(stopped.clone()));
-        let tracking =
-            Tracking { spool: Arc::clone(&shared), gateway: gateway.clone(), settings: config.tracking };
+        let tracking = Tracking {
+            spool: Arc::clone(&shared),
+            gateway: gateway.clone(),
+            gate: gate.clone(),
+            settings: config.tracking,
+        };
         workers.spawn(tracking.run(stopped.clone()));
         let reporting = Reporting::new(shared, mailer, config.reporting);
         workers.spawn(reporting.run(stopped.clone()));

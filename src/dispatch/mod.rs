@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::crash_point;
-use crate::gateway::Gateway;
-use crate::model::{Cause, EnhancedStatus, MessageId};
-use crate::retry::{Answer, Backoff, Gate, Permission, Turn, later};
+use crate::gateway::{Gateway, SharedGate};
+use crate::model::MessageId;
+use crate::retry::{Backoff, Gate, Permission, later};
 use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
@@ -47,50 +47,6 @@ pub struct Settings {
     pub unknown_time: Duration,
     /// How long after sending the platform is first asked whether a message has arrived.
     pub ask_delivery_after: Duration,
-}
-
-/// The gate before the gateway, shared by everybody who calls it.
-#[derive(Clone, Debug)]
-pub struct SharedGate(Arc<Mutex<Gate>>);
-
-impl SharedGate {
-    /// An open gate; `probe` gives the waits between probes of a gateway that is shut.
-    pub fn new(probe: Backoff) -> Self {
-        Self(Arc::new(Mutex::new(Gate::new(probe))))
-    }
-
-    /// Does something with the gate; never held across a wait.
-    pub fn with<T>(&self, act: impl FnOnce(&mut Gate) -> T) -> T {
-        // A gate is whole after every step, so one whose holder panicked is still good.
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Takes in what came of a call about a message and logs a turn.
-    pub fn answered(&self, gateway: &str, about: MessageId, answer: Answer, now: Timestamp) {
-        match self.with(|gate| gate.answered(about, answer, now, fastrand::f64())) {
-            Some(Turn::Shut(cause)) => {
-                tracing::error!(
-                    gateway, cause = %cause.text, diagnostic = cause.diagnostic,
-                    "nothing is sent for now; every message is kept and the gateway is probed"
-                );
-            }
-            Some(Turn::Opened { since }) => tracing::info!(gateway, %since, "the gateway works again"),
-            None => {}
-        }
-    }
-
-    /// Why nobody may be called.
-    fn cause(&self) -> Cause {
-        let pause = || Cause::new(EnhancedStatus::new(4, 3, 2), "the SMS platform asked for a pause");
-        self.with(|gate| gate.trouble().map_or_else(pause, |(_, cause)| cause.clone()))
-    }
-
-    /// Why nothing can be sent, in words; `None` while it can.
-    pub fn trouble(&self) -> Option<String> {
-        self.with(|gate| {
-            gate.trouble().map(|(since, cause)| format!("nothing is sent since {since:.0}: {}", cause.text))
-        })
-    }
 }
 
 /// Shows that a loop is alive: it beats at least every 10 seconds while it works.
@@ -323,10 +279,11 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Client, Door, Encoding, Fate, FinalState, Message, Notify, Original, PhoneNumber, Recipient,
-        ReportTo, SendOutcome, SenderId, Sms, SmsOptions, SmsText, State, StatusOutcome, Submission,
-        SubmissionId,
+        Cause, Client, Door, Encoding, EnhancedStatus, Fate, FinalState, Message, Notify, Original,
+        PhoneNumber, Recipient, ReportTo, SendOutcome, SenderId, Sms, SmsOptions, SmsText, State,
+        StatusOutcome, Submission, SubmissionId,
     };
+    use crate::retry::Answer;
     use crate::spool::sqlite::{self, SqliteSpool};
 
     /// A platform that must not be called.

@@ -4,6 +4,7 @@
 //! retries by itself and keeps no state of messages.
 
 mod answer;
+mod shared_gate;
 mod swappable;
 pub mod universal;
 mod wire;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 
 use crate::model::{MessageId, SendOutcome, Sms, StatusOutcome};
 
+pub use shared_gate::SharedGate;
 pub use swappable::Swappable;
 
 /// A platform account that takes SMS.

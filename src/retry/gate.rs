@@ -87,11 +87,14 @@ impl Gate {
         Self { probe, paused_until: None, failures: Failures::default(), shut: None }
     }
 
+    /// Until when the platform asked to be left alone; `None` when it did not, or that is over.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| now < *until)
+    }
+
     /// What may be done at `now`.
     pub fn permission(&self, now: Timestamp) -> Permission {
-        if let Some(until) = self.paused_until
-            && now < until
-        {
+        if let Some(until) = self.paused_until(now) {
             return Permission::NotBefore(until);
         }
         match &self.shut {

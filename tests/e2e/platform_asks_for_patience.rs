@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use sms_relay::emulator::{Fault, FaultRule};
 
-use crate::support::{Mail, World, tool};
+use crate::support::{Mail, Smtp, World, tool};
 
 fn too_many(retry_after: &str) -> FaultRule {
     let retry_after = Some(retry_after.to_owned());
@@ -51,4 +51,35 @@ fn until_a_date() {
     let written = httpdate::fmt_http_date(date);
     let not_before = Timestamp::try_from(httpdate::parse_http_date(&written).unwrap()).unwrap();
     everything_waits(&written, not_before);
+}
+
+/// Questions obey too: of three messages that were sent, none is asked about in the pause that the
+/// first question was answered with.
+#[test]
+fn whoever_asks_where_a_message_is_waits_too() {
+    let mut world = World::new();
+    let ask = "ask = { first = \"1s\", most = \"2s\" }";
+    world.otherwise.push((ask, format!("{ask}\nconcurrency = 1")));
+    let retry_after = Some("3".to_owned());
+    let busy = Fault::Status { code: 429, retry_after, body: None, recorded: false };
+    world.order(FaultRule::on_status(busy).times(1));
+    let relay = world.start();
+    let mut smtp = Smtp::connect(relay.smtp).unwrap();
+    for phone in 1..=3 {
+        let to = format!("+39347000000{phone}@sms.local");
+        Smtp::queued(&smtp.mail("ups@example.com", &to, "Subject: x\r\n\r\ntext").unwrap());
+    }
+    let mut ended = Vec::new();
+    relay.follow_log("three that arrived", |line| {
+        if line["message"] == "final" {
+            ended.push(line["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap());
+        }
+        ended.len() == 3
+    });
+    let told = relay.wait_for_message("no final status yet")["timestamp"].as_str().unwrap().to_owned();
+    let told: Timestamp = told.parse().unwrap();
+    // The line is written a little after the answer came, from which the pause counts.
+    let pause = Duration::from_millis(2500);
+    assert!(ended.iter().all(|end| *end >= told + pause), "told at {told}, ended at {ended:?}");
+    assert!(relay.terminate().success());
 }

@@ -46,7 +46,7 @@ fn it_hears_of_ready_watchdog_reload_and_stopping() {
     let path = world.directory.path().join("notify");
     let manager = Manager::at(&path);
     let knock = std::thread::spawn(move || {
-        let first = manager.hear();
+        let first = manager.hear_news();
         let mut greeting = String::new();
         let stream = TcpStream::connect(free).expect("READY comes after the door is open");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -1,0 +1,57 @@
+//! The gate before one gateway, in the hands of everybody who calls it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::model::{Cause, EnhancedStatus, MessageId};
+use crate::retry::{Answer, Backoff, Gate, Turn};
+
+/// The gate before the gateway, shared by everybody who calls it.
+#[derive(Clone, Debug)]
+pub struct SharedGate(Arc<Mutex<Gate>>);
+
+impl SharedGate {
+    /// An open gate; `probe` gives the waits between probes of a gateway that is shut.
+    pub fn new(probe: Backoff) -> Self {
+        Self(Arc::new(Mutex::new(Gate::new(probe))))
+    }
+
+    /// Does something with the gate; never held across a wait.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Gate) -> T) -> T {
+        // A gate is whole after every step, so one whose holder panicked is still good.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what came of a call about a message and logs a turn.
+    pub fn answered(&self, gateway: &str, about: MessageId, answer: Answer, now: Timestamp) {
+        match self.with(|gate| gate.answered(about, answer, now, fastrand::f64())) {
+            Some(Turn::Shut(cause)) => {
+                tracing::error!(
+                    gateway, cause = %cause.text, diagnostic = cause.diagnostic,
+                    "nothing is sent for now; every message is kept and the gateway is probed"
+                );
+            }
+            Some(Turn::Opened { since }) => tracing::info!(gateway, %since, "the gateway works again"),
+            None => {}
+        }
+    }
+
+    /// Why nobody may be called.
+    pub fn cause(&self) -> Cause {
+        let pause = || Cause::new(EnhancedStatus::new(4, 3, 2), "the SMS platform asked for a pause");
+        self.with(|gate| gate.trouble().map_or_else(pause, |(_, cause)| cause.clone()))
+    }
+
+    /// Until when the platform asked everybody to leave it alone; `None` when it did not.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.with(|gate| gate.paused_until(now))
+    }
+
+    /// Why nothing can be sent, in words; `None` while it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.with(|gate| {
+            gate.trouble().map(|(since, cause)| format!("nothing is sent since {since:.0}: {}", cause.text))
+        })
+    }
+}
