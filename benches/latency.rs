@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use support::{Api, Client, Relay, mail_of_1_kib, percentile, sync_time};
+use support::{Api, Client, Relay, is_bench, mail_of_1_kib, percentile, sync_time};
 
 /// Between two mails, so that the relay is idle again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -20,7 +20,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 const WARM_UP: usize = 20;
 
 fn main() -> Result<()> {
-    let mails = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(500);
+    let mails = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(if is_bench() { 500 } else { 5 });
     let api = Api::start(Duration::ZERO)?;
     let relay = Relay::start(api.address)?;
     let mut client = Client::connect(relay.smtp)?;

@@ -16,22 +16,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use support::{Api, Client, Relay, mail_of_1_kib};
-
-const CONNECTIONS: usize = 1_000;
-const BURST: usize = 2_000;
-/// How long the idle relay is watched.
-const WATCHED: Duration = Duration::from_secs(10);
+use support::{Api, Client, Relay, is_bench, mail_of_1_kib};
 
 fn main() -> Result<()> {
+    // How long the idle relay is watched, idle connections, and mails of the burst.
+    let (watched, connections, burst) = match is_bench() {
+        true => (Duration::from_secs(10), 1_000, 2_000),
+        false => (Duration::from_secs(1), 10, 10),
+    };
     let api = Api::start(Duration::ZERO)?;
     let relay = Relay::start(api.address)?;
     println!("{:<44}{:>8} KiB resident", "after the start", resident(relay.pid())?);
 
     let (switches, ticks) = work(relay.pid())?;
-    thread::sleep(WATCHED);
+    thread::sleep(watched);
     let (switches_later, ticks_later) = work(relay.pid())?;
-    let seconds = WATCHED.as_secs_f64();
+    let seconds = watched.as_secs_f64();
     println!(
         "{:<44}{:>8.1} wake-ups a second, {:.2} % of a core",
         "idle",
@@ -40,23 +40,23 @@ fn main() -> Result<()> {
         (ticks_later - ticks) as f64 / seconds
     );
 
-    let clients = (0..CONNECTIONS).map(|_| Client::connect(relay.smtp)).collect::<Result<Vec<_>>>()?;
+    let clients = (0..connections).map(|_| Client::connect(relay.smtp)).collect::<Result<Vec<_>>>()?;
     println!(
         "{:<44}{:>8} KiB resident",
-        format!("with {CONNECTIONS} idle connections"),
+        format!("with {connections} idle connections"),
         resident(relay.pid())?
     );
     drop(clients);
 
     let mail = mail_of_1_kib();
     let mut client = Client::connect(relay.smtp)?;
-    for number in 0..BURST {
+    for number in 0..burst {
         client.mail(&format!("39347{number:07}"), &mail)?;
     }
-    for _ in 0..BURST {
+    for _ in 0..burst {
         api.next()?;
     }
-    println!("{:<44}{:>8} KiB resident", format!("after these and {BURST} mails"), resident(relay.pid())?);
+    println!("{:<44}{:>8} KiB resident", format!("after these and {burst} mails"), resident(relay.pid())?);
     Ok(())
 }
 

@@ -14,14 +14,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
-use support::{Api, Client, Relay, mail_of_1_kib, sync_time};
+use support::{Api, Client, Relay, is_bench, mail_of_1_kib, sync_time};
 
 /// Connections that mail comes by.
 const CONNECTIONS: usize = 16;
 
 fn main() -> Result<()> {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let sizes = numbers.next().map_or_else(|| vec![1_000, 10_000], |mails| vec![mails]);
+    let usual = if is_bench() { vec![1_000, 10_000] } else { vec![50] };
+    let sizes = numbers.next().map_or(usual, |mails| vec![mails]);
     let delay = Duration::from_millis(numbers.next().unwrap_or(0) as u64);
     println!(
         "{CONNECTIONS} connections, one mail after the other; API answers after {} ms",

@@ -12,14 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
-use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, StatusOutcome};
+use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, MessageId, StatusOutcome};
 use crate::retry::{Backoff, later};
-use crate::spool::{Asked, Question, Queue, Spool, SpoolError, Step};
+use crate::spool::{Asked, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long a question that was handed out is not handed out again.
-const LEASE: Duration = Duration::from_secs(60);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -75,7 +73,7 @@ impl Tracking {
         if free == 0 {
             return Ok(LONGEST_WAIT);
         }
-        for question in self.spool.questions(Asked::Sent, now, later(now, LEASE), free).await? {
+        for question in self.spool.questions(Asked::Sent, now, later(now, QUESTION_LEASE), free).await? {
             questions.spawn(Arc::clone(self).ask(question));
         }
         let next = self.spool.next_due(Queue::Ask(Asked::Sent)).await?;
@@ -93,14 +91,21 @@ impl Tracking {
         let outcome = self.gateway.status(&id).await;
         let now = Timestamp::now();
         let step = after_question(outcome, &question, now, fastrand::f64(), &self.settings);
-        match &step {
-            Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
-            Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
-            Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
+        // Said once it is written: the log never knows more than the spool.
+        match self.spool.settle(id, question.attempt, step.clone(), now).await {
+            Ok(()) => log_step(id, &step),
+            Err(error) => {
+                tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
+            }
         }
-        if let Err(error) = self.spool.settle(id, question.attempt, step, now).await {
-            tracing::error!(%id, %error, "the delivery status is not written; it will be asked again");
-        }
+    }
+}
+
+fn log_step(id: MessageId, step: &Step) {
+    match step {
+        Step::Final { state, cause } => tracing::info!(%id, ?state, cause = %cause.text, "final"),
+        Step::AskAgain { ask_at } => tracing::debug!(%id, ask = %ask_at, "no final status yet"),
+        Step::Sent { .. } | Step::Retry { .. } | Step::Unknown { .. } => {}
     }
 }
 
@@ -120,7 +125,8 @@ fn after_question(
                 cause: Cause::new(EnhancedStatus::SUCCESS, text),
             };
         }
-        let ask_at = settings.ask.next(now, question.asked.max(1), jitter).max(until.unwrap_or(now));
+        let ask_at =
+            settings.ask.next(now, question.asked.saturating_add(1), jitter).max(until.unwrap_or(now));
         Step::AskAgain { ask_at }
     };
     match outcome {
@@ -203,8 +209,8 @@ mod tests {
             },
         ];
         for silence in silences {
-            assert_eq!(judge(silence.clone(), 0, 1), Step::AskAgain { ask_at: at(30) });
-            assert_eq!(judge(silence.clone(), -999, 3), Step::AskAgain { ask_at: at(120) });
+            assert_eq!(judge(silence.clone(), 0, 0), Step::AskAgain { ask_at: at(30) });
+            assert_eq!(judge(silence.clone(), -999, 2), Step::AskAgain { ask_at: at(120) });
             assert!(matches!(
                 judge(silence, -1000, 3),
                 Step::Final { state: FinalState::Expired, cause } if cause.status.class == 2
@@ -214,6 +220,6 @@ mod tests {
             until: Some(at(77)),
             cause: Cause::new(EnhancedStatus::UNDELIVERABLE, "http 429"),
         };
-        assert_eq!(judge(paused, 0, 1), Step::AskAgain { ask_at: at(77) });
+        assert_eq!(judge(paused, 0, 0), Step::AskAgain { ask_at: at(77) });
     }
 }

@@ -17,6 +17,12 @@ use tempfile::TempDir;
 /// Longest wait for anything that is to happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether it is to be measured: `cargo bench` says `--bench`. Without it, as `cargo test --benches`
+/// starts it, a benchmark only shows that it works.
+pub fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 /// The relay as a process of its own, with a new spool on the disk that `target` is on. Killed and
 /// removed when dropped.
 pub struct Relay {

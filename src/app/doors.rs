@@ -1,6 +1,7 @@
 //! Joins the doors to what is behind them, and says when the relay is ready.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -9,6 +10,11 @@ use crate::http::Submitter;
 use crate::intake::{Form, Intake, Receipt, Refusal};
 use crate::model::{Client, Envelope, MailAddress, ReversePath};
 use crate::smtp::Receiver;
+use crate::spool::SpoolError;
+
+/// How long one look at the spool answers everybody's `/readyz`: each look is a sync of the disk, and
+/// anybody may ask.
+const LOOK_TIME: Duration = Duration::from_secs(1);
 
 /// What the SMTP door asks.
 pub(super) struct MailDoor(pub(super) Arc<Intake>);
@@ -31,8 +37,30 @@ impl Receiver for MailDoor {
 
 /// What the HTTP door asks.
 pub(super) struct FormDoor {
-    pub(super) intake: Arc<Intake>,
-    pub(super) gate: SharedGate,
+    intake: Arc<Intake>,
+    gate: SharedGate,
+    /// The last look, and when it was taken.
+    looked: Mutex<Option<(Instant, Result<(), SpoolError>)>>,
+}
+
+impl FormDoor {
+    pub(super) fn new(intake: Arc<Intake>, gate: SharedGate) -> Self {
+        Self { intake, gate, looked: Mutex::default() }
+    }
+
+    /// Those who ask while a look is taken each take one, too; the spool commits them together.
+    async fn look(&self) -> Result<(), SpoolError> {
+        let known = self.looked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some((at, found)) if at.elapsed() < LOOK_TIME => found,
+            Some(_) | None => {
+                let found = self.intake.probe().await;
+                *self.looked.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((Instant::now(), found.clone()));
+                found
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -42,7 +70,7 @@ impl Submitter for FormDoor {
     }
 
     async fn ready(&self) -> Vec<String> {
-        let spool = self.intake.probe().await.err().map(|error| format!("spool: {error}"));
+        let spool = self.look().await.err().map(|error| format!("spool: {error}"));
         let gateway = self.gate.trouble().map(|trouble| format!("gateway: {trouble}"));
         spool.into_iter().chain(gateway).collect()
     }

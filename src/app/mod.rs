@@ -1,13 +1,16 @@
 //! Composition root: bind, wire, notify, reload, stop order.
 //!
 //! Start: gateway and mailer are built and every door is bound before the spool's workers begin, so that
-//! a start that fails has sent nothing. Stop: the doors close first and finish the message they are in,
-//! then the workers finish their calls, then the spool is closed. What does not finish within the
-//! drain time is cut off, and the spool makes that safe.
+//! a start that fails has sent nothing. Stop: the doors close and finish the message they are in, the
+//! workers finish the calls they are in, and the spool is closed last. What does not finish within
+//! the drain time is cut off, and the spool makes that safe; what was accepted meanwhile waits for
+//! the next start.
 
 mod doors;
 pub mod log;
 pub mod service;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,8 +67,7 @@ pub enum StartError {
 pub struct App {
     doors: JoinSet<()>,
     workers: JoinSet<()>,
-    close_doors: watch::Sender<bool>,
-    stop_workers: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     spool: Arc<SqliteSpool>,
     pulse: Arc<Pulse>,
     drain: Duration,
@@ -78,6 +80,7 @@ struct Reloadable {
     routing: Arc<ArcSwap<Routing>>,
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
     gateway: Arc<Swappable>,
+    gate: SharedGate,
 }
 
 impl App {
@@ -98,7 +101,7 @@ impl App {
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
         let smtp = smtp::Server::bind(config.smtp, mail_door)
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
-        let form_door = Arc::new(FormDoor { intake, gate: gate.clone() });
+        let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
         let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door)
             .await
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
@@ -114,10 +117,7 @@ impl App {
                 "the relay had ended in the middle of something; the platform is asked before anything is sent again"
             );
         }
-        spool.probe().await?;
-
-        let (close_doors, doors_closed) = watch::channel(false);
-        let (stop_workers, workers_stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let pulse = Arc::new(Pulse::default());
         let mut workers = JoinSet::new();
         let dispatch = Dispatch {
@@ -127,35 +127,42 @@ impl App {
             pulse: Arc::clone(&pulse),
             settings: config.dispatch,
         };
-        workers.spawn(dispatch.run(workers_stopped.clone()));
+        workers.spawn(dispatch.run(stopped.clone()));
         let tracking =
             Tracking { spool: Arc::clone(&shared), gateway: gateway.clone(), settings: config.tracking };
-        workers.spawn(tracking.run(workers_stopped.clone()));
+        workers.spawn(tracking.run(stopped.clone()));
         let reporting = Reporting::new(shared, mailer, config.reporting);
-        workers.spawn(reporting.run(workers_stopped));
+        workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
-        doors.spawn(smtp.run(doors_closed.clone()));
-        doors.spawn(http.run(doors_closed));
+        doors.spawn(smtp.run(stopped.clone()));
+        doors.spawn(http.run(stopped));
         for (listener, address) in &addresses {
             tracing::info!(listener, %address, "listening");
         }
         Ok(Self {
             doors,
             workers,
-            close_doors,
-            stop_workers,
+            stop,
             spool,
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway },
+            reloadable: Reloadable { routing, accounts, gateway, gate },
         })
     }
 
     /// Every listener's name and the address that it got.
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// Whether the spool can be written now. What is in it is worked on in any case.
+    ///
+    /// # Errors
+    /// The spool's own sentence.
+    pub async fn probe(&self) -> Result<(), SpoolError> {
+        self.spool.probe().await
     }
 
     /// Whether the work loop has beaten lately.
@@ -173,15 +180,17 @@ impl App {
         self.reloadable.gateway.swap(gateway);
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
+        // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
+        self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
+        self.spool.signals().due.notify_one();
         Ok(())
     }
 
     /// Closes the doors, finishes what is under way, within the drain time in all, and closes the spool.
     pub async fn stop(mut self) {
         let deadline = tokio::time::Instant::now() + self.drain;
-        self.close_doors.send_replace(true);
+        self.stop.send_replace(true);
         finish(&mut self.doors, deadline, "connections").await;
-        self.stop_workers.send_replace(true);
         finish(&mut self.workers, deadline, "calls to the platform or the smarthost").await;
         self.spool.close().await;
     }

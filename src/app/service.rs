@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Every door is open and the spool can be written.
+/// Every door is open and the spool's workers work.
 pub fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Not ready yet, and why; `patience` more before the start counts as failed.
+pub fn waiting(status: &str, patience: Duration) {
+    let microseconds = u32::try_from(patience.as_micros()).unwrap_or(u32::MAX);
+    notify(&[NotifyState::Status(status), NotifyState::ExtendTimeoutUsec(microseconds)]);
 }
 
 /// A line for `systemctl status`.

@@ -50,14 +50,28 @@ async fn serve(path: &Path, config: Config) -> Exit {
             return exit_of(&error);
         }
     };
-    service::ready("serving");
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-    until_told_to_stop(&app, path, terminate, interrupt, hangup).await;
+    tokio::select! {
+        () = until_ready(&app) => {}
+        () = until_told_to_stop(&app, path, terminate, interrupt, hangup) => {}
+    }
     service::stopping();
     tracing::info!("stopping: doors close, what is under way is finished");
     app.stop().await;
     tracing::info!("stopped");
     Exit::Fine
+}
+
+/// Tells the service manager once the spool can be written, and then never ends. A disk that is full
+/// is no reason to end: what is in the spool is sent meanwhile, and the doors say "later".
+async fn until_ready(app: &App) {
+    while let Err(error) = app.probe().await {
+        tracing::error!(%error, "not ready: nothing can be accepted, what is in the spool is sent");
+        service::waiting(&format!("not ready: {error}"), 2 * STATUS_INTERVAL);
+        tokio::time::sleep(STATUS_INTERVAL / 2).await;
+    }
+    service::ready("serving");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    std::future::pending::<()>().await;
 }
 
 async fn until_told_to_stop(

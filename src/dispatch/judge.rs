@@ -65,7 +65,8 @@ pub(super) fn after_question(
             let text = format!("sent again, the platform cannot tell whether it has it: {}", cause.text);
             return Step::Retry { at: now, cause: Cause { text, ..cause } };
         }
-        let ask_at = settings.backoff.next(now, question.asked.max(1), jitter).max(until.unwrap_or(now));
+        let ask_at =
+            settings.backoff.next(now, question.asked.saturating_add(1), jitter).max(until.unwrap_or(now));
         Step::AskAgain { ask_at }
     };
     match outcome {
@@ -88,8 +89,14 @@ pub(super) fn after_question(
                 EnhancedStatus::REFUSED_BY_NEXT_SYSTEM,
                 "the platform does not know it, by its status endpoint: sent again",
             );
+            // At once the first time. A platform that takes the message, gives an answer that can't
+            // be read and then denies to know it would send it every few seconds otherwise.
+            let at = match question.attempt.checked_sub(1) {
+                None | Some(0) => now,
+                Some(before) => settings.backoff.next(now, before, jitter),
+            };
             // Not a word about the gate: a wrong base address gives the same answer.
-            (Step::Retry { at: now, cause }, None)
+            (Step::Retry { at, cause }, None)
         }
         StatusOutcome::CannotTell { until, cause } => {
             let answer = until.map_or_else(|| Answer::Failing(cause.clone()), Answer::Pause);
@@ -195,23 +202,36 @@ mod tests {
             DeliveryStatus::Expired("x".to_owned()),
         ] {
             let (step, _) =
-                after_question(StatusOutcome::Known(status), &question(-5, 900, 1), at(0), 1.0, &settings());
+                after_question(StatusOutcome::Known(status), &question(-5, 900, 0), at(0), 1.0, &settings());
             assert!(matches!(step, Step::Sent { ask_at, .. } if ask_at == at(0)), "{step:?}");
         }
         let (step, _) =
-            after_question(StatusOutcome::NotKnown, &question(-5, 900, 1), at(0), 1.0, &settings());
+            after_question(StatusOutcome::NotKnown, &question(-5, 900, 0), at(0), 1.0, &settings());
         assert!(matches!(step, Step::Retry { at: when, .. } if when == at(0)), "{step:?}");
+    }
+
+    #[test]
+    fn what_the_platform_denies_again_and_again_goes_ever_more_rarely() {
+        let waits: Vec<i64> = (1..=10)
+            .map(|attempt| {
+                let question = Question { attempt, ..question(-5, 14_400, 1) };
+                let step = after_question(StatusOutcome::NotKnown, &question, at(0), 1.0, &settings()).0;
+                let Step::Retry { at, .. } = step else { panic!("{step:?}") };
+                at.as_second() - NOW
+            })
+            .collect();
+        assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 320, 640, 900]);
     }
 
     #[test]
     fn an_undecided_message_is_asked_about_then_sent_again_or_expires() {
         let cannot = || StatusOutcome::CannotTell { until: None, cause: cause("http 500") };
         let ask = |question: &Question, outcome| after_question(outcome, question, at(0), 1.0, &settings()).0;
-        assert_eq!(ask(&question(-5, 900, 2), cannot()), Step::AskAgain { ask_at: at(10) });
+        assert_eq!(ask(&question(-5, 900, 1), cannot()), Step::AskAgain { ask_at: at(10) });
         let not_yet = StatusOutcome::Known(DeliveryStatus::NotYetAvailable);
-        assert_eq!(ask(&question(-5, 900, 1), not_yet), Step::AskAgain { ask_at: at(5) });
+        assert_eq!(ask(&question(-5, 900, 0), not_yet), Step::AskAgain { ask_at: at(5) });
         let paused = StatusOutcome::CannotTell { until: Some(at(60)), cause: cause("http 429") };
-        assert_eq!(ask(&question(-5, 900, 1), paused), Step::AskAgain { ask_at: at(60) });
+        assert_eq!(ask(&question(-5, 900, 0), paused), Step::AskAgain { ask_at: at(60) });
         assert!(matches!(ask(&question(-599, 900, 9), cannot()), Step::AskAgain { .. }));
         assert!(
             matches!(ask(&question(-600, 900, 9), cannot()), Step::Retry { at: when, .. } if when == at(0))

@@ -18,15 +18,13 @@ use crate::crash_point;
 use crate::gateway::Gateway;
 use crate::model::MessageId;
 use crate::retry::{Answer, Backoff, Gate, Permission, Turn, later};
-use crate::spool::{Asked, Claimed, Question, Queue, Spool, SpoolError, Step};
+use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
 /// sees the loop alive.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Shortest sleep of the loop, so that it never spins on something that is due and cannot be had.
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-/// How long a question that was handed out is not handed out again.
-const LEASE: Duration = Duration::from_secs(60);
 /// Pause before a spool that failed is asked again.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -63,9 +61,9 @@ impl SharedGate {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes in what came of a call and logs a turn.
-    pub fn answered(&self, gateway: &str, answer: Answer, now: Timestamp) {
-        match self.with(|gate| gate.answered(answer, now, fastrand::f64())) {
+    /// Takes in what came of a call about a message and logs a turn.
+    pub fn answered(&self, gateway: &str, about: MessageId, answer: Answer, now: Timestamp) {
+        match self.with(|gate| gate.answered(about, answer, now, fastrand::f64())) {
             Some(Turn::Shut(cause)) => {
                 tracing::error!(
                     gateway, cause = %cause.text, diagnostic = cause.diagnostic,
@@ -220,7 +218,7 @@ impl Dispatch {
         if next.is_none_or(|time| time > now) {
             return Ok(0);
         }
-        let questions = self.spool.questions(Asked::Unknown, now, later(now, LEASE), limit).await?;
+        let questions = self.spool.questions(Asked::Unknown, now, later(now, QUESTION_LEASE), limit).await?;
         let begun = questions.len();
         for question in questions {
             calls.spawn(Arc::clone(self).ask(question));
@@ -236,7 +234,7 @@ impl Dispatch {
         let now = Timestamp::now();
         let (step, answer) =
             judge::after_send(outcome, claimed.attempt, now, fastrand::f64(), &self.settings);
-        self.gate.answered(self.gateway.name(), answer, now);
+        self.gate.answered(self.gateway.name(), id, answer, now);
         log_step(id, claimed.attempt, &step);
         // The message is claimed until this is written, so it is written however long the spool is
         // unavailable; a process that ends before leaves it to the next start.
@@ -260,7 +258,7 @@ impl Dispatch {
         let now = Timestamp::now();
         let (step, answer) = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
         match answer {
-            Some(answer) => self.gate.answered(self.gateway.name(), answer, now),
+            Some(answer) => self.gate.answered(self.gateway.name(), id, answer, now),
             // If this was a probe it proved nothing, and the next call may be one.
             None => self.gate.with(Gate::probe_unused),
         }

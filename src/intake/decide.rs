@@ -12,6 +12,11 @@ use crate::retry::later;
 use crate::routing::{Decision, Facts, Plan, Routing};
 use crate::text;
 
+/// Octets of subject and of text that rules and templates see, from the beginning: more than 255 parts
+/// can carry. Every recipient's rules look through them, so that 10 MB for 1,000 numbers would take
+/// hours.
+const MAX_WORDS: usize = 128 * 1024;
+
 /// The SMS of one submission while they are decided.
 pub(super) struct Decisions<'a> {
     pub(super) id: SubmissionId,
@@ -24,6 +29,8 @@ pub(super) struct Decisions<'a> {
 
 impl<'a> Decisions<'a> {
     pub(super) fn new(id: SubmissionId, now: Timestamp, routing: &'a Routing, facts: Facts<'a>) -> Self {
+        let beginning = |text: &'a str| &text[..text.floor_char_boundary(MAX_WORDS)];
+        let facts = Facts { subject: beginning(facts.subject), text: beginning(facts.text), ..facts };
         Self { id, now, routing, facts, messages: Vec::new(), refusal: None }
     }
 
@@ -155,6 +162,87 @@ impl<'a> Decisions<'a> {
         match self.refusal {
             Some(refusal) if all_refused => Err(refusal),
             Some(_) | None => Ok(self.messages),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::{Client, DialPlan, Door, Notify};
+    use crate::routing::{
+        Action, Conditions, Defaults, KnownListener, NoMatch, Origin, Parts, Pattern, Prefix, Rule, Template,
+    };
+
+    /// Sends everything in 255 parts, but drops a text that has `needle` in it.
+    fn routing() -> Routing {
+        let when = Conditions { text: Some(Pattern::new("needle").unwrap()), ..Conditions::default() };
+        let parts = Parts {
+            domains: vec!["sms.local".to_owned()],
+            dial_plan: DialPlan::default(),
+            allowed: vec![Prefix::new("+39").unwrap()],
+            aliases: Vec::new(),
+            rules: vec![Rule {
+                name: "needles".to_owned(),
+                when,
+                action: Action::Drop { reason: "a needle".to_owned() },
+            }],
+            no_match: NoMatch::Send,
+            defaults: Defaults {
+                sender: Some(SenderId::new("Relay").unwrap()),
+                text: Template::Body,
+                max_parts: 255,
+                lifetime: Duration::from_secs(3600),
+            },
+            listeners: vec![KnownListener {
+                name: "lan".to_owned(),
+                door: Door::Smtp,
+                networks: vec!["10.0.0.0/8".parse().unwrap()],
+            }],
+            accounts: Vec::new(),
+        };
+        parts.build().unwrap()
+    }
+
+    /// The one SMS of a mail with this text.
+    fn decided(text: &str) -> Message {
+        let client = Client {
+            door: Door::Smtp,
+            listener: "lan".to_owned(),
+            address: "10.0.0.7".parse().unwrap(),
+            helo: None,
+            account: None,
+        };
+        let facts = Facts {
+            origin: Origin { client: &client, envelope_sender: None },
+            header_sender: None,
+            subject: "",
+            text,
+            requested_sender: None,
+        };
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let routing = routing();
+        let mut decisions = Decisions::new(SubmissionId::new(now), now, &routing, facts);
+        let address = "+393471234567".to_owned();
+        let recipient = Recipient { address: address.clone(), notify: Notify::Unspecified, orcpt: None };
+        decisions.add(&recipient, &address, &[PhoneNumber::from_e164(&address).unwrap()]).unwrap();
+        decisions.finish().unwrap().remove(0)
+    }
+
+    #[test]
+    fn rules_see_the_first_128_kib_and_not_an_octet_more() {
+        let ending_at = |octets: usize| format!("{}needle", ".".repeat(octets - "needle".len()));
+        assert!(matches!(decided(&ending_at(128 * 1024)).fate, Fate::Dropped(_)));
+        assert_eq!(decided(&ending_at(128 * 1024 + 1)).fate, Fate::Due);
+    }
+
+    #[test]
+    fn what_rules_see_fills_every_part_whatever_the_characters() {
+        for character in ["a", "è", "€", "ж", "😀"] {
+            let sms = decided(&character.repeat(128 * 1024)).sms;
+            assert_eq!(sms.text.parts, 255, "{character}");
         }
     }
 }

@@ -12,6 +12,9 @@ mod refusal;
 mod report_to;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;

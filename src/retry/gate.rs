@@ -6,10 +6,12 @@
 use jiff::Timestamp;
 
 use super::Backoff;
-use crate::model::Cause;
+use crate::model::{Cause, MessageId};
 
 /// Calls in a row that must fail before the gateway is taken to be down. Fewer would let one bad
-/// moment stop everything; more would hammer a platform that is struggling.
+/// moment stop everything; more would hammer a platform that is struggling. They must be about two
+/// messages at least: one that the platform stumbles over has its own back-off, and is no reason to
+/// keep the others back.
 const FAILURES_TO_OPEN: u32 = 5;
 
 /// What may be done at a time.
@@ -45,9 +47,29 @@ pub enum Answer {
 pub struct Gate {
     probe: Backoff,
     paused_until: Option<Timestamp>,
-    /// Failed calls in a row.
-    failures: u32,
+    failures: Failures,
     shut: Option<Shut>,
+}
+
+/// Failed calls in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    count: u32,
+    /// What the first of them was about.
+    first: Option<MessageId>,
+    /// Whether another one was about something else.
+    several: bool,
+}
+
+impl Failures {
+    fn add(&mut self, about: MessageId) {
+        self.count = self.count.saturating_add(1);
+        self.several |= *self.first.get_or_insert(about) != about;
+    }
+
+    fn open_the_circuit(self) -> bool {
+        self.count >= FAILURES_TO_OPEN && self.several
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,7 +84,7 @@ struct Shut {
 impl Gate {
     /// An open gate; `probe` gives the waits between probes once it is shut.
     pub fn new(probe: Backoff) -> Self {
-        Self { probe, paused_until: None, failures: 0, shut: None }
+        Self { probe, paused_until: None, failures: Failures::default(), shut: None }
     }
 
     /// What may be done at `now`.
@@ -95,22 +117,37 @@ impl Gate {
         }
     }
 
-    /// Takes in what came of a call. Returns whether the gate opened or shut by it.
-    pub fn answered(&mut self, answer: Answer, now: Timestamp, jitter: f64) -> Option<Turn> {
+    /// Something was mended: a gate that is shut is probed at once, and the waits begin anew. A pause
+    /// that the platform asked for stays.
+    pub fn mended(&mut self, now: Timestamp) {
+        if let Some(shut) = &mut self.shut {
+            shut.probes = 0;
+            shut.next_probe_at = now;
+        }
+    }
+
+    /// Takes in what came of a call about a message. Returns whether the gate opened or shut by it.
+    pub fn answered(
+        &mut self,
+        about: MessageId,
+        answer: Answer,
+        now: Timestamp,
+        jitter: f64,
+    ) -> Option<Turn> {
         match answer {
             Answer::Working => {
-                self.failures = 0;
+                self.failures = Failures::default();
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
             }
             Answer::Pause(until) => {
                 self.paused_until = self.paused_until.max(Some(until));
                 // It answered: the platform is there and asks for patience.
-                self.failures = 0;
+                self.failures = Failures::default();
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
             }
             Answer::Failing(cause) | Answer::Broken(cause) => {
-                self.failures = self.failures.saturating_add(1);
-                if self.shut.is_some() || self.failures >= FAILURES_TO_OPEN {
+                self.failures.add(about);
+                if self.shut.is_some() || self.failures.open_the_circuit() {
                     self.shut(cause, now, jitter)
                 } else {
                     None
@@ -165,7 +202,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::EnhancedStatus;
+    use crate::model::{EnhancedStatus, SubmissionId};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()
@@ -175,6 +212,11 @@ mod tests {
         Cause::new(EnhancedStatus::REFUSED_BY_NEXT_SYSTEM, "http 401")
     }
 
+    /// One of the messages of one submission.
+    fn sms(ordinal: u32) -> MessageId {
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse::<SubmissionId>().unwrap().message(ordinal)
+    }
+
     fn gate() -> Gate {
         Gate::new(Backoff { first: Duration::from_secs(10), most: Duration::from_secs(60) })
     }
@@ -182,8 +224,8 @@ mod tests {
     #[test]
     fn retry_after_holds_for_everybody_and_never_shortens() {
         let mut gate = gate();
-        gate.answered(Answer::Pause(at(30)), at(0), 1.0);
-        gate.answered(Answer::Pause(at(20)), at(1), 1.0);
+        gate.answered(sms(1), Answer::Pause(at(30)), at(0), 1.0);
+        gate.answered(sms(1), Answer::Pause(at(20)), at(1), 1.0);
         assert_eq!(gate.permission(at(29)), Permission::NotBefore(at(30)));
         assert_eq!(gate.permission(at(30)), Permission::Free);
         assert!(gate.trouble().is_none());
@@ -193,40 +235,74 @@ mod tests {
     fn four_failures_in_a_row_leave_it_open_and_five_shut_it() {
         let mut gate = gate();
         for second in 0..4 {
-            assert_eq!(gate.answered(Answer::Failing(cause()), at(second), 1.0), None);
+            assert_eq!(gate.answered(sms(second), Answer::Failing(cause()), at(second.into()), 1.0), None);
         }
-        gate.answered(Answer::Working, at(4), 1.0);
+        gate.answered(sms(1), Answer::Working, at(4), 1.0);
         for second in 5..9 {
-            assert_eq!(gate.answered(Answer::Failing(cause()), at(second), 1.0), None);
+            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
         }
         assert_eq!(gate.permission(at(9)), Permission::Free);
-        assert_eq!(gate.answered(Answer::Broken(cause()), at(9), 1.0), Some(Turn::Shut(cause())));
+        assert_eq!(gate.answered(sms(2), Answer::Broken(cause()), at(9), 1.0), Some(Turn::Shut(cause())));
         assert_eq!(gate.permission(at(9)), Permission::NotBefore(at(19)));
+    }
+
+    #[test]
+    fn one_message_that_fails_for_ever_shuts_nobody_out() {
+        let mut gate = gate();
+        for second in 0..100 {
+            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
+        }
+        assert_eq!(gate.permission(at(100)), Permission::Free);
+        gate.answered(sms(2), Answer::Working, at(100), 1.0);
+        assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(101), 1.0), None);
+        // Another one that fails with it makes it the platform's fault.
+        for second in 102..105 {
+            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
+        }
+        let turn = gate.answered(sms(3), Answer::Broken(cause()), at(105), 1.0);
+        assert_eq!(turn, Some(Turn::Shut(cause())));
     }
 
     #[test]
     fn a_fault_shuts_at_once_and_probes_come_at_growing_intervals() {
         let mut gate = gate();
-        assert_eq!(gate.answered(Answer::Fault(cause()), at(0), 1.0), Some(Turn::Shut(cause())));
+        assert_eq!(gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0), Some(Turn::Shut(cause())));
         assert_eq!(gate.permission(at(10)), Permission::Probe);
         gate.probe_begins();
         assert_eq!(gate.permission(at(10)), Permission::AwaitProbe);
-        assert_eq!(gate.answered(Answer::Fault(cause()), at(11), 1.0), None);
+        assert_eq!(gate.answered(sms(1), Answer::Fault(cause()), at(11), 1.0), None);
         assert_eq!(gate.permission(at(12)), Permission::NotBefore(at(31)));
         gate.probe_begins();
         gate.probe_unused();
         assert_eq!(gate.permission(at(31)), Permission::Probe);
         gate.probe_begins();
-        assert_eq!(gate.answered(Answer::Working, at(32), 1.0), Some(Turn::Opened { since: at(0) }));
+        assert_eq!(gate.answered(sms(1), Answer::Working, at(32), 1.0), Some(Turn::Opened { since: at(0) }));
         assert_eq!(gate.permission(at(32)), Permission::Free);
+    }
+
+    #[test]
+    fn what_was_mended_is_tried_at_once_and_the_waits_begin_anew() {
+        let mut gate = gate();
+        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
+        gate.probe_begins();
+        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
+        gate.answered(sms(1), Answer::Pause(at(12)), at(0), 1.0);
+        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
+        assert_eq!(gate.permission(at(13)), Permission::NotBefore(at(20)));
+        gate.mended(at(11));
+        assert_eq!(gate.permission(at(11)), Permission::NotBefore(at(12)));
+        assert_eq!(gate.permission(at(13)), Permission::Probe);
+        gate.probe_begins();
+        gate.answered(sms(1), Answer::Fault(cause()), at(14), 1.0);
+        assert_eq!(gate.permission(at(15)), Permission::NotBefore(at(24)));
     }
 
     #[test]
     fn stragglers_of_before_do_not_lengthen_the_wait() {
         let mut gate = gate();
-        gate.answered(Answer::Fault(cause()), at(0), 1.0);
+        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
         for second in 1..8 {
-            gate.answered(Answer::Fault(cause()), at(second), 1.0);
+            gate.answered(sms(1), Answer::Fault(cause()), at(second), 1.0);
         }
         assert_eq!(gate.permission(at(10)), Permission::Probe);
     }

@@ -15,6 +15,7 @@ pub mod sqlite;
 mod behaviour;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ use crate::model::{
 };
 
 pub use sqlite::SqliteSpool;
+
+/// How long a question that was handed out is not handed out again.
+pub const QUESTION_LEASE: Duration = Duration::from_secs(60);
 
 /// Why the spool could not do it. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,8 +64,10 @@ pub trait Spool: Send + Sync + 'static {
     async fn accept(&self, submission: Submission) -> Result<(), SpoolError>;
 
     /// Takes over what a dead process left: claimed SMS become unknown, to be asked about at
-    /// `ask_at`; claimed mail becomes due. Records that were set aside get another chance, for
-    /// somebody may have repaired them. Called once, before anything else.
+    /// `ask_at`; claimed mail becomes due. What would be asked about within a [`QUESTION_LEASE`] is
+    /// asked about at `ask_at`, for its question may have died with the process. Records that were
+    /// set aside get another chance, for somebody may have repaired them. Called once, before
+    /// anything else.
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError>;
 
     /// Claims up to `limit` SMS that are due, the longest due first, at most one for each

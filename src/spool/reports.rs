@@ -2,7 +2,7 @@
 
 use crate::model::{EnhancedStatus, FinalState, Notify, ReportTo};
 
-/// Class 5 tells of a failure and class 2 of a success (RFC 3463 section 2); each is owed to who
+/// Class 2 tells of a success and any other of a failure (RFC 3463 section 2); each is owed to who
 /// wants it (RFC 3461 section 4.1). What was cancelled is nobody's failure.
 pub(super) fn is_owed(state: FinalState, status: EnhancedStatus, notify: Notify, to: &ReportTo) -> bool {
     let somebody = match to {
@@ -16,9 +16,9 @@ pub(super) fn is_owed(state: FinalState, status: EnhancedStatus, notify: Notify,
 pub(super) fn is_wanted(state: FinalState, status: EnhancedStatus, notify: Notify) -> bool {
     match (state, status.class) {
         (FinalState::Cancelled, _) => false,
-        (_, 5) => state.is_failure() && notify.wants_failure(),
         (_, 2) => notify.wants_success(),
-        (_, _) => false,
+        // Class 4 too: what has ended is not tried again, and nobody may be left untold.
+        (_, _) => state.is_failure() && notify.wants_failure(),
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
             (FinalState::Undelivered, failure, both, true),
             (FinalState::Undelivered, failure, only_success, false),
             (FinalState::Failed, failure, Notify::Never, false),
-            (FinalState::Failed, later, both, false),
+            (FinalState::Failed, later, both, true),
             (FinalState::Delivered, success, both, true),
             (FinalState::Delivered, success, Notify::Unspecified, false),
             (FinalState::Delivered, failure, both, false),

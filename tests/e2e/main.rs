@@ -6,5 +6,14 @@
 
 mod support;
 
+mod drain;
 mod form_becomes_sms;
+mod kill_at_random;
+mod kill_between_steps;
+mod kill_while_waiting;
+mod logs_are_discreet;
 mod mail_becomes_sms;
+mod readme_commands;
+mod reload;
+mod service_manager;
+mod sync_before_yes;

@@ -126,6 +126,6 @@ async fn a_wrong_credential_waits_for_its_answer_while_others_are_served() {
     }
     let early = guess.0.try_read(&mut [0; 1]).map_err(|error| error.kind());
     assert_eq!(early, Err(std::io::ErrorKind::WouldBlock));
-    assert!(guess.to_end().await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+    assert!(guess.rest().await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     door.close().await;
 }

@@ -58,7 +58,7 @@ async fn a_form_of_50_mb_is_413_even_for_a_client_that_sends_all_of_it_first() {
     for _ in 0..49 {
         raw.send(&block).await;
     }
-    let answer = raw.to_end().await;
+    let answer = raw.rest().await;
     assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
     assert_eq!(door.forms(), []);
     healthy(&door).await;
@@ -106,7 +106,7 @@ async fn clients_slow_with_their_head_are_cut_while_others_are_served() {
     assert!(idle.until("alive\n").await.starts_with("HTTP/1.1 200 OK\r\n"));
     healthy(&door).await;
     for raw in [&mut silent, &mut half, &mut idle] {
-        assert_eq!(raw.to_end().await, "");
+        assert_eq!(raw.rest().await, "");
     }
     healthy(&door).await;
     door.close().await;
@@ -175,7 +175,7 @@ async fn a_client_gets_its_connections_and_429_for_one_more() {
         raw.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
         raw.until("alive\n").await;
     }
-    let third = door.connect().await.to_end().await;
+    let third = door.connect().await.rest().await;
     assert_eq!(
         third,
         "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\
@@ -183,7 +183,7 @@ async fn a_client_gets_its_connections_and_429_for_one_more() {
          too many connections from your address\n"
     );
     first.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    first.to_end().await;
+    first.rest().await;
     // The place is free once the server has seen the end of the first.
     loop {
         let answer = door.exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
@@ -203,9 +203,9 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
     first.until("alive\n").await;
     let mut second = door.connect().await;
     second.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
-    let unanswered = tokio::time::timeout(SOON, second.to_end()).await;
+    let unanswered = tokio::time::timeout(SOON, second.rest()).await;
     assert!(unanswered.is_err(), "served beyond the limit");
     drop(first);
-    assert!(second.to_end().await.ends_with("alive\n"));
+    assert!(second.rest().await.ends_with("alive\n"));
     door.close().await;
 }

@@ -1,6 +1,8 @@
 //! The HTTP door over real sockets: raw TCP where the octets matter, and clients that nobody here
 //! wrote (reqwest, curl) where they do not.
 
+#![cfg(test)]
+
 mod accounts;
 mod curl;
 mod forms;

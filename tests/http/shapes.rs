@@ -1,5 +1,9 @@
 //! Request shapes, octet by octet (R36, R54).
 
+use std::sync::atomic::Ordering;
+
+use tokio::io::AsyncWriteExt;
+
 use super::support::{Door, ID, form, undated};
 
 const BODY: &str = "to=391&text=a";
@@ -133,8 +137,8 @@ async fn a_body_that_breaks_off_submits_nothing() {
     let door = Door::open().await;
     let mut raw = door.connect().await;
     raw.send(request("Content-Length: 14\r\n", BODY)).await;
-    tokio::io::AsyncWriteExt::shutdown(&mut raw.0).await.unwrap();
-    let answer = raw.to_end().await;
+    raw.0.shutdown().await.unwrap();
+    let answer = raw.rest().await;
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     assert!(answer.ends_with("the body ended before its time, or its chunks are damaged\n"), "{answer}");
     assert_eq!(door.forms(), []);
@@ -148,7 +152,7 @@ async fn expect_100_continue_is_answered_before_the_body() {
     raw.send(request("Content-Length: 13\r\nExpect: 100-continue\r\nConnection: close\r\n", "")).await;
     assert_eq!(raw.until("\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
     raw.send(BODY).await;
-    let answer = raw.to_end().await;
+    let answer = raw.rest().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert_eq!(door.forms(), [form(&["391"], "a")]);
     door.close().await;
@@ -182,7 +186,8 @@ async fn pipelined_requests_are_served_in_order() {
 async fn a_refused_request_does_not_stop_the_ones_before_it() {
     let door = Door::open().await;
     let good = request("Content-Length: 13\r\n", BODY);
-    let bad = request("Content-Length: 13\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n");
+    let chunks = "d\r\nto=391&text=a\r\n0\r\n\r\n";
+    let bad = request("Content-Length: 13\r\nTransfer-Encoding: chunked\r\n", chunks);
     let answer = door.exchange(good.clone() + &bad + &good).await;
     let statuses: Vec<_> = answer.lines().filter(|line| line.starts_with("HTTP/1.1")).collect();
     assert_eq!(statuses, ["HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request"]);
@@ -207,5 +212,38 @@ async fn odd_targets_and_methods_are_4xx() {
         door.exchange("GET http://a/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert!(absolute.starts_with("HTTP/1.1 200"), "{absolute}");
     assert_eq!(door.forms(), []);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_client_that_has_said_all_and_closed_its_side_gets_its_answer() {
+    let door = Door::open().await;
+    door.recorder.waits.store(true, Ordering::SeqCst);
+    let mut raw = door.connect().await;
+    raw.send(request("Content-Length: 13\r\n", BODY)).await;
+    door.recorder.arrived.notified().await;
+    raw.0.shutdown().await.unwrap();
+    // Served on another connection: by now the end of the first one has been seen.
+    assert_eq!(reqwest::get(door.url("/healthz")).await.unwrap().status(), 200);
+    door.recorder.go.notify_one();
+    let answer = raw.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(door.forms(), [form(&["391"], "a")]);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn raw_utf_8_in_a_query_is_taken_and_raw_latin1_is_400() {
+    let door = Door::open().await;
+    for (text, status) in [(&b"caff\xc3\xa8"[..], "200"), (b"caff\xe8", "400")] {
+        let mut raw = door.connect_to_gets().await;
+        raw.send(
+            [b"GET /sms?to=391&text=", text, b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat(),
+        )
+        .await;
+        let answer = raw.rest().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    assert_eq!(door.forms(), [form(&["391"], "caffè")]);
     door.close().await;
 }

@@ -20,11 +20,11 @@ async fn shutdown_lets_a_request_end_and_closes_idle_connections() {
     busy.send("POST /sms HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\nto=391&text=a").await;
     door.recorder.arrived.notified().await;
     door.shutdown.send(true).unwrap();
-    assert_eq!(idle.to_end().await, "");
-    assert_eq!(silent.to_end().await, "");
+    assert_eq!(idle.rest().await, "");
+    assert_eq!(silent.rest().await, "");
     assert!(!door.running.is_finished());
     door.recorder.go.notify_one();
-    let answer = busy.to_end().await;
+    let answer = busy.rest().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     assert_eq!(door.forms(), [form(&["391"], "a")]);

@@ -163,11 +163,16 @@ impl Door {
         Raw(TcpStream::connect(self.addresses[0]).await.unwrap())
     }
 
+    /// Opens a connection to the listener that allows GET.
+    pub(crate) async fn connect_to_gets(&self) -> Raw {
+        Raw(TcpStream::connect(self.addresses[1]).await.unwrap())
+    }
+
     /// Sends octets on a new connection and reads until the server closes it.
     pub(crate) async fn exchange(&self, octets: impl AsRef<[u8]>) -> String {
         let mut raw = self.connect().await;
         raw.send(octets).await;
-        raw.to_end().await
+        raw.rest().await
     }
 
     /// Asks the server to stop, and waits until it has.
@@ -186,7 +191,7 @@ impl Raw {
     }
 
     /// Everything until the server closes; a reset counts as its end.
-    pub(crate) async fn to_end(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         let mut octets = Vec::new();
         let _ = timeout(PATIENCE, self.0.read_to_end(&mut octets)).await.expect("the server closes");
         String::from_utf8(octets).unwrap()

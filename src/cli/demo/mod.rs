@@ -135,7 +135,7 @@ impl World {
         let Self { smtp, http, emulator, .. } = self;
         println!("It stays until Ctrl-C. Try it by hand:");
         println!(
-            "  swaks --server {smtp} --from you@example.com --to +393471234567@sms.local --header 'Subject: Hello' --body 'from swaks'"
+            "  swaks --server {smtp} --from you@example.com --to oncall@sms.local --header 'Subject: Hello' --body 'from swaks'"
         );
         println!("  curl -d to=+393471234567 --data-urlencode 'text=Hello from curl' http://{http}/sms");
         println!("  curl http://{}/emulator/accepted", emulator.addr());

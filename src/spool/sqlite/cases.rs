@@ -8,16 +8,15 @@ use super::error::Damage;
 use super::lane::Effects;
 use super::row::{self, sms_columns};
 use super::{mail, queue, timeline};
-use crate::model::{Client, FinalState, MessageId, Original, OutgoingMail, ReportTo, State};
+use crate::model::{FinalState, MessageId, OutgoingMail, State};
 
-pub(super) const COMPLETE: &str = "SELECT id, case_at FROM submission \
-     WHERE pending = 0 AND damaged = 0 AND case_at <= ?1 ORDER BY case_at, id LIMIT ?2";
+pub(super) const COMPLETE: &str = "SELECT rowid, case_at FROM submission \
+     WHERE pending = 0 AND damaged = 0 AND case_at <= ?1 ORDER BY case_at, rowid LIMIT ?2";
 
-pub(super) const OVERDUE: &str =
-    "SELECT id, case_at FROM submission WHERE damaged = 0 AND case_at <= ?1 ORDER BY case_at, id LIMIT ?2";
+pub(super) const OVERDUE: &str = "SELECT rowid, case_at FROM submission WHERE damaged = 0 AND case_at <= ?1 ORDER BY case_at, rowid LIMIT ?2";
 
 pub(super) const SUBMISSION: &str = "SELECT submission.*, original.content, original.is_full FROM submission \
-     LEFT JOIN original ON original.submission = submission.id WHERE submission.id = ?1";
+     LEFT JOIN original ON original.submission = submission.id WHERE submission.rowid = ?1";
 
 pub(super) const OUTCOMES: &str = concat!(
     "SELECT ",
@@ -27,7 +26,7 @@ pub(super) const OUTCOMES: &str = concat!(
      WHERE sms.submission = ?1 AND sms.report = 'owed' AND sms.damaged = 0 ORDER BY sms.ordinal"
 );
 
-const SET_SUBMISSION_ASIDE: &str = "UPDATE submission SET damaged = 1 WHERE id = ?1";
+const SET_SUBMISSION_ASIDE: &str = "UPDATE submission SET damaged = 1 WHERE rowid = ?1";
 
 pub(super) const TOLD: &str = "UPDATE sms SET report = 'told' WHERE submission = ?1 AND ordinal = ?2 \
      AND report = 'owed' RETURNING seq, state";
@@ -45,77 +44,68 @@ pub(super) fn cases(
 ) -> Result<Vec<Case>, SpoolError> {
     let mut found = submissions(connection, COMPLETE, i64::MAX, limit)?;
     found.extend(submissions(connection, OVERDUE, row::millis(overdue), limit)?);
-    found.sort_unstable_by(|(id, at), (other, other_at)| (at, id).cmp(&(other_at, other)));
+    found.sort_unstable_by_key(|(submission, at)| (*at, *submission));
     found.dedup();
     found.truncate(limit);
     let mut cases = Vec::new();
-    for (id, _) in found {
-        cases.extend(case(connection, effects, &id)?);
+    for (submission, _) in found {
+        cases.extend(case(connection, effects, submission)?);
     }
     Ok(cases)
 }
 
+/// Rows of `submission` with the time of their first untold outcome.
 fn submissions(
     connection: &Connection,
     sql: &str,
     until: i64,
     limit: usize,
-) -> Result<Vec<(String, i64)>, SpoolError> {
+) -> Result<Vec<(i64, i64)>, SpoolError> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows =
         statement.query_map(params![until, row::limit(limit)], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The case of submission `id`; `None` when nothing of it can be read back.
-fn case(connection: &Connection, effects: &mut Effects, id: &str) -> Result<Option<Case>, SpoolError> {
-    let found = read_outcomes(connection, id)?;
+/// The case of the submission in row `submission`; `None` when nothing of it can be read back.
+fn case(connection: &Connection, effects: &mut Effects, submission: i64) -> Result<Option<Case>, SpoolError> {
+    let read =
+        connection.prepare_cached(SUBMISSION)?.query_row(params![submission], |row| Ok(read_case(row)))?;
+    let mut case = match read {
+        Ok(case) => case,
+        Err(damage) => {
+            connection.prepare_cached(SET_SUBMISSION_ASIDE)?.execute(params![submission])?;
+            effects
+                .damaged
+                .push(format!("submission in row {submission} of table submission is damaged: {damage}"));
+            return Ok(None);
+        }
+    };
+    let id = case.submission.to_string();
+    let found = row::read_all(connection, OUTCOMES, params![id], read_outcome)?;
     let found_count = found.len();
-    let mut outcomes = Vec::new();
     for (seq, outcome) in found {
         match outcome {
-            Ok(outcome) => outcomes.push(outcome),
+            Ok(outcome) => case.outcomes.push(outcome),
             Err(damage) => queue::set_aside(connection, effects, seq, damage)?,
         }
     }
-    if outcomes.is_empty() || outcomes.len() < found_count {
+    if case.outcomes.is_empty() || case.outcomes.len() < found_count {
         connection.prepare_cached(NEXT_CASE)?.execute(params![id])?;
     }
-    let Some(first) = outcomes.first() else { return Ok(None) };
-    let submission = first.sms.id.submission;
-    let read = connection.prepare_cached(SUBMISSION)?.query_row(params![id], |row| {
-        Ok(read_submission(row).map(|(received_at, client, report_to, original)| Case {
-            submission,
-            received_at,
-            client,
-            report_to,
-            original,
-            outcomes,
-        }))
-    })?;
-    match read {
-        Ok(case) => Ok(Some(case)),
-        Err(damage) => {
-            connection.prepare_cached(SET_SUBMISSION_ASIDE)?.execute(params![id])?;
-            effects.damaged.push(format!("submission {id} is damaged: {damage}"));
-            Ok(None)
-        }
-    }
+    Ok((!case.outcomes.is_empty()).then_some(case))
 }
 
-type SubmissionParts = (Timestamp, Client, ReportTo, Original);
-
-fn read_submission(row: &Row<'_>) -> Result<SubmissionParts, Damage> {
-    Ok((row::time(row, "received_at")?, row::client(row)?, row::report_to(row)?, row::original(row)?))
-}
-
-fn read_outcomes(
-    connection: &Connection,
-    id: &str,
-) -> Result<Vec<(i64, Result<Outcome, Damage>)>, SpoolError> {
-    let mut statement = connection.prepare_cached(OUTCOMES)?;
-    let rows = statement.query_map(params![id], |row| Ok((row.get("seq")?, read_outcome(row))))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// Without its outcomes.
+fn read_case(row: &Row<'_>) -> Result<Case, Damage> {
+    Ok(Case {
+        submission: row::submission_id(row, "id")?,
+        received_at: row::time(row, "received_at")?,
+        client: row::client(row)?,
+        report_to: row::report_to(row)?,
+        original: row::original(row)?,
+        outcomes: Vec::new(),
+    })
 }
 
 fn read_outcome(row: &Row<'_>) -> Result<Outcome, Damage> {

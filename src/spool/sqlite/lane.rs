@@ -6,6 +6,7 @@
 //! of them is kept. (A log whose sync failed may still be read after a power cut in that very
 //! moment: then a refused message is there after all. The next commit writes over it.)
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,13 +45,18 @@ pub(super) enum Kind {
     ClaimMail,
     /// Settles a mail.
     SettleMail,
+    /// Takes over what a dead process left.
+    Recover,
     /// Everything else.
     Other,
 }
 
+/// Their names: before the commit and after it.
+type CrashPoints = (&'static str, &'static str);
+
 impl Kind {
-    /// The crash points before and after a commit that holds such a command.
-    fn crash_points(self) -> Option<(&'static str, &'static str)> {
+    /// The crash points before and after a commit in which such a command did something.
+    fn crash_points(self) -> Option<CrashPoints> {
         match self {
             Self::Accept => Some(("before-accept-commit", "after-accept-commit")),
             Self::Claim => Some(("before-claim-commit", "after-claim-commit")),
@@ -58,6 +64,7 @@ impl Kind {
             Self::CloseCase => Some(("before-close-case-commit", "after-close-case-commit")),
             Self::ClaimMail => Some(("before-claim-mail-commit", "after-claim-mail-commit")),
             Self::SettleMail => Some(("before-settle-mail-commit", "after-settle-mail-commit")),
+            Self::Recover => Some(("before-recover-commit", "after-recover-commit")),
             Self::Probe | Self::Other => None,
         }
     }
@@ -70,6 +77,7 @@ impl Kind {
             | Self::CloseCase
             | Self::ClaimMail
             | Self::SettleMail
+            | Self::Recover
             | Self::Other => false,
         }
     }
@@ -90,6 +98,9 @@ pub(super) struct Effects {
     pub(super) mail: bool,
     /// Records that were set aside, for the log.
     pub(super) damaged: Vec<String>,
+    /// The command found nothing to do. Crash points pass it by: how often a queue is looked at in
+    /// vain depends on timing, how often something is done does not.
+    pub(super) idle: bool,
 }
 
 impl Effects {
@@ -287,21 +298,11 @@ impl Track {
     }
 
     fn serve(&self, mut batch: Vec<Box<dyn Job>>, commits: &AtomicU64) {
-        let points: Vec<_> = {
-            let mut points: Vec<_> = batch.iter().filter_map(|job| job.kind().crash_points()).collect();
-            points.sort_unstable();
-            points.dedup();
-            points
-        };
-        let committed = self.transact(&mut batch, || {
-            for (before, _) in &points {
-                crash_point::reach(before);
-            }
-        });
+        let committed = self.transact(&mut batch);
         match committed {
-            Ok(effects) => {
+            Ok((effects, points)) => {
                 commits.fetch_add(1, Ordering::Relaxed);
-                for (_, after) in &points {
+                for (_, after) in points {
                     crash_point::reach(after);
                 }
                 for job in batch {
@@ -323,12 +324,8 @@ impl Track {
         }
     }
 
-    /// One transaction for the whole batch.
-    fn transact(
-        &self,
-        batch: &mut [Box<dyn Job>],
-        before_commit: impl FnOnce(),
-    ) -> Result<Effects, SpoolError> {
+    /// One transaction for the whole batch. What it did comes back, and its crash points.
+    fn transact(&self, batch: &mut [Box<dyn Job>]) -> Result<(Effects, BTreeSet<CrashPoints>), SpoolError> {
         let (directory, least) = &self.space;
         let space = if batch.iter().any(|job| job.kind().needs_space()) {
             directory::require_free(directory, *least)
@@ -336,20 +333,24 @@ impl Track {
             Ok(())
         };
         let mut effects = Effects::default();
+        let mut points = BTreeSet::new();
         self.execute(self.begin)?;
         for job in batch {
             match &space {
                 Err(error) if job.kind().needs_space() => job.refuse(error.clone()),
                 Ok(()) | Err(_) => {
                     if let Some(happened) = self.step(job.as_mut())? {
+                        points.extend(job.kind().crash_points().filter(|_| !happened.idle));
                         effects.add(happened);
                     }
                 }
             }
         }
-        before_commit();
+        for (before, _) in &points {
+            crash_point::reach(before);
+        }
         self.execute("COMMIT")?;
-        Ok(effects)
+        Ok((effects, points))
     }
 
     /// One command in its savepoint; `None` when it failed alone.

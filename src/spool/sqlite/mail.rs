@@ -51,13 +51,8 @@ pub(super) fn claim(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<ClaimedMail>, SpoolError> {
-    let found: Vec<(i64, Result<ClaimedMail, Damage>)> = {
-        let mut statement = connection.prepare_cached(DUE)?;
-        let rows = statement.query_map(params![row::millis(now), row::limit(limit)], |row| {
-            Ok((row.get("seq")?, read_claimed(row)))
-        })?;
-        rows.collect::<Result<_, _>>()?
-    };
+    let params = params![row::millis(now), row::limit(limit)];
+    let found = row::read_all(connection, DUE, params, read_claimed)?;
     let mut claimed = Vec::new();
     for (seq, read) in found {
         match read {
@@ -73,6 +68,7 @@ pub(super) fn claim(
             }
         }
     }
+    effects.idle = claimed.is_empty();
     Ok(claimed)
 }
 

@@ -121,7 +121,7 @@ impl Spool for SqliteSpool {
 
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError> {
         self.writer
-            .run(Kind::Other, move |connection, effects| recover::recover(connection, effects, now, ask_at))
+            .run(Kind::Recover, move |connection, effects| recover::recover(connection, effects, now, ask_at))
             .await
     }
 

@@ -32,16 +32,12 @@ pub(super) fn questions(
     again_at: Timestamp,
     limit: usize,
 ) -> Result<Vec<Question>, SpoolError> {
-    let found: Vec<(i64, Result<Question, Damage>)> = {
-        let mut statement = connection.prepare_cached(match state {
-            Asked::Unknown => UNKNOWN,
-            Asked::Sent => SENT,
-        })?;
-        let rows = statement.query_map(params![row::millis(now), row::limit(limit)], |row| {
-            Ok((row.get("seq")?, read_question(row)))
-        })?;
-        rows.collect::<Result<_, _>>()?
+    let sql = match state {
+        Asked::Unknown => UNKNOWN,
+        Asked::Sent => SENT,
     };
+    let params = params![row::millis(now), row::limit(limit)];
+    let found = row::read_all(connection, sql, params, read_question)?;
     let mut questions = Vec::new();
     for (seq, question) in found {
         match question {

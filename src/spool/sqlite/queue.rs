@@ -12,7 +12,7 @@ use super::timeline;
 use crate::model::{Cause, EnhancedStatus, FinalState, State};
 
 /// Most SMS that one call expires; the rest comes with the next.
-pub(super) const MOST_EXPIRED: usize = 500;
+const MOST_EXPIRED: usize = 500;
 
 pub(super) const CLAIMABLE: &str = concat!(
     "SELECT ",
@@ -38,6 +38,11 @@ pub(super) const NEXT_HEAD: &str = "SELECT seq, state FROM sms WHERE destination
 
 pub(super) const MAKE_HEAD: &str = "UPDATE sms SET head = 1 WHERE seq = ?1";
 
+/// For when it is not known which destination lost its head.
+const MAKE_MISSING_HEADS: &str = "UPDATE sms SET head = 1 WHERE seq IN (SELECT min(seq) FROM sms \
+     WHERE state IN ('due', 'claimed', 'unknown') AND damaged = 0 AND NOT EXISTS \
+     (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.head = 1) GROUP BY destination)";
+
 const SET_ASIDE: &str = "UPDATE sms SET damaged = 1, head = 0 WHERE seq = ?1";
 
 /// See [`super::super::Spool::claim_due`].
@@ -47,9 +52,10 @@ pub(super) fn claim_due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Claimed>, SpoolError> {
-    expire(connection, effects, now)?;
+    let expired = expire(connection, effects, now)?;
     let mut claimed = Vec::new();
-    for (seq, found) in claimable(connection, now, limit)? {
+    let params = params![row::millis(now), row::limit(limit)];
+    for (seq, found) in row::read_all(connection, CLAIMABLE, params, read_claimed)? {
         match found {
             Ok(sms) => {
                 let params = params![seq, row::millis(now), sms.attempt];
@@ -62,19 +68,8 @@ pub(super) fn claim_due(
             Err(damage) => set_aside(connection, effects, seq, damage)?,
         }
     }
+    effects.idle = claimed.is_empty() && expired == 0;
     Ok(claimed)
-}
-
-type Found<T> = Vec<(i64, Result<T, Damage>)>;
-
-fn claimable(connection: &Connection, now: Timestamp, limit: usize) -> Result<Found<Claimed>, SpoolError> {
-    let mut statement = connection.prepare_cached(CLAIMABLE)?;
-    let mut rows = statement.query(params![row::millis(now), row::limit(limit)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((row.get("seq")?, read_claimed(row)));
-    }
-    Ok(found)
 }
 
 fn read_claimed(row: &Row<'_>) -> Result<Claimed, Damage> {
@@ -89,7 +84,8 @@ fn read_claimed(row: &Row<'_>) -> Result<Claimed, Damage> {
     })
 }
 
-fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<(), SpoolError> {
+/// Expires what has outlived its time, up to a bound, and returns how many.
+fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<usize, SpoolError> {
     let expiring: Vec<i64> = {
         let mut statement = connection.prepare_cached(EXPIRING)?;
         let rows =
@@ -102,7 +98,7 @@ fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Res
     }
     // Perhaps there are more.
     effects.due |= expiring.len() == MOST_EXPIRED;
-    Ok(())
+    Ok(expiring.len())
 }
 
 /// Makes the earliest SMS that waits for `destination` its head, when there is no head. To be
@@ -139,8 +135,14 @@ pub(super) fn set_aside(
     let destination: Option<String> =
         connection.prepare_cached(DESTINATION)?.query_row(params![seq], |row| Ok(row.get(0).ok()))?;
     match destination {
-        Some(destination) => elect_head(connection, effects, &destination),
-        // Not even text: nothing else can wait for it.
-        None => Ok(()),
+        Some(destination) if damage != Damage("destination") => elect_head(connection, effects, &destination),
+        Some(_) | None => elect_missing_heads(connection, effects),
     }
+}
+
+/// Gives a head to every destination that has none; looks at everything that waits.
+pub(super) fn elect_missing_heads(connection: &Connection, effects: &mut Effects) -> Result<(), SpoolError> {
+    let elected = connection.prepare_cached(MAKE_MISSING_HEADS)?.execute([])?;
+    effects.due |= elected > 0;
+    Ok(())
 }

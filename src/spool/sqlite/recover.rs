@@ -3,17 +3,25 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::super::{Recovered, SpoolError};
+use super::super::{QUESTION_LEASE, Recovered, SpoolError};
 use super::lane::Effects;
 use super::{queue, row, settle};
+use crate::retry::later;
 
-pub(super) const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
+const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
 
-pub(super) const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
+const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
      WHERE state = 'claimed' AND damaged = 0";
 
+/// A question that died with its process looks like one that waits for its back-off; some of those are
+/// asked too early by this, which costs little.
+pub(super) const ASKED: [&str; 2] = [
+    "UPDATE sms SET next_at = ?1 WHERE state = 'unknown' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
+    "UPDATE sms SET next_at = ?1 WHERE state = 'sent' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
+];
+
 /// Records that were set aside get another chance; those still damaged are set aside again.
-pub(super) const SECOND_CHANCES: [&str; 3] = [
+const SECOND_CHANCES: [&str; 3] = [
     "UPDATE sms SET damaged = 0 WHERE damaged = 1",
     "UPDATE submission SET damaged = 0 WHERE damaged = 1",
     "UPDATE outgoing_mail SET damaged = 0 WHERE damaged = 1",
@@ -22,10 +30,6 @@ pub(super) const SECOND_CHANCES: [&str; 3] = [
 /// A head whose state was changed by hand would hold its destination for ever.
 const DROP_FALSE_HEADS: &str =
     "UPDATE sms SET head = 0 WHERE head = 1 AND state NOT IN ('due', 'claimed', 'unknown')";
-
-const HEADLESS: &str = "SELECT DISTINCT destination FROM sms WHERE state IN ('due', 'claimed', 'unknown') \
-     AND damaged = 0 \
-     AND NOT EXISTS (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.head = 1)";
 
 /// See [`super::super::Spool::recover`].
 pub(super) fn recover(
@@ -38,13 +42,11 @@ pub(super) fn recover(
         connection.execute(sql, [])?;
     }
     connection.execute(DROP_FALSE_HEADS, [])?;
-    let headless: Vec<String> = {
-        let mut statement = connection.prepare(HEADLESS)?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    for destination in headless {
-        queue::elect_head(connection, effects, &destination)?;
+    queue::elect_missing_heads(connection, effects)?;
+    let mut asked = 0;
+    for sql in ASKED {
+        let leased_until = later(now, QUESTION_LEASE);
+        asked += connection.execute(sql, params![row::millis(ask_at), row::millis(leased_until)])?;
     }
     let claimed: Vec<(i64, i64)> = {
         let mut statement = connection.prepare(CLAIMED)?;
@@ -61,5 +63,6 @@ pub(super) fn recover(
     }
     recovered.mail = connection.execute(CLAIMED_MAIL, params![row::millis(now)])?;
     effects.mail |= recovered.mail > 0;
+    effects.idle = recovered == Recovered::default() && asked == 0;
     Ok(recovered)
 }

@@ -4,8 +4,8 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use rusqlite::Row;
 use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params, Row};
 
 use super::error::Damage;
 use crate::model::{
@@ -25,6 +25,21 @@ pub(super) use sms_columns;
 
 /// The null reverse path in a column; no mailbox is without `@`.
 const NULL_PATH: &str = "<>";
+
+/// Rows that were found, each with its first column, a number.
+pub(super) type Found<T> = Vec<(i64, Result<T, Damage>)>;
+
+/// Every row that `sql` finds, read by `read`.
+pub(super) fn read_all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: fn(&Row<'_>) -> Result<T, Damage>,
+) -> rusqlite::Result<Found<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params, |row| Ok((row.get(0)?, read(row))))?;
+    rows.collect()
+}
 
 /// A column by its name.
 pub(super) fn column<T: FromSql>(row: &Row<'_>, name: &'static str) -> Result<T, Damage> {
@@ -61,10 +76,14 @@ pub(super) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// The id of a submission.
+pub(super) fn submission_id(row: &Row<'_>, name: &'static str) -> Result<SubmissionId, Damage> {
+    parsed(row, name)
+}
+
 /// The id of a row of `sms`.
 pub(super) fn message_id(row: &Row<'_>) -> Result<MessageId, Damage> {
-    let submission: SubmissionId = parsed(row, "submission")?;
-    Ok(submission.message(column(row, "ordinal")?))
+    Ok(submission_id(row, "submission")?.message(column(row, "ordinal")?))
 }
 
 /// The state of a row of `sms`.
@@ -228,7 +247,7 @@ pub(super) fn outgoing_mail(row: &Row<'_>) -> Result<OutgoingMail, Damage> {
     let kinds = [MailKind::Report, MailKind::OperatorReport, MailKind::Postmaster];
     Ok(OutgoingMail {
         id: mail_id(row)?,
-        about: parsed(row, "about")?,
+        about: submission_id(row, "about")?,
         kind: word(row, "kind", kinds, MailKind::as_str)?,
         reverse_path,
         recipient: mailbox(row, "recipient")?,

@@ -65,17 +65,19 @@ fn connect(path: &Path) -> Result<Connection, SpoolError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIME)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
-    // Plans must not depend on bound values: else SQLite plans each statement with `LIMIT ?` anew at
-    // every use.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Every commit is synced before it returns; NORMAL would sync at a checkpoint only.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    // Otherwise SQLite compiles a statement anew whenever other values are bound to it, to see whether
+    // they make for a better plan; our plans are meant to stay as they are.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Savepoints keep what they may have to put back in memory, not in a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -16_384)?;
+    // 16 MiB of log before it is folded into the file: a burst writes the same pages again and again.
+    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
     // After a burst the log gives its space back.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok(connection)

@@ -55,7 +55,8 @@ pub(super) const NEXT_ATTEMPT: &str =
 pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'due' AND damaged = 0";
 pub(super) const NEXT_UNKNOWN: &str = "SELECT min(next_at) FROM sms WHERE state = 'unknown' AND damaged = 0";
 pub(super) const NEXT_SENT: &str = "SELECT min(next_at) FROM sms WHERE state = 'sent' AND damaged = 0";
-pub(super) const NEXT_CASE: &str = "SELECT min(case_at) FROM submission WHERE damaged = 0";
+pub(super) const NEXT_CASE: &str =
+    "SELECT min(case_at) FROM submission WHERE case_at IS NOT NULL AND damaged = 0";
 pub(super) const NEXT_MAIL: &str =
     "SELECT min(next_at) FROM outgoing_mail WHERE state = 'due' AND damaged = 0";
 
@@ -106,10 +107,10 @@ pub(super) fn submission(
         SpoolError::Unusable(format!("submission {id} is damaged: {damage}; repair it with `sqlite3`"))
     })?;
     let mut messages = Vec::new();
-    for (seq, message) in read_all(connection, MESSAGES, &key, read_message)? {
+    for (seq, message) in row::read_all(connection, MESSAGES, params![key], read_message)? {
         match message {
             Ok(message) => {
-                let events = read_all(connection, EVENTS, seq, read_event)?;
+                let events = row::read_all(connection, EVENTS, params![seq], read_event)?;
                 let events = events.into_iter().filter_map(|(_, event)| event.ok()).collect();
                 messages.push(MessageView { events, ..message });
             }
@@ -119,25 +120,13 @@ pub(super) fn submission(
         }
     }
     let mut mails = Vec::new();
-    for (seq, mail) in read_all(connection, MAILS, &key, read_mail)? {
+    for (seq, mail) in row::read_all(connection, MAILS, params![key], read_mail)? {
         match mail {
             Ok(mail) => mails.push(mail),
             Err(damage) => tracing::warn!(submission = %id, row = seq, "mail not shown: {damage}"),
         }
     }
     Ok(Some(SubmissionView { received_at, client, messages, mails }))
-}
-
-/// Every row, with its first column where that is a number.
-fn read_all<T>(
-    connection: &Connection,
-    sql: &str,
-    key: impl rusqlite::ToSql,
-    read: fn(&Row<'_>) -> Result<T, Damage>,
-) -> Result<Vec<(i64, Result<T, Damage>)>, SpoolError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params![key], |row| Ok((row.get(0)?, read(row))))?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn read_submission(row: &Row<'_>) -> Result<(Timestamp, Client), Damage> {

@@ -30,7 +30,8 @@ impl Smtp {
         self.reply()
     }
 
-    fn reply(&mut self) -> Option<String> {
+    /// The last line of the next reply, also one that nobody asked for.
+    pub fn reply(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
             if self.read.read_line(&mut line).ok()? == 0 {
@@ -72,9 +73,12 @@ pub fn tool(name: &str) -> bool {
     there
 }
 
-/// Runs a program to its end and returns its exit code and everything that it printed.
+/// Runs a program to its end and returns its exit code and everything that it printed. One that
+/// waits for a person is ended after a minute, with code 124.
 pub fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(name).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let mut command = Command::new("timeout");
+    command.args(["60", name]).args(arguments).stdin(Stdio::null());
+    let output = command.output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
 }

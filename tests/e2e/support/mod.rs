@@ -4,11 +4,13 @@
 pub mod client;
 pub mod mailbox;
 pub mod relay;
+pub mod remains;
 pub mod world;
 
 pub use client::{Smtp, run, tool};
 pub use mailbox::{Behaviour, Mailbox};
 pub use relay::Relay;
+pub use remains::Remains;
 pub use world::World;
 
 use std::time::Duration;

@@ -29,9 +29,20 @@ struct Log {
 impl Relay {
     /// Starts the program and waits until it is ready.
     pub fn start(config: &Path, environment: &[(&str, &str)]) -> Self {
+        let relay = Self::start_until_listening(config, environment);
+        relay.wait_for_log("ready", |line| line["message"] == "ready");
+        relay
+    }
+
+    /// Starts the program and waits until its doors are open; it may not be ready yet.
+    pub fn start_until_listening(config: &Path, environment: &[(&str, &str)]) -> Self {
         let (child, log) = Self::spawn(config, environment);
         let mut relay = Self { child, log, smtp: ([0, 0, 0, 0], 0).into(), http: ([0, 0, 0, 0], 0).into() };
-        relay.wait_for_log("ready", |line| line["message"] == "ready");
+        for listener in ["mail", "forms"] {
+            relay.wait_for_log("listening", |line| {
+                line["message"] == "listening" && line["listener"] == listener
+            });
+        }
         let address = |listener: &str| -> SocketAddr {
             let line = relay.find_log(|line| line["message"] == "listening" && line["listener"] == listener);
             line.unwrap()["address"].as_str().unwrap().parse().unwrap()
@@ -93,6 +104,27 @@ impl Relay {
         })
     }
 
+    /// Reads the log from its beginning, each line once, until `done` says so. For what is gathered
+    /// from many lines. Panics when the program ends or patience does first.
+    pub fn follow_log(&self, what: &str, mut done: impl FnMut(&Value) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut read = 0;
+        let mut held = self.log.lines.lock().unwrap();
+        loop {
+            let (lines, ended) = &*held;
+            if lines[read..].iter().any(&mut done) {
+                return;
+            }
+            read = lines.len();
+            let left = deadline.checked_duration_since(Instant::now());
+            let left = left.filter(|_| !ended).unwrap_or_else(|| {
+                let last: Vec<String> = lines.iter().rev().take(20).map(ToString::to_string).collect();
+                panic!("{what}: not in the log; its last lines, the newest first:\n{}", last.join("\n"))
+            });
+            held = self.log.grown.wait_timeout(held, left).unwrap().0;
+        }
+    }
+
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
@@ -113,9 +145,11 @@ impl Relay {
         self.child.wait().unwrap()
     }
 
-    /// Waits until it has ended by itself, as at a crash point.
+    /// Waits until it has ended by itself, as at a crash point. Panics when it does not.
     pub fn wait_for_end(mut self) -> ExitStatus {
         self.log.wait(|_, ended| ended);
+        let (lines, ended) = &*self.log.lines.lock().unwrap();
+        assert!(ended, "it goes on; its last line: {:?}", lines.last());
         self.child.wait().unwrap()
     }
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use sms_relay::emulator::{self, Delivery, Emulator, Outcome, Record};
 use sms_relay::model::{State, SubmissionId};
 use sms_relay::spool::sqlite::SqliteSpool;
@@ -11,7 +10,7 @@ use sms_relay::spool::{Spool, SubmissionView};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Mailbox, PATIENCE, Relay};
+use super::{Mailbox, PATIENCE, Relay, Remains};
 
 /// One test's world. The emulator and the mailbox live in this process, the relay in its own.
 pub struct World {
@@ -22,6 +21,8 @@ pub struct World {
     /// What stands in the configuration before and behind the usual.
     pub rules: String,
     pub extra: String,
+    /// Words of the usual configuration, and what stands in their place.
+    pub otherwise: Vec<(&'static str, String)>,
 }
 
 impl World {
@@ -46,11 +47,21 @@ impl World {
             runtime,
             rules: String::new(),
             extra: String::new(),
+            otherwise: Vec::new(),
         }
     }
 
     /// The usual configuration: quick questions and retries, everything on loopback.
     pub fn configuration(&self) -> String {
+        let mut text = self.usual_configuration();
+        for (usual, other) in &self.otherwise {
+            assert_eq!(text.matches(usual).count(), 1, "`{usual}` stands once in:\n{text}");
+            text = text.replace(usual, other);
+        }
+        text
+    }
+
+    fn usual_configuration(&self) -> String {
         format!(
             r#"hostname = "relay.test"
 
@@ -143,6 +154,11 @@ level = "debug"
         waited.unwrap_or_else(|error| panic!("{what}: {error}; accepted: {:#?}", self.emulator.accepted()));
     }
 
+    /// What a relay that has ended left on disk.
+    pub fn remains(&self) -> Remains {
+        Remains::of(&self.directory.path().join("spool"))
+    }
+
     /// What the spool knows of a submission; only while no relay runs on it.
     pub fn submission(&self, id: &str) -> SubmissionView {
         let id: SubmissionId = id.parse().unwrap();
@@ -165,10 +181,5 @@ level = "debug"
             spool.close().await;
             seen
         })
-    }
-
-    /// The present, for ids and expectations.
-    pub fn now(&self) -> Timestamp {
-        Timestamp::now()
     }
 }

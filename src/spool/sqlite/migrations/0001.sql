@@ -83,8 +83,9 @@ CREATE INDEX sms_sent ON sms (next_at) WHERE state = 'sent' AND damaged = 0;
 CREATE INDEX sms_owed ON sms (submission, ended_at) WHERE report = 'owed' AND damaged = 0;
 CREATE INDEX sms_damaged ON sms (state) WHERE damaged = 1;
 
-CREATE INDEX submission_case ON submission (case_at) WHERE damaged = 0;
-CREATE INDEX submission_complete ON submission (case_at) WHERE pending = 0 AND damaged = 0;
+CREATE INDEX submission_case ON submission (case_at) WHERE case_at IS NOT NULL AND damaged = 0;
+CREATE INDEX submission_complete ON submission (case_at)
+  WHERE case_at IS NOT NULL AND pending = 0 AND damaged = 0;
 CREATE INDEX submission_damaged ON submission (id) WHERE damaged = 1;
 
 CREATE TABLE attempt (

@@ -1,0 +1,194 @@
+//! How fast the spool is on this disk: durable accepts for each number of submitters that wait at
+//! a time, and claiming and settling out of a backlog.
+//!
+//! `cargo bench --bench spool` measures for two seconds each; `-- 10` for ten. Without `--bench`,
+//! as `cargo test` starts it, it only shows that it works.
+#![allow(clippy::print_stdout, reason = "a table for whoever runs it")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use sms_relay::model::{
+    Client, Door, Encoding, EnhancedStatus, Fate, MailAddress, Message, Notify, Original, PhoneNumber,
+    Recipient, ReportTo, SenderId, Sms, SmsOptions, SmsText, Submission, SubmissionId,
+};
+use sms_relay::spool::sqlite::Settings;
+use sms_relay::spool::{Spool, SqliteSpool, Step};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_bench = arguments.iter().any(|argument| argument == "--bench");
+    let seconds = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(2.0);
+    let time = Duration::from_secs_f64(if is_bench { seconds } else { 0.01 });
+    let backlogs: &[usize] = if is_bench { &[1_000, 50_000] } else { &[100] };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    runtime.block_on(async {
+        sync_time()?;
+        println!(
+            "{:>10} {:>12} {:>10} {:>10} {:>14}",
+            "submitters", "accepts/s", "p50 us", "p99 us", "per commit"
+        );
+        for submitters in [1, 16, 64, 100, 256] {
+            accepts(submitters, time).await?;
+        }
+        println!("{:>10} {:>12} {:>14}", "backlog", "messages/s", "workers");
+        for backlog in backlogs {
+            for workers in [1, 32] {
+                claims(*backlog, workers, time).await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn directory() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn open(directory: &Path) -> anyhow::Result<Arc<SqliteSpool>> {
+    let settings = Settings { directory: directory.join("spool"), min_free_octets: 1 << 20 };
+    Ok(Arc::new(SqliteSpool::open(settings)?))
+}
+
+/// What the disk alone takes to sync 4 KiB that were appended: the bound for one submitter.
+fn sync_time() -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let directory = directory()?;
+    let mut file = std::fs::File::create(directory.path().join("sync"))?;
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        file.write_all(&[0; 4096])?;
+        let before = Instant::now();
+        file.sync_data()?;
+        times.push(before.elapsed());
+    }
+    times.sort_unstable();
+    println!("one sync of this disk: {} us (median)", times[times.len() / 2].as_micros());
+    Ok(())
+}
+
+/// One SMS by mail, as a small appliance sends it.
+fn submission(phone: usize, now: Timestamp) -> anyhow::Result<Submission> {
+    let id = SubmissionId::new(now);
+    let destination = PhoneNumber::from_e164(&format!("+39{:010}", 3_000_000_000_usize + phone))?;
+    let sms = Sms {
+        id: id.message(1),
+        destination,
+        sender: SenderId::new("Alarm")?,
+        text: SmsText {
+            body: "UPS in room 4: on battery, 12 minutes left".repeat(3),
+            encoding: Encoding::Gsm7,
+            parts: 1,
+        },
+        options: SmsOptions::default(),
+    };
+    Ok(Submission {
+        id,
+        received_at: now,
+        client: Client {
+            door: Door::Smtp,
+            listener: "lan".to_owned(),
+            address: [10, 0, 0, 7].into(),
+            helo: Some("ups.example.com".to_owned()),
+            account: None,
+        },
+        report_to: ReportTo::Sender(MailAddress::parse("ops@example.com")?),
+        original: Original { content: vec![b'x'; 600], ..Original::default() },
+        messages: vec![Message {
+            recipient: Recipient {
+                address: format!("{}@sms.local", sms.destination),
+                notify: Notify::Unspecified,
+                orcpt: None,
+            },
+            sms,
+            rule: "default".to_owned(),
+            expires_at: now + SignedDuration::from_hours(4),
+            fate: Fate::Due,
+        }],
+        forwards: Vec::new(),
+    })
+}
+
+async fn accepts(submitters: usize, time: Duration) -> anyhow::Result<()> {
+    let directory = directory()?;
+    let spool = open(directory.path())?;
+    let commits = spool.commits();
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..submitters)
+        .map(|submitter| {
+            let spool = Arc::clone(&spool);
+            tokio::spawn(async move {
+                let mut times = Vec::new();
+                while start.elapsed() < time {
+                    let given = submission(submitter * 1_000_000 + times.len(), Timestamp::now())?;
+                    let before = Instant::now();
+                    spool.accept(given).await?;
+                    times.push(before.elapsed());
+                }
+                anyhow::Ok(times)
+            })
+        })
+        .collect();
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await??);
+    }
+    let rate = times.len() as f64 / start.elapsed().as_secs_f64();
+    times.sort_unstable();
+    let quantile = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_micros();
+    let each = times.len() as f64 / (spool.commits() - commits) as f64;
+    println!("{submitters:>10} {rate:>12.0} {:>10} {:>10} {each:>14.1}", quantile(0.5), quantile(0.99));
+    Ok(())
+}
+
+/// Takes SMS through claimed to sent, `workers` settling at a time, with new ones in the place of
+/// those that left, so that the backlog stays.
+async fn claims(backlog: usize, workers: usize, time: Duration) -> anyhow::Result<()> {
+    let directory = directory()?;
+    let spool = open(directory.path())?;
+    let now = Timestamp::now();
+    let fill = |from: usize, count: usize| {
+        let spool = Arc::clone(&spool);
+        async move {
+            let mut tasks = tokio::task::JoinSet::new();
+            for phone in from..from + count {
+                let spool = Arc::clone(&spool);
+                tasks.spawn(async move { anyhow::Ok(spool.accept(submission(phone, now)?).await?) });
+            }
+            while let Some(done) = tasks.join_next().await {
+                done??;
+            }
+            anyhow::Ok(())
+        }
+    };
+    for from in (0..backlog).step_by(500) {
+        fill(from, 500.min(backlog - from)).await?;
+    }
+    let (mut done, mut spent) = (0, Duration::ZERO);
+    while spent < time {
+        let before = Instant::now();
+        let claimed = spool.claim_due(now, workers).await?;
+        let count = claimed.len();
+        let mut tasks = tokio::task::JoinSet::new();
+        for claim in claimed {
+            let spool = Arc::clone(&spool);
+            let step = Step::Sent {
+                parts: Some(1),
+                unicode: Some(false),
+                ask_at: now + SignedDuration::from_hours(1),
+                note: EnhancedStatus::SUCCESS.to_string(),
+            };
+            tasks.spawn(async move { spool.settle(claim.sms.id, claim.attempt, step, now).await });
+        }
+        while let Some(settled) = tasks.join_next().await {
+            settled??;
+        }
+        spent += before.elapsed();
+        fill(backlog + done, count).await?;
+        done += count;
+    }
+    println!("{backlog:>10} {:>12.0} {workers:>14}", done as f64 / spent.as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The wiring itself: what no part of it can promise alone.
+
+use std::path::Path;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::config;
+use crate::model::{Cause, EnhancedStatus, SubmissionId};
+use crate::retry::{Answer, Permission};
+
+/// A relay on free ports whose platform nobody reaches.
+fn configured(directory: &Path) -> Config {
+    // Main does this.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let path = directory.join("relay.toml");
+    let text = r#"
+        hostname = "relay.example"
+        smtp.listener = [{ name = "mail", bind = "127.0.0.1:0" }]
+        http.listener = [{ name = "forms", bind = "127.0.0.1:0" }]
+        http.account = [{ name = "local", without_password = true }]
+        routing = { domains = ["sms.local"], allowed = ["+39"] }
+        defaults.sender = "Relay"
+        spool.directory = "spool"
+        gateway = { url = "http://127.0.0.1:1", credentials = "emulator" }
+        reporting.to = "off"
+    "#;
+    std::fs::write(&path, text).unwrap();
+    config::load(&path).unwrap_or_else(|problems| panic!("{problems}")).config
+}
+
+/// One request on a connection of its own; the whole answer.
+async fn get(app: &App, path: &str) -> String {
+    let (_, address) = app.addresses().iter().find(|(name, _)| name == "forms").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn whoever_asks_whether_it_is_ready_costs_no_sync_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    let before = probes(directory.path());
+    for _ in 0..20 {
+        let answer = get(&app, "/readyz").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nready\n"), "{answer}");
+    }
+    let looks = probes(directory.path()) - before;
+    assert!((1..20).contains(&looks), "{looks} looks at the disk");
+    app.stop().await;
+}
+
+fn probes(directory: &Path) -> i64 {
+    let spool = rusqlite::Connection::open(directory.join("spool/spool.sqlite")).unwrap();
+    spool.query_row("SELECT writes FROM probe", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_disk_without_room_shuts_the_doors_and_not_the_relay() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = configured(directory.path());
+    config.spool.min_free_octets = u64::MAX;
+    let app = App::start(config).await.unwrap();
+    let answer = get(&app, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("not ready: spool: "), "{answer}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_tries_a_gateway_that_was_shut_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    let gate = &app.reloadable.gate;
+    let now = Timestamp::now();
+    let fault = Answer::Fault(Cause::new(EnhancedStatus::POLICY, "http 401"));
+    gate.answered("platform", SubmissionId::new(now).message(1), fault, now);
+    assert!(matches!(gate.with(|gate| gate.permission(now)), Permission::NotBefore(_)));
+    app.reload(configured(directory.path())).unwrap();
+    let permission = gate.with(|gate| gate.permission(Timestamp::now()));
+    assert!(matches!(permission, Permission::Probe | Permission::AwaitProbe), "{permission:?}");
+    app.stop().await;
+}

@@ -1,0 +1,288 @@
+//! One damaged record, and queries that find their rows by an index.
+
+use rusqlite::{Connection, StatementStatus};
+
+use super::super::super::behaviour::{
+    accept_one, at, claim_ids, failure, look, refused, report, sent, settle, submission, unknown,
+};
+use super::super::super::{Asked, Queue, Spool, SpoolError};
+use super::super::lane::Kind;
+use super::super::{SqliteSpool, accept, cases, mail, questions, queue, settle as settling, timeline, view};
+use super::{open, open_in, outsider};
+use crate::model::{Fate, State};
+
+/// Whether the row of `table` is set aside.
+fn is_aside(connection: &Connection, table: &str, row: i64) -> bool {
+    let sql = format!("SELECT damaged FROM {table} WHERE rowid = {row}");
+    connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_damaged_sms_is_set_aside_and_harms_no_other() {
+    for damage in [
+        "destination = 'nobody'",
+        "destination = CAST(x'ff' AS TEXT)",
+        "sender = 'far too long for a sender'",
+        "options = '{'",
+        "encoding = 'morse'",
+        "notify = 'SOON'",
+        "parts = -1",
+        "attempts = -2",
+        "expires_at = 9223372036854775807",
+        "body = CAST(x'ff' AS TEXT)",
+    ] {
+        let (spool, directory) = open();
+        let outsider = outsider(directory.path());
+        let damaged = accept_one(&spool, 0, 1).await;
+        let behind = accept_one(&spool, 0, 1).await;
+        let other = accept_one(&spool, 0, 2).await;
+        outsider.execute(&format!("UPDATE sms SET {damage} WHERE seq = 1"), []).unwrap();
+        let mut claimed = claim_ids(&spool, 1).await;
+        claimed.extend(claim_ids(&spool, 1).await);
+        assert_eq!(claimed, [other, behind], "{damage}");
+        assert!(is_aside(&outsider, "sms", 1), "{damage}");
+        assert_eq!(spool.next_due(Queue::Due).await.unwrap(), None, "{damage}");
+        let backlog = spool.backlog().await.unwrap();
+        assert_eq!((backlog.due, backlog.claimed), (1, 2), "it is still counted: {damage}");
+        spool.submission(damaged.submission).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_repaired_goes_on_after_the_next_start() {
+    let (spool, directory) = open();
+    let damaged = accept_one(&spool, 0, 1).await;
+    let outsider = outsider(directory.path());
+    outsider.execute("UPDATE sms SET sender = ''", []).unwrap();
+    assert_eq!(claim_ids(&spool, 1).await, []);
+    drop(spool);
+    let spool = open_in(directory.path());
+    spool.recover(at(2), at(2)).await.unwrap();
+    assert_eq!(claim_ids(&spool, 2).await, [], "still damaged");
+    outsider.execute("UPDATE sms SET sender = 'Alarm'", []).unwrap();
+    assert_eq!(claim_ids(&spool, 3).await, [], "not before a start");
+    spool.recover(at(4), at(4)).await.unwrap();
+    assert_eq!(claim_ids(&spool, 4).await, [damaged]);
+}
+
+#[tokio::test]
+async fn a_state_changed_by_hand_holds_its_destination_until_the_next_start_only() {
+    let (spool, directory) = open();
+    accept_one(&spool, 0, 1).await;
+    let behind = accept_one(&spool, 0, 1).await;
+    outsider(directory.path()).execute("UPDATE sms SET state = 'cancelled' WHERE seq = 1", []).unwrap();
+    assert_eq!(claim_ids(&spool, 1).await, []);
+    spool.recover(at(2), at(2)).await.unwrap();
+    assert_eq!(claim_ids(&spool, 2).await, [behind]);
+}
+
+#[tokio::test]
+async fn damaged_questions_claims_and_ends_are_set_aside() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let unknown_one = accept_one(&spool, 0, 1).await;
+    let behind = accept_one(&spool, 0, 1).await;
+    let other = accept_one(&spool, 0, 2).await;
+    claim_ids(&spool, 1).await;
+    settle(&spool, unknown_one, unknown(5), 2).await;
+    settle(&spool, other, sent(5), 2).await;
+    outsider.execute("UPDATE sms SET since = 9223372036854775807 WHERE seq = 1", []).unwrap();
+    assert_eq!(spool.questions(Asked::Unknown, at(9), at(10), 9).await.unwrap(), []);
+    assert!(is_aside(&outsider, "sms", 1));
+    assert_eq!(claim_ids(&spool, 9).await, [behind], "not held back any more");
+    assert_eq!(spool.questions(Asked::Sent, at(9), at(10), 9).await.unwrap()[0].id, other);
+
+    outsider.execute("UPDATE sms SET destination = CAST(x'ff' AS TEXT) WHERE seq = 2", []).unwrap();
+    assert_eq!(spool.recover(at(11), at(12)).await.unwrap().unknown, 0);
+    assert!(is_aside(&outsider, "sms", 2));
+
+    let expiring = accept_one(&spool, 0, 3).await;
+    let sql = "UPDATE sms SET expires_at = 0, destination = CAST(x'fe' AS TEXT) WHERE seq = 4";
+    outsider.execute(sql, []).unwrap();
+    assert_eq!(claim_ids(&spool, 13).await, []);
+    assert!(is_aside(&outsider, "sms", 4));
+    outsider.execute("UPDATE sms SET state = 'lost' WHERE seq = 4", []).unwrap();
+    assert_eq!(
+        spool.settle(expiring, 0, refused(), at(14)).await.unwrap_err().to_string(),
+        format!(
+            "the spool cannot be used: SMS {expiring} is damaged: its `state` cannot be read back; repair it with \
+             `sqlite3`"
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_outcome_or_submission_harms_no_other_case() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let mut ids = Vec::new();
+    for phone in 1..=3 {
+        let mut given = submission(i64::from(phone), &[phone, phone + 10]);
+        for message in &mut given.messages {
+            message.fate = Fate::Refused(failure());
+        }
+        ids.push(given.id);
+        spool.accept(given).await.unwrap();
+    }
+    outsider.execute("UPDATE sms SET cause_status = 'bad' WHERE seq = 1", []).unwrap();
+    outsider.execute("UPDATE submission SET door = 'window' WHERE rowid = 2", []).unwrap();
+    outsider.execute("UPDATE sms SET state = 'due' WHERE seq >= 5", []).unwrap();
+    let found = spool.cases(at(0), 9).await.unwrap();
+    let told: Vec<Vec<_>> =
+        found.iter().map(|case| case.outcomes.iter().map(|outcome| outcome.sms.id).collect()).collect();
+    assert_eq!(told, [vec![ids[0].message(2)]]);
+    assert!(is_aside(&outsider, "sms", 1) && is_aside(&outsider, "submission", 2));
+    assert!(is_aside(&outsider, "sms", 5) && is_aside(&outsider, "sms", 6));
+    spool.close_case(vec![ids[0].message(2)], None, at(9)).await.unwrap();
+    assert_eq!(spool.next_due(Queue::Cases).await.unwrap(), None, "nobody waits for what is set aside");
+    assert!(matches!(spool.submission(ids[1]).await, Err(SpoolError::Unusable(_))));
+    // Not text at all: its id cannot even be shown.
+    outsider.pragma_update(None, "foreign_keys", false).unwrap();
+    outsider
+        .execute("UPDATE submission SET id = CAST(x'ff' AS TEXT), damaged = 0 WHERE rowid = 2", [])
+        .unwrap();
+    assert_eq!(spool.cases(at(99), 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_damaged_mail_is_set_aside_and_harms_no_other() {
+    let (spool, directory) = open();
+    let mut given = submission(0, &[]);
+    given.forwards = (0..5).map(|_| report(given.id, at(0))).collect();
+    let good = given.forwards[4].clone();
+    spool.accept(given.clone()).await.unwrap();
+    let outsider = outsider(directory.path());
+    for (seq, damage) in
+        ["recipient = 'x'", "reverse_path = ''", "kind = 'pigeon'", "id = 'x'"].iter().enumerate()
+    {
+        outsider.execute(&format!("UPDATE outgoing_mail SET {damage} WHERE seq = {}", seq + 1), []).unwrap();
+    }
+    let claimed = spool.claim_mail(at(1), 9).await.unwrap();
+    assert_eq!(claimed.into_iter().map(|claimed| claimed.mail).collect::<Vec<_>>(), [good]);
+    for seq in 1..=4 {
+        assert!(is_aside(&outsider, "outgoing_mail", seq), "{seq}");
+    }
+    assert_eq!(spool.next_due(Queue::Mail).await.unwrap(), None);
+    assert_eq!(spool.backlog().await.unwrap().mail, 5);
+    assert_eq!(spool.submission(given.id).await.unwrap().unwrap().mails.len(), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_left_out_of_the_timeline() {
+    let (spool, directory) = open();
+    let id = accept_one(&spool, 0, 1).await;
+    claim_ids(&spool, 1).await;
+    outsider(directory.path()).execute("UPDATE event SET state = 'lost' WHERE n = 1", []).unwrap();
+    let shown = look(&spool, id).await;
+    assert_eq!((shown.state, shown.events.len()), (State::Claimed, 1));
+}
+
+#[tokio::test]
+async fn no_call_searches_a_whole_table() {
+    let (spool, _guard) = open();
+    let hot = vec![
+        accept::INSERT_SMS,
+        timeline::INSERT_EVENT,
+        queue::CLAIMABLE,
+        queue::EXPIRING,
+        queue::DESTINATION,
+        queue::HAS_HEAD,
+        queue::NEXT_HEAD,
+        queue::MAKE_HEAD,
+        settling::STANDING_BY_ID,
+        settling::STANDING_BY_SEQ,
+        settling::IS_COMPLETE,
+        questions::UNKNOWN,
+        questions::SENT,
+        cases::COMPLETE,
+        cases::OVERDUE,
+        cases::SUBMISSION,
+        cases::OUTCOMES,
+        cases::TOLD,
+        cases::NEXT_CASE,
+        mail::DUE,
+        mail::SETTLE,
+        view::SUBMISSION,
+        view::MESSAGES,
+        view::EVENTS,
+        view::MAILS,
+        view::NEXT_ATTEMPT,
+        view::NEXT_EXPIRY,
+        view::NEXT_UNKNOWN,
+        view::NEXT_SENT,
+        view::NEXT_CASE,
+        view::NEXT_MAIL,
+    ];
+    let plans = plans(&spool, hot).await;
+    for (sql, plan) in &plans {
+        for step in plan {
+            let is_search = !step.starts_with("SCAN ") && !step.contains("TEMP B-TREE");
+            assert!(is_search || step == "SCAN CONSTANT ROW", "{step}\n{sql}");
+        }
+    }
+    let step_of = |sql: &str| plans.iter().find(|(found, _)| found == sql).unwrap().1[0].clone();
+    assert_eq!(step_of(queue::CLAIMABLE), "SEARCH sms USING INDEX sms_claimable (next_at<?)");
+    assert_eq!(step_of(queue::EXPIRING), "SEARCH sms USING COVERING INDEX sms_expiring (expires_at<?)");
+    assert_eq!(step_of(queue::NEXT_HEAD), "SEARCH sms USING INDEX sms_queue (destination=?)");
+    assert_eq!(step_of(cases::COMPLETE), "SEARCH submission USING INDEX submission_complete (case_at<?)");
+    assert_eq!(step_of(mail::DUE), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at<?)");
+
+    // Counting looks at all that waits, and at nothing that is over.
+    let counts = view::COUNTS.iter().flat_map(|(in_order, damaged)| [*in_order, *damaged]).collect();
+    for (sql, plan) in self::plans(&spool, counts).await {
+        for step in plan {
+            let is_partial = step.contains("USING COVERING INDEX") || step.starts_with("SCALAR SUBQUERY");
+            assert!(is_partial || step == "SCAN CONSTANT ROW", "{step}\n{sql}");
+        }
+    }
+}
+
+/// What SQLite would do for each statement.
+async fn plans(spool: &SqliteSpool, statements: Vec<&'static str>) -> Vec<(String, Vec<String>)> {
+    spool
+        .writer
+        .run(Kind::Other, move |connection, _| {
+            let mut plans = Vec::new();
+            for sql in statements {
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let mut rows = statement.raw_query();
+                let mut plan = Vec::new();
+                while let Some(row) = rows.next()? {
+                    plan.push(row.get("detail")?);
+                }
+                plans.push((sql.to_owned(), plan));
+            }
+            Ok(plans)
+        })
+        .await
+        .unwrap()
+}
+
+/// Compiling takes longer than running. SQLite does it again, unasked, unless it is told not to.
+#[tokio::test]
+async fn statements_are_compiled_once() {
+    let (spool, _guard) = open();
+    for phone in 0..5 {
+        let id = accept_one(&spool, 0, phone).await;
+        claim_ids(&spool, 1).await;
+        settle(&spool, id, sent(9), 2).await;
+    }
+    let statements = [
+        accept::INSERT_SMS,
+        timeline::INSERT_EVENT,
+        queue::CLAIMABLE,
+        queue::EXPIRING,
+        settling::STANDING_BY_ID,
+    ];
+    let count = move |connection: &Connection| -> rusqlite::Result<Vec<(i32, i32)>> {
+        let mut counts = Vec::new();
+        for sql in statements {
+            let statement = connection.prepare_cached(sql)?;
+            let status = |which| statement.get_status(which);
+            counts.push((status(StatementStatus::Run), status(StatementStatus::RePrepare)));
+        }
+        Ok(counts)
+    };
+    let counts = spool.writer.run(Kind::Other, move |connection, _| Ok(count(connection)?)).await.unwrap();
+    assert_eq!(counts, [(5, 0), (15, 0), (5, 0), (5, 0), (5, 0)]);
+}
