@@ -1,29 +1,20 @@
-//! What an idle relay costs: resident memory alone, with 1,000 idle connections and after a burst,
-//! and what it does while nobody wants anything.
-//!
-//! Linux only: it reads `/proc`.
-//!
-//! `cargo bench --bench memory`
-
-// What is printed is the result.
-#![allow(clippy::print_stdout, unreachable_pub)]
-
-mod support;
+//! What an idle relay costs: resident memory alone, with idle connections and after a burst, and what
+//! it does while nobody wants anything. Linux only: it reads `/proc`.
 
 use std::fs::{read_dir, read_to_string};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
-use support::{Api, Client, Relay, is_bench, mail_of_1_kib};
+use super::world::{Api, Client, Relay, mail_of_1_kib};
 
-fn main() -> Result<()> {
-    // How long the idle relay is watched, idle connections, and mails of the burst.
-    let (watched, connections, burst) = match is_bench() {
-        true => (Duration::from_secs(10), 1_000, 2_000),
-        false => (Duration::from_secs(1), 10, 10),
-    };
+/// Mails of 9 MiB at a time.
+const LARGE: usize = 20;
+
+/// Watches the idle relay for a time, with a number of idle connections, and after a burst of mails.
+pub(crate) fn run(watched: Duration, connections: usize, burst: usize) -> Result<()> {
     let api = Api::start(Duration::ZERO)?;
     let relay = Relay::start(api.address)?;
     println!("{:<44}{:>8} KiB resident", "after the start", resident(relay.pid())?);
@@ -57,12 +48,28 @@ fn main() -> Result<()> {
         api.next()?;
     }
     println!("{:<44}{:>8} KiB resident", format!("after these and {burst} mails"), resident(relay.pid())?);
+
+    let large: Arc<str> =
+        format!("{mail}{}", format!("{}\r\n", "x".repeat(998)).repeat(9 * 1024 * 1024 / 1000)).into();
+    for round in 1..=3 {
+        let senders: Vec<_> = (0..LARGE)
+            .map(|number| {
+                let (port, mail) = (relay.smtp, Arc::clone(&large));
+                thread::spawn(move || Client::connect(port)?.mail(&format!("39348{number:07}"), &mail))
+            })
+            .collect();
+        for sender in senders {
+            sender.join().map_err(|_| anyhow!("a client panicked"))??;
+        }
+        let name = format!("after {LARGE} mails of 9 MiB at a time, round {round}");
+        println!("{name:<44}{:>8} KiB resident", resident(relay.pid())?);
+    }
     Ok(())
 }
 
 /// Resident memory in KiB.
 fn resident(pid: u32) -> Result<u64> {
-    Ok(field(&format!("/proc/{pid}/status"), "VmRSS:")?)
+    field(&format!("/proc/{pid}/status"), "VmRSS:")
 }
 
 /// Context switches of all threads that gave the processor up by themselves, and ticks of processor time.

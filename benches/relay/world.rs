@@ -1,4 +1,4 @@
-//! What the benchmarks of the whole relay share: the real program, an API that answers at once, and
+//! What the measurements share: the real program, an API that answers at once, and
 //! a mail client, each over real sockets of the loopback interface. All three measure with the same clock.
 
 use std::fs::File;
@@ -15,26 +15,20 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 /// Longest wait for anything that is to happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Whether it is to be measured: `cargo bench` says `--bench`. Without it, as `cargo test --benches`
-/// starts it, a benchmark only shows that it works.
-pub fn is_bench() -> bool {
-    std::env::args().any(|argument| argument == "--bench")
-}
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The relay as a process of its own, with a new spool on the disk that `target` is on. Killed and
 /// removed when dropped.
-pub struct Relay {
+pub(crate) struct Relay {
     process: Child,
     directory: TempDir,
     /// Its SMTP port.
-    pub smtp: SocketAddr,
+    pub(crate) smtp: SocketAddr,
 }
 
 impl Relay {
     /// Starts it before the API at `api`; the configuration is the default but for what must differ.
-    pub fn start(api: SocketAddr) -> Result<Self> {
+    pub(crate) fn start(api: SocketAddr) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let allowed: Vec<String> = (1..=9).map(|digit| format!("\"+{digit}\"")).collect();
         let configuration = format!(
@@ -83,13 +77,12 @@ impl Relay {
     }
 
     /// Its directory.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// Its process id.
-    #[allow(dead_code, reason = "not every benchmark asks")]
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 }
@@ -103,25 +96,25 @@ impl Drop for Relay {
 }
 
 /// A call to send that the API got.
-pub struct Call {
+pub(crate) struct Call {
     /// The `messageId`.
-    pub id: String,
+    pub(crate) id: String,
     /// When the whole request had been read.
-    pub at: Instant,
+    pub(crate) at: Instant,
 }
 
 /// The platform's API as far as the relay needs it, one thread a connection. It accepts everything
 /// and keeps nothing.
-pub struct Api {
+pub(crate) struct Api {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// What it got.
-    pub calls: Receiver<Call>,
+    pub(crate) calls: Receiver<Call>,
 }
 
 impl Api {
     /// Starts it; each call is answered after `delay`.
-    pub fn start(delay: Duration) -> Result<Self> {
+    pub(crate) fn start(delay: Duration) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (sender, calls) = channel();
@@ -135,7 +128,7 @@ impl Api {
     }
 
     /// The next call.
-    pub fn next(&self) -> Result<Call> {
+    pub(crate) fn next(&self) -> Result<Call> {
         self.calls.recv_timeout(PATIENCE).context("no call came in time")
     }
 }
@@ -182,41 +175,38 @@ fn answer(stream: TcpStream, calls: &Sender<Call>, delay: Duration) -> Result<()
 }
 
 /// A mail client on one connection.
-pub struct Client {
-    writer: TcpStream,
-    reader: BufReader<TcpStream>,
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
 }
 
 /// A mail that was accepted.
-#[allow(dead_code, reason = "not every benchmark looks at every part")]
-pub struct Sent {
+pub(crate) struct Sent {
     /// The id in the reply.
-    pub id: String,
+    pub(crate) id: String,
     /// When the final dot was about to be written.
-    pub dot_at: Instant,
+    pub(crate) dot_at: Instant,
     /// When the reply to it had been read.
-    pub accepted_at: Instant,
+    pub(crate) accepted_at: Instant,
 }
 
 impl Client {
     /// Connects and greets.
-    pub fn connect(relay: SocketAddr) -> Result<Self> {
-        let writer = TcpStream::connect(relay)?;
-        writer.set_nodelay(true)?;
-        writer.set_read_timeout(Some(PATIENCE))?;
-        let reader = BufReader::new(writer.try_clone()?);
-        let mut client = Self { writer, reader };
+    pub(crate) fn connect(relay: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(relay)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut client = Self { stream: BufReader::new(stream) };
         client.reply("220")?;
         client.command("EHLO bench.example.com", "250")?;
         Ok(client)
     }
 
     /// Sends `mail`, which ends with a line end, to `recipient`.
-    pub fn mail(&mut self, recipient: &str, mail: &str) -> Result<Sent> {
+    pub(crate) fn mail(&mut self, recipient: &str, mail: &str) -> Result<Sent> {
         self.command("MAIL FROM:<ups@example.com>", "250")?;
         self.command(&format!("RCPT TO:<{recipient}@sms.local>"), "250")?;
         self.command("DATA", "354")?;
-        self.writer.write_all(mail.as_bytes())?;
+        self.stream.get_mut().write_all(mail.as_bytes())?;
         let dot_at = Instant::now();
         let reply = self.command(".", "250")?;
         let accepted_at = Instant::now();
@@ -225,7 +215,7 @@ impl Client {
     }
 
     fn command(&mut self, line: &str, expected: &str) -> Result<String> {
-        self.writer.write_all(format!("{line}\r\n").as_bytes())?;
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
         self.reply(expected)
     }
 
@@ -234,7 +224,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            if self.reader.read_line(&mut line)? == 0 {
+            if self.stream.read_line(&mut line)? == 0 {
                 bail!("the relay closed the connection");
             }
             if line.as_bytes().get(3) != Some(&b'-') {
@@ -249,7 +239,7 @@ impl Client {
 }
 
 /// A mail of 1 KiB.
-pub fn mail_of_1_kib() -> String {
+pub(crate) fn mail_of_1_kib() -> String {
     let mut mail = "From: ups@example.com\r\nSubject: UPS on battery\r\n\r\n".to_owned();
     while mail.len() < 1024 {
         mail.push_str("Input 0 V, battery 80 percent, load 41 percent, 12 minutes left\r\n");
@@ -259,7 +249,7 @@ pub fn mail_of_1_kib() -> String {
 
 /// What one sync of this disk costs: 4 KiB of a file in `directory` written anew and synced, the
 /// median of 200. In place, as a write-ahead log does after its first round; appending costs more.
-pub fn sync_time(directory: &Path) -> Result<Duration> {
+pub(crate) fn sync_time(directory: &Path) -> Result<Duration> {
     let file = File::create(directory.join("sync"))?;
     file.write_all_at(&[b'x'; 1 << 20], 0)?;
     file.sync_all()?;
@@ -274,7 +264,7 @@ pub fn sync_time(directory: &Path) -> Result<Duration> {
 }
 
 /// The time that `percent` of `times` do not exceed.
-pub fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
     let place = (times.len() * percent).div_ceil(100).max(1) - 1;
     times.get(place).copied().unwrap_or_default()

@@ -1,29 +1,17 @@
-//! How long a mail takes through an idle relay: to its 250, and to the API call. The relay is a
-//! process of its own; the client and the API are this one, so that one clock measures all.
-//!
-//! `cargo bench --bench latency [-- MAILS]`
-
-// What is printed is the result.
-#![allow(clippy::print_stdout, unreachable_pub)]
-
-mod support;
+//! How long a mail takes through an idle relay: to its 250, and to the API call.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use support::{Api, Client, Relay, is_bench, mail_of_1_kib, percentile, sync_time};
+use super::world::{Api, Client, Relay, mail_of_1_kib, percentile, sync_time};
 
 /// Between two mails, so that the relay is idle again.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Not counted: connections are made, statements prepared.
 const WARM_UP: usize = 20;
 
-fn main() -> Result<()> {
-    let mails = std::env::args()
-        .skip(1)
-        .find_map(|argument| argument.parse().ok())
-        .unwrap_or(if is_bench() { 500 } else { 5 });
+pub(crate) fn run(mails: usize) -> Result<()> {
     let api = Api::start(Duration::ZERO)?;
     let relay = Relay::start(api.address)?;
     let mut client = Client::connect(relay.smtp)?;

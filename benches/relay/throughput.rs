@@ -1,12 +1,5 @@
 //! A burst of mail from its first connection to its last API call, with the default of 8 calls at a
-//! time and an API that answers at once. Each mail is 1 KiB to a phone of its own.
-//!
-//! `cargo bench --bench throughput [-- MAILS [API_MILLISECONDS]]`; without arguments 1,000 and 10,000 mails.
-
-// What is printed is the result.
-#![allow(clippy::print_stdout, unreachable_pub)]
-
-mod support;
+//! time. Each mail is 1 KiB, to a phone of its own.
 
 use std::collections::HashSet;
 use std::thread;
@@ -14,16 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
-use support::{Api, Client, Relay, is_bench, mail_of_1_kib, sync_time};
+use super::world::{Api, Client, Relay, mail_of_1_kib, sync_time};
 
 /// Connections that mail comes by.
 const CONNECTIONS: usize = 16;
 
-fn main() -> Result<()> {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
-    let usual = if is_bench() { vec![1_000, 10_000] } else { vec![50] };
-    let sizes = numbers.next().map_or(usual, |mails| vec![mails]);
-    let delay = Duration::from_millis(numbers.next().unwrap_or(0) as u64);
+/// Bursts of these `sizes`, before an API that takes `delay` for each answer.
+pub(crate) fn run(sizes: &[usize], delay: Duration) -> Result<()> {
     println!(
         "{CONNECTIONS} connections, one mail after the other; API answers after {} ms",
         delay.as_millis()
@@ -32,7 +22,7 @@ fn main() -> Result<()> {
         "{:>8}{:>14}{:>14}{:>12}{:>12}{:>10}",
         "mails", "accepted in s", "sent in s", "accepts/s", "calls/s", "sync ms"
     );
-    for mails in sizes {
+    for &mails in sizes {
         let (accepted, sent, sync) = burst(mails, delay)?;
         let [accepts, calls] = [accepted, sent].map(|time| mails as f64 / time.as_secs_f64());
         println!(
