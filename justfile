@@ -14,10 +14,10 @@ demo:
 deny:
     cargo deny check
 
-# The benchmarks that run by themselves.
+# The benchmarks that need nothing else; docs/performance.md has the figures.
 bench:
     cargo bench
 
-# Durable accepts a second and latency, with postfix's smtp-source as the client.
+# Durable accepts a second, with postfix's smtp-source as the client (apt-get install postfix).
 bench-accept:
     bash benches/accept.sh

@@ -1,0 +1,271 @@
+//! What the measurements share: the real program, an API that answers at once, and
+//! a mail client, each over real sockets of the loopback interface. All three measure with the same clock.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+/// Longest wait for anything that is to happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The relay as a process of its own, with a new spool on the disk that `target` is on. Killed and
+/// removed when dropped.
+pub(crate) struct Relay {
+    process: Child,
+    directory: TempDir,
+    /// Its SMTP port.
+    pub(crate) smtp: SocketAddr,
+}
+
+impl Relay {
+    /// Starts it before the API at `api`; the configuration is the default but for what must differ.
+    pub(crate) fn start(api: SocketAddr) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let allowed: Vec<String> = (1..=9).map(|digit| format!("\"+{digit}\"")).collect();
+        let configuration = format!(
+            "hostname = \"bench.example.com\"\n\
+             [smtp]\nconnections = 2000\nconnections_per_client = 2000\n\
+             [[smtp.listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:0\"\n\
+             [routing]\ndomains = [\"sms.local\"]\nallowed = [{}]\n\
+             [defaults]\nsender = \"Bench\"\n\
+             [spool]\ndirectory = \"spool\"\n\
+             [gateway]\nurl = \"http://{api}\"\ncredentials = \"emulator\"\n\
+             [reporting]\nto = \"off\"\n",
+            allowed.join(", ")
+        );
+        let path = directory.path().join("relay.toml");
+        std::fs::write(&path, configuration)?;
+        let log = directory.path().join("relay.log");
+        let process = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+            .args(["run", "--config"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .stderr(File::create(&log)?)
+            .spawn()?;
+        let mut relay = Self { process, directory, smtp: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        relay.smtp = relay.wait_until_ready(&log)?;
+        Ok(relay)
+    }
+
+    /// The SMTP port, once the log says that it is open.
+    fn wait_until_ready(&mut self, log: &Path) -> Result<SocketAddr> {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let lines = std::fs::read_to_string(log)?;
+            if lines.contains(" ready ") {
+                let port = lines
+                    .split("listener=\"smtp\" address=")
+                    .nth(1)
+                    .and_then(|rest| rest.split_whitespace().next());
+                return port.context("no SMTP port in the log")?.parse().context("the SMTP port in the log");
+            }
+            if let Some(status) = self.process.try_wait()? {
+                bail!("the relay ended with {status}: {lines}");
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        bail!("the relay was not ready in time")
+    }
+
+    /// Its directory.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        // Fails only when it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A call to send that the API got.
+pub(crate) struct Call {
+    /// The `messageId`.
+    pub(crate) id: String,
+    /// When the whole request had been read.
+    pub(crate) at: Instant,
+}
+
+/// The platform's API as far as the relay needs it, one thread a connection. It accepts everything
+/// and keeps nothing.
+pub(crate) struct Api {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it got.
+    pub(crate) calls: Receiver<Call>,
+}
+
+impl Api {
+    /// Starts it; each call is answered after `delay`.
+    pub(crate) fn start(delay: Duration) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (sender, calls) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let sender = sender.clone();
+                thread::spawn(move || answer(stream, &sender, delay));
+            }
+        });
+        Ok(Self { address, calls })
+    }
+
+    /// The next call.
+    pub(crate) fn next(&self) -> Result<Call> {
+        self.calls.recv_timeout(PATIENCE).context("no call came in time")
+    }
+}
+
+/// Serves a connection until it ends.
+fn answer(stream: TcpStream, calls: &Sender<Call>, delay: Duration) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut octets, mut line) = (0, String::new());
+        loop {
+            line.clear();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                octets = value.trim().parse()?;
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        let mut body = vec![0; octets];
+        reader.read_exact(&mut body)?;
+        let at = Instant::now();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let said = match json["messageId"].as_str() {
+            Some(id) => {
+                // Nobody listens any more once the figures are printed.
+                let _ = calls.send(Call { id: id.to_owned(), at });
+                r#"{"results":{"sms":{"accepted":true,"unicode":false,"parts":3}}}"#
+            }
+            None => r#"{"deliveryStatus":"DELIVERED"}"#,
+        };
+        if !delay.is_zero() {
+            thread::sleep(delay);
+        }
+        let length = said.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        writer.write_all(format!("{head}{said}").as_bytes())?;
+    }
+}
+
+/// A mail client on one connection.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// A mail that was accepted.
+pub(crate) struct Sent {
+    /// The id in the reply.
+    pub(crate) id: String,
+    /// When the final dot was about to be written.
+    pub(crate) dot_at: Instant,
+    /// When the reply to it had been read.
+    pub(crate) accepted_at: Instant,
+}
+
+impl Client {
+    /// Connects and greets.
+    pub(crate) fn connect(relay: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(relay)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut client = Self { stream: BufReader::new(stream) };
+        client.reply("220")?;
+        client.command("EHLO bench.example.com", "250")?;
+        Ok(client)
+    }
+
+    /// Sends `mail`, which ends with a line end, to `recipient`.
+    pub(crate) fn mail(&mut self, recipient: &str, mail: &str) -> Result<Sent> {
+        self.command("MAIL FROM:<ups@example.com>", "250")?;
+        self.command(&format!("RCPT TO:<{recipient}@sms.local>"), "250")?;
+        self.command("DATA", "354")?;
+        self.stream.get_mut().write_all(mail.as_bytes())?;
+        let dot_at = Instant::now();
+        let reply = self.command(".", "250")?;
+        let accepted_at = Instant::now();
+        let id = reply.rsplit(' ').next().unwrap_or_default().to_owned();
+        Ok(Sent { id, dot_at, accepted_at })
+    }
+
+    fn command(&mut self, line: &str, expected: &str) -> Result<String> {
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
+        self.reply(expected)
+    }
+
+    /// The last line of a reply.
+    fn reply(&mut self, expected: &str) -> Result<String> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.stream.read_line(&mut line)? == 0 {
+                bail!("the relay closed the connection");
+            }
+            if line.as_bytes().get(3) != Some(&b'-') {
+                break;
+            }
+        }
+        if !line.starts_with(expected) {
+            bail!("the relay answered {line:?} and not {expected}");
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+/// A mail of 1 KiB.
+pub(crate) fn mail_of_1_kib() -> String {
+    let mut mail = "From: ups@example.com\r\nSubject: UPS on battery\r\n\r\n".to_owned();
+    while mail.len() < 1024 {
+        mail.push_str("Input 0 V, battery 80 percent, load 41 percent, 12 minutes left\r\n");
+    }
+    mail
+}
+
+/// What one sync of this disk costs: 4 KiB of a file in `directory` written anew and synced, the
+/// median of 200. In place, as a write-ahead log does after its first round; appending costs more.
+pub(crate) fn sync_time(directory: &Path) -> Result<Duration> {
+    let file = File::create(directory.join("sync"))?;
+    file.write_all_at(&[b'x'; 1 << 20], 0)?;
+    file.sync_all()?;
+    let mut times = Vec::new();
+    for number in 0..200 {
+        let begun = Instant::now();
+        file.write_all_at(&[b'y'; 4096], number * 4096)?;
+        file.sync_data()?;
+        times.push(begun.elapsed());
+    }
+    Ok(percentile(&mut times, 50))
+}
+
+/// The time that `percent` of `times` do not exceed.
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    let place = (times.len() * percent).div_ceil(100).max(1) - 1;
+    times.get(place).copied().unwrap_or_default()
+}
