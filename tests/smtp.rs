@@ -282,6 +282,26 @@ fn a_line_of_two_megabytes_in_a_message_is_only_a_matter_of_size() {
 }
 
 #[test]
+fn a_large_mail_without_room_is_told_to_come_later_and_gives_its_place_back() {
+    let counted = 64 * 1024;
+    let relay = Relay::start(Limits { message_octets: 1 << 20, memory_octets: counted, ..limits() });
+    let mut peer = relay.admitted();
+    // The first 64 KiB of each are free.
+    let mail = |octets: usize| [vec![b'x'; octets - 2], b"\r\n.\r\n".to_vec()].concat();
+    peer.data();
+    peer.send(&mail(64 * 1024 + counted + 1));
+    peer.expect("452 4.3.1 too many large mails at a time, try again later\r\n");
+    for id in ["T1", "T2"] {
+        peer.send(b"MAIL FROM:<ups@x.it>\r\nRCPT TO:<oncall@sms.local>\r\nDATA\r\n");
+        peer.expect(
+            "250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n354 go ahead; end with CR LF . CR LF\r\n",
+        );
+        peer.send(&mail(64 * 1024 + counted));
+        peer.expect(&format!("250 2.0.0 queued as {id}\r\n"));
+    }
+}
+
+#[test]
 fn a_command_line_of_two_megabytes_is_one_error() {
     let relay = Relay::start(limits());
     let mut peer = relay.admitted();

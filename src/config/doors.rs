@@ -32,6 +32,11 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
 
     let section = top.section("smtp");
     let limits = smtp_limits(&section);
+    if limits.memory_octets < limits.message_octets {
+        let text =
+            "`memory` is smaller than `message_size`, so the largest mails would never get in; enlarge it";
+        reader.error(section.place("memory").or_else(|| section.place("message_size")), text.to_owned());
+    }
     let mut listeners = Vec::new();
     for written in section.sections("listener") {
         let name = taken.name(reader, &written, "listener", Some("smtp"));
@@ -90,6 +95,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
 fn smtp_limits(section: &Section) -> smtp::Limits {
     smtp::Limits {
         message_octets: section.or("message_size", 10 << 20, values::size(64 * 1024..=1024 * MIB)),
+        memory_octets: section.or("memory", 256 << 20, values::size(1 << 20..=1024 * 1024 * MIB)),
         recipients: section.or("recipients", 100, values::count(100..=100_000)),
         connections: section.or("connections", 1000, values::count(1..=1_000_000)),
         connections_per_client: section.or("connections_per_client", 50, values::count(1..=1_000_000)),

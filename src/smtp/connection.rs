@@ -163,7 +163,8 @@ async fn ask(question: Question, session: &mut Session, receiver: &dyn Receiver)
 }
 
 async fn deliver(delivery: Delivery, session: &mut Session, receiver: &dyn Receiver) -> Step {
-    let Delivery { envelope, bytes } = delivery;
+    // The place is given back at the end of this function.
+    let Delivery { envelope, bytes, place: _place } = delivery;
     let (recipients, octets) = (envelope.recipients.len(), bytes.len());
     let answer = receiver.mail(session.client(), envelope, bytes).await;
     let (client, listener) = (&session.client().address, &session.client().listener);

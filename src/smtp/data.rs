@@ -6,13 +6,18 @@
 //! long as the message. Octets are counted after the leading dots are removed; past the limit
 //! nothing more is kept and the end is still found in the same way (R50).
 
+use super::room::{NoRoom, Place};
+
 /// What came between 354 and the final dot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Data {
-    /// The message with its leading dots removed; its last line end belongs to it.
-    Message(Vec<u8>),
+    /// The message with its leading dots removed; its last line end belongs to it. With the place that
+    /// it takes up as long as it is there.
+    Message(Vec<u8>, Place),
     /// It had more octets than the limit and was thrown away.
     TooBig,
+    /// There was no room for it beside the others under way, and it was thrown away.
+    NoRoom,
 }
 
 /// Where in a line the last octet stood.
@@ -34,15 +39,22 @@ enum At {
 #[derive(Debug)]
 pub struct DataReceiver {
     limit: usize,
-    message: Vec<u8>,
-    too_big: bool,
+    state: State,
     at: At,
 }
 
+/// What becomes of the message, as far as it is known.
+#[derive(Debug)]
+enum State {
+    Kept(Vec<u8>, Place),
+    TooBig,
+    NoRoom,
+}
+
 impl DataReceiver {
-    /// Receives a message of at most `limit` octets.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, message: Vec::new(), too_big: false, at: At::Start }
+    /// Receives a message of at most `limit` octets in `place`.
+    pub fn new(limit: usize, place: Place) -> Self {
+        Self { limit, state: State::Kept(Vec::new(), place), at: At::Start }
     }
 
     /// Takes octets up to the end of the message or of `input`; answers with how many it took, and
@@ -84,16 +96,22 @@ impl DataReceiver {
     }
 
     fn keep(&mut self, octets: &[u8]) {
-        if self.too_big || octets.len() > self.limit - self.message.len() {
-            self.too_big = true;
-            self.message = Vec::new();
+        let State::Kept(message, place) = &mut self.state else { return };
+        if octets.len() > self.limit - message.len() {
+            self.state = State::TooBig;
+        } else if place.grow_to(message.len() + octets.len()) == Err(NoRoom) {
+            self.state = State::NoRoom;
         } else {
-            self.message.extend_from_slice(octets);
+            message.extend_from_slice(octets);
         }
     }
 
     fn finish(&mut self) -> Data {
-        if self.too_big { Data::TooBig } else { Data::Message(std::mem::take(&mut self.message)) }
+        match std::mem::replace(&mut self.state, State::TooBig) {
+            State::Kept(message, place) => Data::Message(message, place),
+            State::TooBig => Data::TooBig,
+            State::NoRoom => Data::NoRoom,
+        }
     }
 }
 
@@ -101,24 +119,38 @@ impl DataReceiver {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::room::{FREE, Room};
     use super::*;
 
+    /// A message without its place, to be compared.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Got {
+        Message(Vec<u8>),
+        TooBig,
+        NoRoom,
+    }
+
     /// The message and what was left behind its end; `None` when it has not ended.
-    fn receive(limit: usize, pieces: &[&[u8]]) -> Option<(Data, Vec<u8>)> {
-        let mut receiver = DataReceiver::new(limit);
+    fn receive(limit: usize, pieces: &[&[u8]]) -> Option<(Got, Vec<u8>)> {
+        let mut receiver = DataReceiver::new(limit, Room::new(0).place());
         for (index, piece) in pieces.iter().enumerate() {
             let (used, data) = receiver.feed(piece);
             if let Some(data) = data {
                 let rest = [&piece[used..], &pieces[index + 1..].concat()].concat();
-                return Some((data, rest));
+                let got = match data {
+                    Data::Message(message, _) => Got::Message(message),
+                    Data::TooBig => Got::TooBig,
+                    Data::NoRoom => Got::NoRoom,
+                };
+                return Some((got, rest));
             }
             assert_eq!(used, piece.len());
         }
         None
     }
 
-    fn message(text: &[u8]) -> Option<(Data, Vec<u8>)> {
-        Some((Data::Message(text.to_vec()), Vec::new()))
+    fn message(text: &[u8]) -> Option<(Got, Vec<u8>)> {
+        Some((Got::Message(text.to_vec()), Vec::new()))
     }
 
     #[test]
@@ -165,7 +197,7 @@ mod tests {
             let sent_and_ended = [&sent[..], b".\r\n"].concat();
             assert_eq!(receive(1000, &[&sent]), None, "{}", end.escape_ascii());
             let octets: Vec<&[u8]> = sent_and_ended.chunks(1).collect();
-            let Some((Data::Message(whole), rest)) = receive(1000, &octets) else {
+            let Some((Got::Message(whole), rest)) = receive(1000, &octets) else {
                 panic!("{} was not ended by the real dot", end.escape_ascii());
             };
             assert!(whole.ends_with(b"MAIL FROM:<evil@x>\r\n.\r\n"), "{}", whole.escape_ascii());
@@ -182,21 +214,34 @@ mod tests {
     #[test]
     fn the_limit_holds_at_n_and_not_at_n_plus_one() {
         // Counted after unstuffing: the dot that goes away costs nothing.
-        assert_eq!(receive(7, &[b"..234\r\n.\r\n"]), Some((Data::Message(b".234\r\n".to_vec()), vec![])));
+        assert_eq!(receive(7, &[b"..234\r\n.\r\n"]), Some((Got::Message(b".234\r\n".to_vec()), vec![])));
         assert_eq!(receive(6, &[b"..234\r\n.\r\n"]), message(b".234\r\n"));
-        assert_eq!(receive(5, &[b"..234\r\n.\r\nNOOP"]), Some((Data::TooBig, b"NOOP".to_vec())));
+        assert_eq!(receive(5, &[b"..234\r\n.\r\nNOOP"]), Some((Got::TooBig, b"NOOP".to_vec())));
         assert_eq!(receive(0, &[b".\r\n"]), message(b""));
-        assert_eq!(receive(0, &[b"\r\n.\r\n"]), Some((Data::TooBig, vec![])));
+        assert_eq!(receive(0, &[b"\r\n.\r\n"]), Some((Got::TooBig, vec![])));
     }
 
     #[test]
     fn an_oversized_message_ends_where_any_other_does_and_keeps_nothing() {
-        let mut receiver = DataReceiver::new(10);
+        let mut receiver = DataReceiver::new(10, Room::new(0).place());
         for _ in 0..1000 {
-            assert_eq!(receiver.feed(b"0123456789\n.\n\r\n.\n\r\n.\r"), (21, None));
+            let (used, data) = receiver.feed(b"0123456789\n.\n\r\n.\n\r\n.\r");
+            assert!(used == 21 && data.is_none(), "{used} {data:?}");
         }
-        assert_eq!(receiver.message.capacity(), 0);
-        assert_eq!(receiver.feed(b"\r\n.\r\nQUIT"), (5, Some(Data::TooBig)));
+        assert!(matches!(receiver.state, State::TooBig));
+        let (used, data) = receiver.feed(b"\r\n.\r\nQUIT");
+        assert!(used == 5 && matches!(data, Some(Data::TooBig)), "{used} {data:?}");
+    }
+
+    #[test]
+    fn a_large_message_needs_room_and_a_small_one_does_not() {
+        let line = vec![b'x'; FREE];
+        let end: &[u8] = b"\r\n.\r\n";
+        assert_eq!(
+            receive(FREE * 2, &[&line[2..], end]).unwrap().0,
+            Got::Message([&line[2..], b"\r\n"].concat())
+        );
+        assert_eq!(receive(FREE * 2, &[&line, end, b"NOOP"]), Some((Got::NoRoom, b"NOOP".to_vec())));
     }
 
     proptest! {

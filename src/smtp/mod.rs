@@ -9,8 +9,9 @@
 //! judged by the receiver at once; after 354 the octets go to [`data`] until CRLF.CRLF; the receiver
 //! stores the mail, and only then the client reads 250.
 //!
-//! A message stands in memory while it arrives, so the worst case is [`Limits::connections`] times
-//! [`Limits::message_octets`]; an idle connection holds an input buffer of 2 KiB.
+//! A message stands in memory while it arrives. The first 64 KiB of each are bounded by
+//! [`Limits::connections`], what is beyond by [`Limits::memory_octets`] for all together ([`room`]); an
+//! idle connection holds an input buffer of 2 KiB.
 
 pub mod address;
 pub mod command;
@@ -20,6 +21,7 @@ mod gate;
 pub mod lines;
 mod receiver;
 pub mod reply;
+pub mod room;
 mod server;
 pub mod session;
 
@@ -58,6 +60,9 @@ pub struct Listener {
 pub struct Limits {
     /// Octets of a message after dot-unstuffing.
     pub message_octets: usize,
+    /// Octets of memory for all messages under way, the first 64 KiB of each not counted; beyond
+    /// it a large one gets 452.
+    pub memory_octets: usize,
     /// Accepted recipients of one mail; at least 100 (RFC 5321 section 4.5.3.1.8).
     pub recipients: usize,
     /// Connections at a time over all listeners.

@@ -22,6 +22,7 @@ use super::connection::{self, Ended};
 use super::gate::{Full, Gate, Permit};
 use super::receiver::Receiver;
 use super::reply::Reply;
+use super::room::Room;
 use super::session::{self, Session};
 use super::{Limits, Listener, Settings};
 
@@ -93,6 +94,7 @@ impl Server {
         let session = session::Settings {
             hostname,
             message_octets: limits.message_octets,
+            room: Room::new(limits.memory_octets),
             recipients: limits.recipients,
             errors: limits.errors,
         };

@@ -16,6 +16,7 @@ use super::command::{self, Command, CommandError, MailFrom, RcptTo};
 use super::data::{Data, DataReceiver};
 use super::lines::{Line, LineReader, MAX_LINE};
 use super::reply::Reply;
+use super::room::{Place, Room};
 
 /// What a session is told: its host's name and its limits.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub message_octets: usize,
     /// Accepted recipients of one mail.
     pub recipients: usize,
+    /// Where large messages find their memory.
+    pub room: Room,
     /// Permanently refused commands after which the session is closed with 421.
     pub errors: usize,
 }
@@ -62,6 +65,8 @@ pub struct Delivery {
     pub envelope: Envelope,
     /// The message.
     pub bytes: Vec<u8>,
+    /// Its place in memory, to be kept until the message is gone.
+    pub place: Place,
 }
 
 /// What the session waits for.
@@ -293,7 +298,8 @@ impl Session {
                 self.say(554, (5, 5, 1), "no recipient was accepted")
             }
             Some(_) => {
-                self.message = Some(DataReceiver::new(self.settings.message_octets));
+                self.message =
+                    Some(DataReceiver::new(self.settings.message_octets, self.settings.room.place()));
                 Step::Reply(Reply::plain(354, vec!["go ahead; end with CR LF . CR LF".into()]))
             }
         }
@@ -302,10 +308,17 @@ impl Session {
     fn message_ended(&mut self, data: Data) -> Step {
         self.message = None;
         match (self.transaction.take(), data) {
-            (Some(envelope), Data::Message(bytes)) => Step::Deliver(Box::new(Delivery { envelope, bytes })),
+            (Some(envelope), Data::Message(bytes, place)) => {
+                Step::Deliver(Box::new(Delivery { envelope, bytes, place }))
+            }
             (Some(_), Data::TooBig) => self.too_big(),
+            (Some(_), Data::NoRoom) => {
+                self.say(452, (4, 3, 1), "too many large mails at a time, try again later")
+            }
             // 354 is said inside a transaction only.
-            (None, Data::Message(_) | Data::TooBig) => self.say(503, (5, 5, 1), "say MAIL and RCPT first"),
+            (None, Data::Message(..) | Data::TooBig | Data::NoRoom) => {
+                self.say(503, (5, 5, 1), "say MAIL and RCPT first")
+            }
         }
     }
 
@@ -349,8 +362,13 @@ mod tests {
     use crate::model::Door;
 
     fn session() -> Session {
-        let settings =
-            Settings { hostname: "relay.test".to_owned(), message_octets: 20, recipients: 2, errors: 5 };
+        let settings = Settings {
+            hostname: "relay.test".to_owned(),
+            message_octets: 20,
+            recipients: 2,
+            room: Room::new(0),
+            errors: 5,
+        };
         let client = Client {
             door: Door::Smtp,
             listener: "lan".to_owned(),

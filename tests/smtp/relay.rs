@@ -101,6 +101,7 @@ pub struct Relay {
 pub fn limits() -> Limits {
     Limits {
         message_octets: 1000,
+        memory_octets: 16 << 20,
         recipients: 100,
         connections: 50,
         connections_per_client: 40,

@@ -55,6 +55,7 @@ impl Mailbox {
             }],
             limits: Limits {
                 message_octets: 1 << 20,
+                memory_octets: 16 << 20,
                 recipients: 100,
                 connections: 20,
                 connections_per_client: 20,
