@@ -81,6 +81,37 @@ struct Reloadable {
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
     gateway: Arc<Swappable>,
     gate: SharedGate,
+    mailer: Option<Arc<ArcSwap<Mailer>>>,
+    /// What was read at the start and cannot be swapped.
+    fixed: Fixed,
+}
+
+/// Sections of the configuration that need a restart, each with what it came to.
+type Fixed = [(&'static str, String); 8];
+
+/// Secrets do not show in these texts, and need none: they are swapped.
+fn fixed(config: &Config) -> Fixed {
+    [
+        ("[smtp]", format!("{:?}", config.smtp)),
+        ("[http]", format!("{:?}", config.http)),
+        ("[spool]", format!("{:?}", config.spool)),
+        ("[dispatch] and [tracking]", format!("{:?} {:?}", config.dispatch, config.tracking)),
+        ("[reporting] and [intake]", format!("{:?} {:?}", config.reporting, config.intake)),
+        ("whether there is a [smarthost]", format!("{}", config.mailer.is_some())),
+        ("[log]", format!("{:?}", config.log)),
+        ("[shutdown]", format!("{:?}", config.drain_time)),
+    ]
+}
+
+/// Why nothing was reloaded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The gateway's settings do not work.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The smarthost's settings do not work.
+    #[error(transparent)]
+    Mailer(#[from] MailerError),
 }
 
 impl App {
@@ -89,8 +120,10 @@ impl App {
     /// # Errors
     /// [`StartError`]; everything that was begun is undone.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let fixed = fixed(&config);
         let gateway = Arc::new(Swappable::new(Universal::new(config.gateway)?));
-        let mailer = config.mailer.map(Mailer::new).transpose()?;
+        let mailer =
+            config.mailer.map(Mailer::new).transpose()?.map(|mailer| Arc::new(ArcSwap::from_pointee(mailer)));
         let spool = Arc::new(SqliteSpool::open(config.spool)?);
         let routing = Arc::new(ArcSwap::from_pointee(config.routing));
         let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
@@ -135,7 +168,7 @@ impl App {
             settings: config.tracking,
         };
         workers.spawn(tracking.run(stopped.clone()));
-        let reporting = Reporting::new(shared, mailer, config.reporting);
+        let reporting = Reporting::new(shared, mailer.clone(), config.reporting);
         workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
@@ -152,7 +185,7 @@ impl App {
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway, gate },
+            reloadable: Reloadable { routing, accounts, gateway, gate, mailer, fixed },
         })
     }
 
@@ -174,20 +207,28 @@ impl App {
         self.pulse.age() < PULSE_LIMIT
     }
 
-    /// Takes rules, aliases and credentials from a new configuration. Connections and messages under
-    /// way keep what they began with; everything else of the configuration needs a restart.
+    /// Takes rules, aliases, the gateway and the smarthost with their credentials from a new
+    /// configuration. Connections and messages under way keep what they began with. Returns the
+    /// sections that changed too and need a restart.
     ///
     /// # Errors
-    /// When the new gateway credentials do not work; nothing has changed then.
-    pub fn reload(&self, config: Config) -> Result<(), GatewayError> {
+    /// When the new gateway or smarthost does not work; nothing has changed then.
+    pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, ReloadError> {
+        let now_fixed = fixed(&config);
+        let changed = self.reloadable.fixed.iter().zip(&now_fixed).filter(|(then, now)| then != now);
+        let needs_restart = changed.map(|(then, _)| then.0).collect();
         let gateway = Universal::new(config.gateway)?;
+        let mailer = config.mailer.map(Mailer::new).transpose()?;
         self.reloadable.gateway.swap(gateway);
+        if let (Some(held), Some(mailer)) = (&self.reloadable.mailer, mailer) {
+            held.store(Arc::new(mailer));
+        }
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
         // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
         self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
         self.spool.signals().due.notify_one();
-        Ok(())
+        Ok(needs_restart)
     }
 
     /// Closes the doors, finishes what is under way, within the drain time in all, and closes the spool.

@@ -86,3 +86,15 @@ async fn a_reload_tries_a_gateway_that_was_shut_at_once() {
     assert!(matches!(permission, Permission::Probe | Permission::AwaitProbe), "{permission:?}");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_reload_tells_which_sections_need_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    assert_eq!(app.reload(configured(directory.path())).unwrap(), [""; 0]);
+    let mut config = configured(directory.path());
+    config.smtp.limits.recipients += 1;
+    config.drain_time += Duration::from_secs(1);
+    assert_eq!(app.reload(config).unwrap(), ["[smtp]", "[shutdown]"]);
+    app.stop().await;
+}

@@ -113,8 +113,12 @@ fn reload(app: &App, path: &Path) {
     };
     log_problems(&loaded.warnings);
     match app.reload(loaded.config) {
-        Ok(()) => {
+        Ok(needs_restart) => {
             tracing::info!("reloaded: rules, aliases and credentials");
+            if !needs_restart.is_empty() {
+                let sections = needs_restart.join(", ");
+                tracing::warn!(sections, "changed too, and as before until a restart");
+            }
             service::status("serving");
         }
         Err(error) => tracing::error!(%error, "not reloaded, the old rules stay"),

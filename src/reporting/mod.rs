@@ -16,6 +16,7 @@ mod queue;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::mailer::Mailer;
@@ -55,13 +56,14 @@ pub struct Settings {
 /// Turns outcomes into mail, and sends it.
 pub struct Reporting {
     spool: Arc<dyn Spool>,
-    mailer: Option<Mailer>,
+    mailer: Option<Arc<ArcSwap<Mailer>>>,
     settings: Settings,
 }
 
 impl Reporting {
-    /// Without a `mailer` reports are still written, and wait in the spool for a smarthost.
-    pub fn new(spool: Arc<dyn Spool>, mailer: Option<Mailer>, settings: Settings) -> Self {
+    /// Without a `mailer` reports are still written, and wait in the spool for a smarthost. It may be
+    /// exchanged at any time; a mail under way ends on the one that it began with.
+    pub fn new(spool: Arc<dyn Spool>, mailer: Option<Arc<ArcSwap<Mailer>>>, settings: Settings) -> Self {
         Self { spool, mailer, settings }
     }
 

@@ -89,7 +89,7 @@ async fn claim(
         let (reporting, shutdown) = (Arc::clone(reporting), shutdown.clone());
         under_way.spawn(async move {
             if let Some(mailer) = &reporting.mailer {
-                deliver(&reporting, mailer, claimed, shutdown).await;
+                deliver(&reporting, &mailer.load_full(), claimed, shutdown).await;
             }
         });
     }

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
 
-use crate::support::{Relay, Smtp, World, run, tool};
+use sms_relay::emulator::{Fault, FaultRule};
+
+use crate::support::{Mailbox, Relay, Smtp, World, run, tool};
 
 fn post(relay: &Relay, password: &str) -> String {
     let url = format!("http://{}/sms", relay.http);
@@ -83,5 +85,27 @@ fn a_faulty_file_keeps_the_old_rules_and_says_why() {
     relay.wait_for_next(seen, "reloaded: rules, aliases and credentials");
     let refused = client.mail("ups@example.com", "oncall@sms.local", "x").unwrap();
     assert_eq!(refused, "550 5.1.1 `oncall` is not a phone number, and there is no alias of that name");
+    assert!(relay.terminate().success());
+}
+
+#[test]
+fn another_smarthost_gets_the_next_report_and_other_changes_are_told_to_wait() {
+    let mut world = World::new();
+    world.order(FaultRule::on_send(Fault::Refuse { reasons: vec!["no".to_owned()] }));
+    let relay = world.start();
+    let mut client = Smtp::connect(relay.smtp).unwrap();
+    let mail = "Subject: x\r\n\r\ntext";
+    Smtp::queued(&client.mail("ups@example.com", "oncall@sms.local", mail).unwrap());
+    world.mailbox.wait_for(1);
+
+    let other = std::mem::replace(&mut world.mailbox, Mailbox::open());
+    world.otherwise.push(("window = \"30s\"", "window = \"31s\"".to_owned()));
+    world.write();
+    relay.signal(Signal::HUP);
+    let told = relay.wait_for_message("changed too, and as before until a restart");
+    assert_eq!(told["sections"], "[reporting] and [intake]");
+    Smtp::queued(&client.mail("ups@example.com", "oncall@sms.local", mail).unwrap());
+    world.mailbox.wait_for(1);
+    assert_eq!(other.mails().len(), 1);
     assert!(relay.terminate().success());
 }
