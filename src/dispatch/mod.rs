@@ -200,10 +200,10 @@ impl Dispatch {
         let again_at = shut_until.min(later(now, UNASKED_PAUSE));
         for question in self.spool.questions(Asked::Unknown, now, again_at, UNASKED_BATCH).await? {
             let step = judge::unasked(&question, self.gate.cause(), now, again_at);
-            log_step(question.id, question.attempt, &step);
-            // Not written: it is looked at again when its time comes.
-            if let Err(error) = self.spool.settle(question.id, question.attempt, step, now).await {
-                tracing::error!(id = %question.id, %error, "what became of it is not written");
+            match self.spool.settle(question.id, question.attempt, step.clone(), now).await {
+                Ok(()) => log_step(question.id, question.attempt, &step),
+                // It is looked at again when its time comes.
+                Err(error) => tracing::error!(id = %question.id, %error, "what became of it is not written"),
             }
         }
         Ok(())
@@ -218,7 +218,6 @@ impl Dispatch {
         let (step, answer) =
             judge::after_send(outcome, claimed.attempt, now, fastrand::f64(), &self.settings);
         self.gate.answered(self.gateway.name(), id, answer, now);
-        log_step(id, claimed.attempt, &step);
         // The message is claimed until this is written, so it is written however long the spool is
         // unavailable; a process that ends before leaves it to the next start.
         while let Err(error) = self.spool.settle(id, claimed.attempt, step.clone(), Timestamp::now()).await {
@@ -233,6 +232,8 @@ impl Dispatch {
                 }
             }
         }
+        // Said once it is written: the log never knows more than the spool.
+        log_step(id, claimed.attempt, &step);
     }
 
     async fn ask(self: Arc<Self>, question: Question) {
@@ -245,10 +246,10 @@ impl Dispatch {
             // If this was a probe it proved nothing, and the next call may be one.
             None => self.gate.with(Gate::probe_unused),
         }
-        log_step(id, question.attempt, &step);
-        // Not written: it is handed out again when its time comes.
-        if let Err(error) = self.spool.settle(id, question.attempt, step, now).await {
-            tracing::error!(%id, %error, "what the platform knows is not written");
+        match self.spool.settle(id, question.attempt, step.clone(), now).await {
+            Ok(()) => log_step(id, question.attempt, &step),
+            // It is handed out again when its time comes.
+            Err(error) => tracing::error!(%id, %error, "what the platform knows is not written"),
         }
     }
 }

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::model::{Client, Envelope, MailAddress, MessageId, PhoneNumber, ReversePath, SubmissionId};
+use crate::model::{
+    Client, Envelope, MailAddress, MessageId, PhoneNumber, ReportTo, ReversePath, Submission, SubmissionId,
+};
 use crate::routing::{Origin, Routing};
 use crate::spool::{Spool, SpoolError};
 
@@ -135,7 +137,7 @@ impl Intake {
             mail::prepare(&routing, &settings, client, &envelope, &bytes, now)
         }?;
         let id = submission.id;
-        self.spool.accept(submission).await?;
+        self.accept(submission).await?;
         Ok(id)
     }
 
@@ -147,8 +149,17 @@ impl Intake {
         let now = Timestamp::now();
         let submission = form::prepare(&self.routing.load(), &self.settings, client, &form, now)?;
         let receipt = form::receipt(&submission);
-        self.spool.accept(submission).await?;
+        self.accept(submission).await?;
         Ok(receipt)
+    }
+
+    async fn accept(&self, submission: Submission) -> Result<(), Refusal> {
+        let (id, report_to) = (submission.id, submission.report_to.clone());
+        self.spool.accept(submission).await?;
+        if let ReportTo::Nobody(reason) = report_to {
+            tracing::debug!(%id, reason, "nobody would be told of a failure");
+        }
+        Ok(())
     }
 
     /// Whether the spool can take a message now.

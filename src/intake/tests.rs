@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{
-    DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, ReportTo, Ret, SenderId, Submission,
-};
+use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Ret, SenderId};
 use crate::routing::{
     Action, Conditions, Defaults, NoMatch, Parts, Pattern, Prefix, Rule, SendAction, Template,
 };
