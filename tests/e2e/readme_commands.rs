@@ -74,9 +74,10 @@ fn the_readmes_lines_work_with_the_copied_example() {
             printed
         })
         .collect();
-    assert_eq!(printed.len(), 3, "swaks, curl, and a look at the platform");
+    assert_eq!(printed.len(), 4, "swaks, curl, a look at the platform, and one at the relay");
     assert!(printed[0].contains("<-  250 2.0.0 queued as "), "{}", printed[0]);
     assert!(printed[1].contains("OK; ID="), "{}", printed[1]);
+    assert!(printed[3].contains("ready"), "{}", printed[3]);
     let wait = format!("http://{}/emulator/wait?accepted=2&seconds=30", ports[2].1);
     assert_eq!(run("curl", &["--silent", "--fail", &wait]).0, Some(0));
     let (_, accepted) = run("curl", &["--silent", &format!("http://{}/emulator/accepted", ports[2].1)]);
@@ -84,6 +85,20 @@ fn the_readmes_lines_work_with_the_copied_example() {
         accepted.contains("UPS on battery, 12 minutes left") && accepted.contains("Door 3 is open"),
         "{accepted}"
     );
+
+    if tool("sqlite3") {
+        let id = printed[1].split("OK; ID=").nth(1).unwrap().split('-').next().unwrap();
+        let look = readme.lines().find(|line| line.starts_with("sqlite3 ")).unwrap();
+        let look = look
+            .replace("/var/lib/sms-relay", "sms-relay-spool")
+            .replace("LIKE 'ID%", &format!("LIKE '{id}%"));
+        let (code, timeline) = run("sh", &["-c", &format!("cd {} && {look}", directory.path().display())]);
+        assert_eq!(code, Some(0), "{timeline}");
+        assert!(
+            timeline.contains("|due|accepted") && timeline.contains("|claimed|attempt 1 began"),
+            "{timeline}"
+        );
+    }
 }
 
 #[test]
