@@ -26,6 +26,7 @@ mod mail_of_lettre;
 mod not_ready_without_room;
 mod notify_is_obeyed;
 mod platform_asks_for_patience;
+mod platform_credentials;
 mod platform_faults_are_outlived;
 mod readme_commands;
 mod refusal_bounces;
