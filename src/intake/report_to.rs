@@ -17,15 +17,11 @@ pub(super) fn for_mail(
     let ReversePath::Path(sender) = reverse_path else {
         return ReportTo::Nobody("the mail has a null reverse path".to_owned());
     };
-    let reason = match automatic {
-        Automatic::Report => return ReportTo::Nobody("the mail is itself a report".to_owned()),
-        Automatic::No if routing.serves(sender.domain()) => {
-            Some("the sender's address is one of this relay's")
-        }
-        Automatic::No => None,
-        Automatic::AutoSubmitted => Some("the mail is marked as sent by a machine (Auto-Submitted)"),
-        Automatic::Bulk => Some("the mail is marked as bulk or list mail"),
-    };
+    let ours = || routing.serves(sender.domain()).then_some("the sender's address is one of this relay's");
+    let reason = automatic.reason().or_else(ours);
+    if let (Automatic::Report, Some(reason)) = (automatic, reason) {
+        return ReportTo::Nobody(reason.to_owned());
+    }
     match (settings.reports, reason) {
         (Reports::Off, _) => no_smarthost(),
         (Reports::Sender, None) => ReportTo::Sender(sender.clone()),

@@ -261,7 +261,7 @@ fn who_is_told_follows_the_rules_against_loops() {
     assert_eq!(told(Reports::Operator, "a@example.com", No), operator);
     for reports in [Reports::Sender, Reports::Operator] {
         assert_eq!(told(reports, "", No), "the mail has a null reverse path");
-        assert_eq!(told(reports, "a@example.com", Report), "the mail is itself a report");
+        assert_eq!(told(reports, "a@example.com", Report), "the mail is a report itself (multipart/report)");
     }
     assert_eq!(told(Reports::Off, "a@example.com", No), "no smarthost is configured");
 }

@@ -75,14 +75,6 @@ pub enum Automatic {
 }
 
 impl Automatic {
-    /// Whether a bounce may be sent, as far as the headers tell.
-    pub fn may_bounce(self) -> bool {
-        match self {
-            Self::No => true,
-            Self::Report | Self::AutoSubmitted | Self::Bulk => false,
-        }
-    }
-
     /// Why no bounce is sent, for the log and the timeline; `None` when one may be.
     pub fn reason(self) -> Option<&'static str> {
         match self {

@@ -72,8 +72,8 @@ fn without_an_operator_nobody_is_told_and_the_spool_says_why() {
     let spool = world.directory.path().join("spool/spool.sqlite");
     let reasons = "\
 the mail has a null reverse path
-the mail is marked as sent by a machine (Auto-Submitted), and no operator address is configured
-the mail is marked as bulk or list mail, and no operator address is configured
+the mail was sent automatically (Auto-Submitted), and no operator address is configured
+the mail is bulk or list mail (Precedence or List-Id), and no operator address is configured
 the sender's address is one of this relay's, and no operator address is configured
 None
 ";
