@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
 use sms_relay::bounce::{
-    Action, Audience, Letter, Report, ReportedRecipient, Summary, SummaryEntry, Undeliverable,
+    Action, Audience, Letter, Report, ReportedRecipient, ReturnedMail, Summary, SummaryEntry, Undeliverable,
 };
 use sms_relay::model::{
     Cause, Client, Door, EnhancedStatus, MailAddress, MailKind, Orcpt, Original, OutgoingMail, PhoneNumber,
@@ -255,6 +255,16 @@ fn the_other_mails_are_read_without_a_defect() {
         Cause::new(EnhancedStatus::POLICY, "The mail server refused it.").with_diagnostic("550 5.7.1 no");
     let letter = Letter { id: "01HF7YAT02BXJ0M1S2Q3R4T5V6".parse().unwrap(), ..world.letter() };
     expect!("undeliverable", Undeliverable { letter, mail: &lost, cause: &cause }.to_bytes());
+
+    let mail = OutgoingMail {
+        kind: MailKind::Postmaster,
+        recipient: MailAddress::parse("operator@example.com").unwrap(),
+        bytes: "Received: by relay.example.com\r\nSubject: Größe\r\n\r\nPlease call.\r\n".into(),
+        ..lost
+    };
+    let letter = Letter { id: "01HF7YAT03BXJ0M1S2Q3R4T5V6".parse().unwrap(), ..world.letter() };
+    let (subject, message_id) = (Some("Größe"), Some("<1@nas.example.com>"));
+    expect!("returned", ReturnedMail { letter, mail: &mail, subject, message_id, cause: &cause }.to_bytes());
 
     world.client.door = Door::Http;
     world.original = Original::default();

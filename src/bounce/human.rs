@@ -2,7 +2,7 @@
 
 use super::original::Returned;
 use super::{Action, Audience, Report, ReportedRecipient, field};
-use crate::model::{Door, EnhancedStatus, Masked};
+use crate::model::{Door, EnhancedStatus, Masked, SubmissionId};
 
 /// What some reader takes for a line end; a quoted text may not step out of its quotation marks.
 const LINE_ENDS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
@@ -18,15 +18,17 @@ pub(super) fn text(report: &Report<'_>, returned: Option<Returned<'_>>) -> Strin
         text.push('\n');
     }
     text.push_str(&quoted_texts(report.recipients));
-    text.push_str(&format!(
-        "Whoever runs the relay reads answers to this mail. It was kept under the id\n{}.\n",
-        report.submission
-    ));
+    text.push_str(&kept_under(report.submission));
     if let Some(returned) = returned {
         text.push_str(returned.words());
         text.push('\n');
     }
     text
+}
+
+/// Where to ask, and with which id.
+pub(super) fn kept_under(id: SubmissionId) -> String {
+    format!("Whoever runs the relay reads answers to this mail. It was kept under the id\n{id}.\n")
 }
 
 /// The recipients under what became of them.

@@ -1,11 +1,12 @@
 //! A failure (or a success that was asked for) as the bytes of an RFC 3464 report.
 //!
-//! Three mails are written here: [`Report`], a `multipart/report` about one mail or form post and
+//! Four mails are written here: [`Report`], a `multipart/report` about one mail or form post and
 //! all its recipients (RFC 3461, 3464, 6522); [`Summary`], one plain mail about many of them, for
-//! an address that has had too many reports; and [`Undeliverable`], which tells the operator that
-//! a report could not be handed to its addressee (RFC 5321 section 6.1).
+//! an address that has had too many reports; [`Undeliverable`], which tells the operator that a
+//! report could not be handed to its addressee (RFC 5321 section 6.1); and [`ReturnedMail`], a
+//! `multipart/report` about mail for the postmaster.
 //!
-//! All three are pure 7-bit ASCII with CRLF line ends and lines of at most 998 octets, whatever
+//! All four are pure 7-bit ASCII with CRLF line ends and lines of at most 998 octets, whatever
 //! they quote, so that any smarthost takes them and no MTA has to recode them (RFC 6522 section
 //! 3). Nothing that they quote can add a header field, a MIME part or a recipient.
 //!
@@ -15,6 +16,7 @@ mod encode;
 mod field;
 mod human;
 mod original;
+mod returned;
 mod status;
 mod summary;
 mod undeliverable;
@@ -26,6 +28,7 @@ use crate::model::{
 };
 use field::AutoSubmitted;
 
+pub use returned::ReturnedMail;
 pub use summary::{Summary, SummaryEntry};
 pub use undeliverable::Undeliverable;
 

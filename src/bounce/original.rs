@@ -32,19 +32,24 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<Returned<'a>> {
     if failure && report.original.is_full && encode::is_7bit(content) {
         return Some(Returned::Full(content));
     }
-    let headers = match content.windows(4).position(|four| four == b"\r\n\r\n") {
-        Some(at) => &content[..at + 2],
-        None => content,
-    };
-    if headers.len() <= MAX_HEADERS {
-        return Some(Returned::Headers(headers));
-    }
-    let cut = &headers[..MAX_HEADERS];
-    let whole_lines = cut.windows(2).rposition(|pair| pair == b"\r\n").map_or(cut.len(), |at| at + 2);
-    Some(Returned::FirstHeaders(&cut[..whole_lines]))
+    Some(Returned::headers_of(content))
 }
 
-impl Returned<'_> {
+impl<'a> Returned<'a> {
+    /// The header section of a mail, or its beginning.
+    pub(super) fn headers_of(mail: &'a [u8]) -> Self {
+        let headers = match mail.windows(4).position(|four| four == b"\r\n\r\n") {
+            Some(at) => &mail[..at + 2],
+            None => mail,
+        };
+        if headers.len() <= MAX_HEADERS {
+            return Self::Headers(headers);
+        }
+        let cut = &headers[..MAX_HEADERS];
+        let whole_lines = cut.windows(2).rposition(|pair| pair == b"\r\n").map_or(cut.len(), |at| at + 2);
+        Self::FirstHeaders(&cut[..whole_lines])
+    }
+
     /// The last words of the human part.
     pub(super) fn words(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::{Settings, report_to, trace};
 use crate::mail::{self, Mail};
 use crate::model::{
     Client, Envelope, EnvelopeRecipient, MailId, MailKind, Original, OutgoingMail, Recipient, Ret,
-    Submission, SubmissionId,
+    ReversePath, Submission, SubmissionId,
 };
 use crate::retry::later;
 use crate::routing::{Facts, Origin, Routing};
@@ -102,11 +102,17 @@ fn forward(
     id: SubmissionId,
     now: Timestamp,
 ) -> Result<OutgoingMail, Refusal> {
+    // Where no failure is to be reported, the next server must not report one either, and it may
+    // know nothing of NOTIFY (RFC 3461 section 5.2.2).
+    let reverse_path = match recipient.notify.wants_failure() {
+        true => envelope.reverse_path.clone(),
+        false => ReversePath::Null,
+    };
     Ok(OutgoingMail {
         id: MailId::new(now),
         about: id,
         kind: MailKind::Postmaster,
-        reverse_path: envelope.reverse_path.clone(),
+        reverse_path,
         recipient: settings.operator_for(&recipient.address)?.clone(),
         bytes: [trace.as_bytes(), bytes].concat(),
         expires_at: later(now, FORWARD_LIFETIME),

@@ -45,13 +45,6 @@ pub struct Mail {
     pub header_section: Range<usize>,
 }
 
-impl Mail {
-    /// Whether there is neither a subject nor a text.
-    pub fn is_empty(&self) -> bool {
-        self.subject.is_none() && self.text.is_empty()
-    }
-}
-
 /// The first mailbox of `From:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderSender {

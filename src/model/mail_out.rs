@@ -30,8 +30,10 @@ pub enum MailKind {
     Report,
     /// A report to the operator. Undeliverable: logged, and the end (RFC 5321 section 6.1).
     OperatorReport,
-    /// Mail to `postmaster`, passed on to the operator. Undeliverable: logged, and the end.
+    /// Mail to `postmaster`, passed on to the operator. Undeliverable: given back to its sender.
     Postmaster,
+    /// A report to the sender of such a mail. Undeliverable: logged, and the end.
+    Returned,
 }
 
 impl MailKind {
@@ -41,6 +43,7 @@ impl MailKind {
             Self::Report => "report",
             Self::OperatorReport => "operator-report",
             Self::Postmaster => "postmaster",
+            Self::Returned => "returned",
         }
     }
 }

@@ -5,8 +5,8 @@
 //! it. Both outlive every fault of the spool and the smarthost, and neither ever spins.
 //!
 //! What holds: a report goes out with a null sender (RFC 5321 section 6.1); `NOTIFY` is obeyed (RFC
-//! 3461 section 4.1); a report to a sender that can't be delivered goes to the operator, and
-//! nothing is ever sent about any other mail of ours; an address that has had its share of reports
+//! 3461 section 4.1); a report to a sender that can't be delivered goes to the operator, mail
+//! for the postmaster back to its sender, and nothing is ever sent about any other mail of ours; an address that has had its share of reports
 //! for the hour gets the rest in one summary, later, and never nothing.
 
 mod cases;

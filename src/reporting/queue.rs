@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::{FAULT_PAUSE, LONGEST_WAIT, Reporting, SHORTEST_WAIT, Settings, stopped};
-use crate::bounce::Undeliverable;
+use crate::bounce::{ReturnedMail, Undeliverable};
 use crate::crash_point;
 use crate::mailer::{MailOutcome, Mailer};
-use crate::model::{Cause, MailId, MailKind, OutgoingMail, ReversePath};
+use crate::model::{Cause, MailAddress, MailId, MailKind, OutgoingMail, ReversePath};
 use crate::retry::later;
 use crate::spool::{ClaimedMail, MailStep, Queue, SpoolError};
 
@@ -131,8 +131,8 @@ async fn deliver(
     }
 }
 
-/// What the outcome of an attempt means for the mail. `jitter` is 0 to 1; `id` is for the mail to
-/// the operator, where there is one.
+/// What the outcome of an attempt means for the mail. `jitter` is 0 to 1; `id` is for the mail that
+/// tells of it, where there is one.
 fn judge(
     claimed: &ClaimedMail,
     outcome: MailOutcome,
@@ -155,8 +155,8 @@ fn judge(
     }
 }
 
-/// The mail to the operator in place of a lost report to a sender. Nothing replaces any other mail:
-/// there is never a report about a report (RFC 5321 section 6.1).
+/// Who is told instead: the operator of a lost report to a sender, and the sender of a lost mail to
+/// the postmaster. Nothing replaces any other mail, so that every chain ends (RFC 5321 section 6.1).
 fn instead(
     mail: &OutgoingMail,
     cause: &Cause,
@@ -164,23 +164,56 @@ fn instead(
     now: Timestamp,
     id: MailId,
 ) -> Option<OutgoingMail> {
-    let operator = match mail.kind {
-        MailKind::Report => settings.operator.as_ref()?,
-        MailKind::OperatorReport | MailKind::Postmaster => return None,
+    let (kind, recipient, bytes) = match (mail.kind, &mail.reverse_path) {
+        (MailKind::Report, _) => {
+            let operator = settings.operator.as_ref()?;
+            let letter = settings.letter(operator, id, now);
+            (MailKind::OperatorReport, operator, Undeliverable { letter, mail, cause }.to_bytes())
+        }
+        (MailKind::Postmaster, ReversePath::Path(sender)) => {
+            (MailKind::Returned, sender, given_back(mail, sender, cause, settings, now, id)?)
+        }
+        (MailKind::Postmaster, ReversePath::Null) | (MailKind::OperatorReport | MailKind::Returned, _) => {
+            return None;
+        }
     };
     // What could not be delivered there as a report cannot be delivered there as a complaint.
-    if *operator == mail.recipient {
+    if *recipient == mail.recipient {
         return None;
     }
     Some(OutgoingMail {
         id,
         about: mail.about,
-        kind: MailKind::OperatorReport,
+        kind,
         reverse_path: ReversePath::Null,
-        recipient: operator.clone(),
-        bytes: Undeliverable { letter: settings.letter(operator, id, now), mail, cause }.to_bytes(),
+        recipient: recipient.clone(),
+        bytes,
         expires_at: later(now, settings.lifetime),
     })
+}
+
+/// The report to the sender of a mail for the postmaster; `None` where a machine sent it (RFC 3834
+/// section 2).
+fn given_back(
+    mail: &OutgoingMail,
+    sender: &MailAddress,
+    cause: &Cause,
+    settings: &Settings,
+    now: Timestamp,
+    id: MailId,
+) -> Option<Vec<u8>> {
+    let read = crate::mail::read(&mail.bytes);
+    if read.automatic.reason().is_some() {
+        return None;
+    }
+    let report = ReturnedMail {
+        letter: settings.letter(sender, id, now),
+        mail,
+        subject: read.subject.as_deref(),
+        message_id: read.message_id.as_deref(),
+        cause,
+    };
+    Some(report.to_bytes())
 }
 
 fn log(claimed: &ClaimedMail, step: &MailStep) {
@@ -196,8 +229,8 @@ fn log(claimed: &ClaimedMail, step: &MailStep) {
             let (why, said) = (&cause.text, cause.diagnostic.as_deref());
             match instead {
                 Some(other) => {
-                    warn!(id = %about, mail = %id, kind, to = %recipient, attempt, why, said, operator = %other.recipient,
-                        "report cannot be delivered; the operator is told instead");
+                    warn!(id = %about, mail = %id, kind, to = %recipient, attempt, why, said, told = %other.recipient,
+                        "mail cannot be delivered; another is told instead");
                 }
                 None => {
                     error!(id = %about, mail = %id, kind, to = %recipient, attempt, why, said,

@@ -1,5 +1,5 @@
 //! The GSM 7-bit default alphabet and its extension table (3GPP TS 23.038 clauses 6.2.1 and
-//! 6.2.1.1), in both directions.
+//! 6.2.1.1).
 //!
 //! To the letter: `ç`, the grave accent and the tab are not in it, `Ç` is; the form feed is in the
 //! extension table. ESC is not a character but the way into the extension table.
@@ -45,7 +45,7 @@ const ABSENT: u8 = 0xFF;
 /// because no extension code is 0x7F.
 const EXTENDED: u8 = 0x80;
 
-/// From a character to its code: made from the two tables, so that the directions cannot differ.
+/// From a character to its code: made from the two tables.
 const LOOKUP: [u8; LOOKUP_LEN] = {
     let mut table = [ABSENT; LOOKUP_LEN];
     let mut code = 0;
@@ -97,47 +97,6 @@ pub fn encode(character: char) -> Option<Septets> {
         code if code & EXTENDED != 0 => Some(Septets::Escaped(code & !EXTENDED)),
         code => Some(Septets::One(code)),
     }
-}
-
-/// The character of a code of the default alphabet; `None` for [`ESCAPE`] and codes above 0x7F.
-pub fn decode(code: u8) -> Option<char> {
-    if code == ESCAPE { None } else { DEFAULT.get(usize::from(code)).copied() }
-}
-
-/// The character of a code of the extension table; `None` where the table is empty.
-pub fn decode_extension(code: u8) -> Option<char> {
-    EXTENSION.iter().find(|(extension, _)| *extension == code).map(|(_, character)| *character)
-}
-
-/// The septets of a text, one an octet, not packed; `None` when the alphabet lacks a character.
-pub fn to_septets(text: &str) -> Option<Vec<u8>> {
-    let mut septets = Vec::with_capacity(text.len());
-    for character in text.chars() {
-        match encode(character)? {
-            Septets::One(code) => septets.push(code),
-            Septets::Escaped(code) => septets.extend([ESCAPE, code]),
-        }
-    }
-    Some(septets)
-}
-
-/// The text of unpacked septets as a phone shows it: an unknown extension code shows the default
-/// alphabet's character, and ESC ESC or a last ESC a space (clause 6.2.1.1, notes 1 and 3). Octets
-/// above 0x7F show as `?`.
-pub fn from_septets(septets: &[u8]) -> String {
-    let mut text = String::with_capacity(septets.len());
-    let mut septets = septets.iter().copied();
-    while let Some(code) = septets.next() {
-        text.push(if code == ESCAPE {
-            match septets.next() {
-                None | Some(ESCAPE) => ' ',
-                Some(code) => decode_extension(code).or_else(|| decode(code)).unwrap_or('?'),
-            }
-        } else {
-            decode(code).unwrap_or('?')
-        });
-    }
-    text
 }
 
 #[cfg(test)]
@@ -196,36 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_the_character_of_the_standard() {
-        for code in 0..=u8::MAX {
-            let default = (code < 128 && code != ESCAPE)
-                .then(|| char::from_u32(ROWS[usize::from(code / 16)][usize::from(code % 16)]).unwrap());
-            assert_eq!(decode(code), default, "{code:#04x}");
-            let extension =
-                ESCAPED.iter().find(|(c, _)| *c == code).map(|(_, point)| char::from_u32(*point).unwrap());
-            assert_eq!(decode_extension(code), extension, "ESC {code:#04x}");
-        }
-    }
-
-    #[test]
     fn look_alikes_are_not_in_the_alphabet() {
         for character in ['ç', '`', '\t', '\u{1B}', '\0', 'á', '\u{2126}', '…', '’', '\u{A0}'] {
             assert_eq!(encode(character), None, "{character:?}");
         }
         assert_eq!(encode('Ç'), Some(Septets::One(0x09)));
-    }
-
-    #[test]
-    fn a_text_survives_the_way_there_and_back() {
-        let text = "Größe: 5 € [~10%] @ Ørsted\r\n\u{0C}^{}\\|";
-        let septets = to_septets(text).unwrap();
-        assert_eq!(from_septets(&septets), text);
-        assert_eq!(to_septets("1€"), Some(vec![0x31, 0x1B, 0x65]));
-        assert_eq!(to_septets("garçon"), None);
-    }
-
-    #[test]
-    fn codes_that_mean_nothing_show_as_a_phone_shows_them() {
-        assert_eq!(from_septets(&[0x41, 0x1B, 0x41, 0x1B, 0x1B, 0x42, 0x80, 0x1B]), "AA B? ");
     }
 }

@@ -59,7 +59,7 @@ const ABOUT_A_MESSAGE: [&str; 10] = [
     "given up",
     "final",
     "report queued",
-    "report cannot be delivered; the operator is told instead",
+    "mail cannot be delivered; another is told instead",
     "mail sent",
 ];
 

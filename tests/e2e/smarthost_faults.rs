@@ -92,3 +92,43 @@ fn a_report_outlives_a_restart_while_the_smarthost_is_away() {
     assert!(relay.terminate().success());
     assert_eq!(world.submission(&id).mails[0].state, "sent");
 }
+
+#[test]
+fn mail_for_the_postmaster_that_the_operator_refuses_goes_back_to_its_sender() {
+    if !tool("python3") {
+        return;
+    }
+    let world = World::new();
+    world.mailbox.behave(Behaviour::AcceptOnly("anna@example.com"));
+    let relay = world.start();
+    let to = ("postmaster@sms.local", &[][..]);
+    let id = Mail::new("anna@example.com", &to, "Subject: Badge\n\nPlease call.\n").send(relay.smtp);
+    let arrived = &world.mailbox.wait_for(1)[0];
+    assert_eq!(arrived.rcpt_to, ["RCPT TO:<anna@example.com>"]);
+    assert_eq!(arrived.mail_from.split(' ').nth(1), Some("FROM:<>"));
+    let letter = Letter::read(arrived);
+    assert_eq!(letter.defects, [""; 0]);
+    assert_eq!(letter.header("Subject"), "Mail not delivered: Badge");
+    assert!(letter.human().contains("550 5.1.1 nobody of that name"), "{}", letter.human());
+    assert_eq!(letter.status("X-Relay-Queue-Id"), [id.as_str()]);
+    assert_eq!(letter.status("Final-Recipient"), ["rfc822; operator@example.com"]);
+    assert!(letter.part("text/rfc822-headers").contains("Subject: Badge"), "its headers are returned");
+    assert!(relay.terminate().success());
+    let kinds: Vec<String> = world.submission(&id).mails.iter().map(|mail| mail.state.clone()).collect();
+    assert_eq!(kinds, ["failed", "sent"]);
+}
+
+#[test]
+fn mail_for_the_postmaster_whose_sender_wants_no_report_ends_in_the_log() {
+    if !tool("python3") {
+        return;
+    }
+    let world = World::new();
+    world.mailbox.behave(Behaviour::RefuseRecipient);
+    let relay = world.start();
+    let to = ("postmaster@sms.local", &["NOTIFY=NEVER"][..]);
+    let id = Mail::new("anna@example.com", &to, "Subject: Badge\n\nPlease call.\n").send(relay.smtp);
+    let line = relay.wait_for_message("mail cannot be delivered; nobody else is told");
+    assert_eq!((line["id"].as_str(), line["kind"].as_str()), (Some(id.as_str()), Some("postmaster")));
+    assert!(relay.terminate().success());
+}

@@ -87,7 +87,7 @@ fn a_lost_report_goes_to_the_operator() {
 
 #[test]
 fn there_is_never_a_report_about_a_report() {
-    for kind in [MailKind::OperatorReport, MailKind::Postmaster] {
+    for kind in [MailKind::OperatorReport, MailKind::Returned] {
         assert_eq!(
             step(&claimed(kind, 1), MailOutcome::Refused(cause(5)), Some("ops@example.com"), 10),
             MailStep::Failed { cause: cause(5), instead: None }
@@ -98,4 +98,30 @@ fn there_is_never_a_report_about_a_report() {
         step(&claimed(MailKind::Report, 1), MailOutcome::Refused(cause(5)), Some("nas@example.com"), 10),
         MailStep::Failed { cause: cause(5), instead: None }
     );
+}
+
+/// What is sent in place of mail for the postmaster that was refused.
+fn given_back(reverse_path: ReversePath, headers: &str) -> Option<OutgoingMail> {
+    let mut claimed = claimed(MailKind::Postmaster, 1);
+    claimed.mail.recipient = MailAddress::parse("ops@example.com").unwrap();
+    claimed.mail.reverse_path = reverse_path;
+    claimed.mail.bytes = format!("{headers}\r\nPlease call.\r\n").into_bytes();
+    let step = step(&claimed, MailOutcome::Refused(cause(5)), Some("ops@example.com"), 10);
+    let MailStep::Failed { instead, .. } = step else { panic!("{step:?}") };
+    instead
+}
+
+#[test]
+fn mail_for_the_postmaster_goes_back_to_a_sender_who_can_be_told() {
+    let path = |address| ReversePath::Path(MailAddress::parse(address).unwrap());
+    let headers = "Subject: Badge\r\nMessage-ID: <7@example.com>\r\n";
+    let mail = given_back(path("anna@example.com"), headers).unwrap();
+    assert_eq!((mail.kind, mail.reverse_path), (MailKind::Returned, ReversePath::Null));
+    assert_eq!(mail.recipient.to_string(), "anna@example.com");
+    let text = String::from_utf8(mail.bytes).unwrap();
+    assert!(text.contains("Subject: Mail not delivered: Badge\r\n"), "{text}");
+    assert!(text.contains("In-Reply-To: <7@example.com>\r\n"), "{text}");
+    assert_eq!(given_back(ReversePath::Null, headers), None);
+    assert_eq!(given_back(path("anna@example.com"), "Auto-Submitted: auto-generated\r\n"), None);
+    assert_eq!(given_back(path("ops@example.com"), headers), None, "the address that has just refused");
 }

@@ -244,7 +244,7 @@ pub(super) fn outgoing_mail(row: &Row<'_>) -> Result<OutgoingMail, Damage> {
         NULL_PATH => ReversePath::Null,
         other => ReversePath::Path(read_mailbox(other).ok_or(Damage("reverse_path"))?),
     };
-    let kinds = [MailKind::Report, MailKind::OperatorReport, MailKind::Postmaster];
+    let kinds = [MailKind::Report, MailKind::OperatorReport, MailKind::Postmaster, MailKind::Returned];
     Ok(OutgoingMail {
         id: mail_id(row)?,
         about: submission_id(row, "about")?,
