@@ -9,6 +9,7 @@ pub mod model;
 
 // 1: pure logic
 pub mod bounce;
+pub mod credential;
 pub mod mail;
 pub mod retry;
 pub mod routing;

@@ -49,10 +49,10 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
         });
         if let Some(bind) = bind {
             taken.bind(reader, &written, bind);
-            listeners.push(smtp::Listener { name, bind, networks });
+            listeners.push(smtp::Listener::new(&name, bind, networks));
         }
     }
-    let smtp = smtp::Settings { hostname: hostname.to_owned(), listeners, limits };
+    let smtp = smtp::Settings::new(hostname, listeners, limits);
 
     let section = top.section("http");
     let limits = http_limits(&section);
@@ -110,6 +110,7 @@ fn smtp_limits(section: &Section) -> smtp::Limits {
             Duration::from_secs(10 * MINUTE),
             values::time(values::SECOND),
         ),
+        ..smtp::Limits::default()
     }
 }
 

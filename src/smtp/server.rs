@@ -83,7 +83,7 @@ impl Server {
     /// # Errors
     /// [`BindError`] for the first listener that cannot listen; the others are closed again.
     pub fn bind(settings: Settings, receiver: Arc<dyn Receiver>) -> Result<Self, BindError> {
-        let Settings { hostname, listeners, limits } = settings;
+        let Settings { hostname, listeners, limits, .. } = settings;
         let doors = listeners
             .into_iter()
             .map(|listener| match listen(listener.bind) {

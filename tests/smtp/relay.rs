@@ -108,16 +108,17 @@ pub fn limits() -> Limits {
         errors: 20,
         command_time: PATIENCE,
         message_time: PATIENCE,
+        // No test waits for a delay that it does not test.
+        error_delay: Duration::ZERO,
+        auth_delay: Duration::ZERO,
+        ..Limits::default()
     }
 }
 
 pub fn settings(limits: Limits, networks: &[&str]) -> Settings {
-    let listener = Listener {
-        name: "lan".to_owned(),
-        bind: "127.0.0.1:0".parse().unwrap(),
-        networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
-    };
-    Settings { hostname: "relay.test".to_owned(), listeners: vec![listener], limits }
+    let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
+    let listener = Listener::new("lan", "127.0.0.1:0".parse().unwrap(), networks);
+    Settings::new("relay.test", vec![listener], limits)
 }
 
 impl Relay {

@@ -46,24 +46,10 @@ impl Receiver for Slot {
 impl Mailbox {
     pub(super) fn open() -> Result<Self, BindError> {
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let settings = Settings {
-            hostname: "mailbox.example".to_owned(),
-            listeners: vec![Listener {
-                name: "mailbox".to_owned(),
-                bind: SocketAddr::new(loopback, 0),
-                networks: vec![IpNet::from(loopback)],
-            }],
-            limits: Limits {
-                message_octets: 1 << 20,
-                memory_octets: 16 << 20,
-                recipients: 100,
-                connections: 20,
-                connections_per_client: 20,
-                errors: 20,
-                command_time: Duration::from_secs(60),
-                message_time: Duration::from_secs(60),
-            },
-        };
+        let bind = SocketAddr::new(loopback, 0);
+        let listeners = vec![Listener::new("mailbox", bind, vec![IpNet::from(loopback)])];
+        let limits = Limits { message_octets: 1 << 20, connections: 20, ..Limits::default() };
+        let settings = Settings::new("mailbox.example", listeners, limits);
         let (sender, mails) = mpsc::channel(CAPACITY);
         let server = Server::bind(settings, Arc::new(Slot(sender)))?;
         let address =
