@@ -12,6 +12,8 @@ pub enum Exit {
     Failed,
     /// 64: the arguments are wrong.
     Usage,
+    /// 65: what it was given to work on is wrong.
+    Data,
     /// 69: something it needs is not to be had, such as a port.
     Unavailable,
     /// 73: a file or directory cannot be made.
@@ -35,6 +37,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Failed => 1,
             Exit::Usage => 64,
+            Exit::Data => 65,
             Exit::Unavailable => 69,
             Exit::CannotCreate => 73,
             Exit::NoPermission => 77,

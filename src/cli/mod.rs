@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod emulator;
 mod exit;
+mod hash_password;
 mod run;
 mod screen;
 
@@ -34,9 +35,10 @@ Examples:
   sms-relay emulator                    a platform on loopback to try a configuration with
   sms-relay check --config relay.toml   every mistake with file, line and column
   sms-relay run --config relay.toml     the daemon
+  sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
-Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 69 a port is in use,
-73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.";
+Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 65 wrong input, 69 a port
+is in use, 73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -59,9 +61,12 @@ enum Command {
         after_help = "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well"
     )]
     Demo(demo::Options),
-    /// Runs the platform's API on loopback, to try a configuration without sending anything.
+    /// Runs the platform's API on loopback, to try a configuration and send nothing.
     #[command(after_help = "Example:\n  sms-relay emulator --bind 127.0.0.1:8026")]
     Emulator(emulator::Options),
+    /// Makes the hash of a password for an account of the SMTP door.
+    #[command(long_about = hash_password::LONG_ABOUT, after_help = hash_password::EXAMPLE)]
+    HashPassword,
 }
 
 /// Reads the arguments of this process and does what they say.
@@ -80,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Check { config } => check::check(&config),
         Command::Demo(options) => demo::demo(&options),
         Command::Emulator(options) => emulator::emulator(&options),
+        Command::HashPassword => hash_password::hash_password(),
     };
     exit.into()
 }

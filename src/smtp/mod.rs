@@ -13,10 +13,13 @@
 //! [`Limits::connections`], what is beyond by [`Limits::memory_octets`] for all together ([`room`]); an
 //! idle connection holds an input buffer of 2 KiB.
 
+pub mod accounts;
 pub mod address;
+pub mod auth;
 pub mod command;
 mod connection;
 pub mod data;
+pub mod failures;
 mod gate;
 pub mod lines;
 pub mod profile;

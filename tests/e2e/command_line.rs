@@ -1,8 +1,13 @@
 //! The commands as a person types them: what they print, and the exit codes of sysexits(3).
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use crate::support::run;
+use serde_json::json;
+use sms_relay::credential::PasswordHash;
+
+use crate::support::{python, run};
 
 fn relay(arguments: &[&str]) -> (Option<i32>, String) {
     // Help is wrapped to the terminal's width, where there is one.
@@ -18,11 +23,12 @@ Mail and form posts in, SMS out, failures back by bounce mail
 Usage: sms-relay <COMMAND>
 
 Commands:
-  run       Runs the daemon until SIGTERM; SIGHUP reloads rules, aliases and credentials
-  check     Reads a configuration and explains every mistake in it
-  demo      Shows the main job with everything embedded: relay, platform, mailbox and phones
-  emulator  Runs the platform's API on loopback, to try a configuration without sending anything
-  help      Print this message or the help of the given subcommand(s)
+  run            Runs the daemon until SIGTERM; SIGHUP reloads rules, aliases and credentials
+  check          Reads a configuration and explains every mistake in it
+  demo           Shows the main job with everything embedded: relay, platform, mailbox and phones
+  emulator       Runs the platform's API on loopback, to try a configuration and send nothing
+  hash-password  Makes the hash of a password for an account of the SMTP door
+  help           Print this message or the help of the given subcommand(s)
 
 Options:
   -h, --help     Print help
@@ -33,9 +39,10 @@ Examples:
   sms-relay emulator                    a platform on loopback to try a configuration with
   sms-relay check --config relay.toml   every mistake with file, line and column
   sms-relay run --config relay.toml     the daemon
+  sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
-Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 69 a port is in use,
-73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.
+Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 65 wrong input, 69 a port
+is in use, 73 the spool cannot be made, 77 not permitted, 78 the configuration is wrong.
 ";
     assert_eq!(relay(&["--help"]), (Some(0), help.to_owned()));
     for (command, example) in [
@@ -43,6 +50,7 @@ Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 69 a port is in
         ("check", "Example:\n  sms-relay check --config relay.toml && systemctl reload sms-relay\n"),
         ("demo", "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well\n"),
         ("emulator", "Example:\n  sms-relay emulator --bind 127.0.0.1:8026\n"),
+        ("hash-password", "Example:\n  sms-relay hash-password > ups.hash && chmod 600 ups.hash\n"),
     ] {
         let (code, printed) = relay(&[command, "--help"]);
         assert_eq!(code, Some(0));
@@ -131,4 +139,90 @@ FILE: warning: there is no [smarthost], so nobody is told about failures; write 
     );
     assert_eq!(relay(&["check", "--config", nowhere]), (Some(78), missing.clone()));
     assert_eq!(relay(&["run", "--config", nowhere]), (Some(78), missing));
+}
+
+/// What `sms-relay hash-password` does with `input`: its exit code, its output, its words of failure.
+fn hash_password(input: &[u8], output: Stdio) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+        .arg("hash-password")
+        .stdin(Stdio::piped())
+        .stdout(output)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A password that is too long is not read to its end.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |octets| String::from_utf8(octets).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn hash_password_prints_what_checks_the_password_and_nothing_else() {
+    let (code, hash, said) = hash_password("correct hörse\n".as_bytes(), Stdio::piped());
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert!(hash.ends_with('\n') && hash.lines().count() == 1, "{hash}");
+    let read = PasswordHash::parse(hash.trim_end()).unwrap();
+    assert!(read.verify("correct hörse") && !read.verify("correct horse"));
+    let (_, other, _) = hash_password("correct hörse\n".as_bytes(), Stdio::piped());
+    assert_ne!(hash, other, "each has a salt of its own");
+}
+
+#[test]
+fn hash_password_refuses_what_is_no_password() {
+    for (input, said) in [
+        (&b""[..], "sms-relay: the password is empty\n"),
+        (b"\r\n", "sms-relay: the password is empty\n"),
+        (b"\nhunter2\n", "sms-relay: the password is empty\n"),
+        (b"hunter2\x1b[A\n", "sms-relay: the password has control characters in it\n"),
+        (b"hunter\xff\n", "sms-relay: the password is not UTF-8 text\n"),
+        (&[b'a'; 1025], "sms-relay: the password is over 1024 octets\n"),
+    ] {
+        assert_eq!(hash_password(input, Stdio::piped()), (Some(65), String::new(), said.to_owned()));
+    }
+    // A password is no argument.
+    assert_eq!(relay(&["hash-password", "hunter2"]).0, Some(64));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let said = "sms-relay: the hash cannot be written: No space left on device (os error 28)\n";
+    assert_eq!(hash_password(b"hunter2\n", full.into()), (Some(69), String::new(), said.to_owned()));
+}
+
+/// A person at a terminal: what is shown while the password is typed is the questions alone.
+#[test]
+fn hash_password_asks_a_person_twice_and_shows_nothing() {
+    let typed = r#"
+import json, os, pty, sys
+order = json.load(sys.stdin)
+child, terminal = pty.fork()
+if child == 0:
+    os.execv("/bin/sh", ["sh", "-c", 'exec "$0" hash-password > "$1"', order["program"], order["hash"]])
+shown = b""
+for question, answer in zip([b"Password: ", b"Once more: "], order["answers"]):
+    while not shown.endswith(question):
+        shown += os.read(terminal, 1000)
+    os.write(terminal, answer.encode() + b"\n")
+while True:
+    try:
+        octets = os.read(terminal, 1000)
+    except OSError:
+        break
+    if not octets:
+        break
+    shown += octets
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([code, shown.decode().replace("\r\n", "\n")]))
+"#;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ups.hash");
+    let type_in = |answers: [&str; 2]| {
+        let order = json!({"program": env!("CARGO_BIN_EXE_sms-relay"), "hash": path, "answers": answers});
+        let told: (i32, String) = serde_json::from_str(&python(typed, &order.to_string())).unwrap();
+        (told, std::fs::read_to_string(&path).unwrap())
+    };
+    let ((code, shown), hash) = type_in(["hunter2", "hunter2"]);
+    assert_eq!((code, shown.as_str()), (0, "Password: \nOnce more: \n"));
+    assert!(PasswordHash::parse(&hash).unwrap().verify("hunter2"));
+    let ((code, shown), hash) = type_in(["hunter2", "hunter3"]);
+    assert_eq!((code, hash.as_str()), (65, ""));
+    assert_eq!(shown, "Password: \nOnce more: \nsms-relay: the two passwords differ; nothing was made\n");
 }
