@@ -20,7 +20,9 @@ mod connection;
 pub mod data;
 mod gate;
 pub mod lines;
+pub mod patience;
 pub mod profile;
+pub mod rates;
 mod receiver;
 pub mod reply;
 pub mod room;
@@ -28,6 +30,7 @@ mod server;
 pub mod session;
 mod settings;
 pub mod tls;
+pub mod used;
 
 pub use profile::Profile;
 pub use receiver::Receiver;
