@@ -20,6 +20,7 @@ mod connection;
 pub mod data;
 mod gate;
 pub mod lines;
+pub mod metrics;
 pub mod patience;
 pub mod profile;
 pub mod rates;
@@ -32,6 +33,7 @@ mod settings;
 pub mod tls;
 pub mod used;
 
+pub use metrics::Metrics;
 pub use profile::Profile;
 pub use receiver::Receiver;
 pub use server::{BindError, Server};
