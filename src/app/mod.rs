@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -134,8 +135,10 @@ impl App {
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
         let smtp = smtp::Server::bind(config.smtp, mail_door)
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
+        let mut registry = Registry::default();
+        smtp::Metrics::new().register(&mut registry);
         let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
-        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door)
+        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door, Arc::new(registry))
             .await
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut addresses = smtp.local_addresses();

@@ -18,7 +18,7 @@ fn configured(directory: &Path) -> Config {
     let text = r#"
         hostname = "relay.example"
         smtp.listener = [{ name = "mail", bind = "127.0.0.1:0" }]
-        http.listener = [{ name = "forms", bind = "127.0.0.1:0" }]
+        http.listener = [{ name = "forms", bind = "127.0.0.1:0", metrics = true }]
         http.account = [{ name = "local", without_password = true }]
         routing = { domains = ["sms.local"], allowed = ["+39"] }
         defaults.sender = "Relay"
@@ -58,6 +58,17 @@ async fn whoever_asks_whether_it_is_ready_costs_no_sync_each() {
 fn probes(directory: &Path) -> i64 {
     let spool = rusqlite::Connection::open(directory.join("spool/spool.sqlite")).unwrap();
     spool.query_row("SELECT writes FROM probe", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_doors_count_is_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    let answer = get(&app, "/metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("\nsms_relay_smtp_open_connections 0\n"), "{answer}");
+    assert!(answer.ends_with("\n# EOF\n"), "{answer}");
+    app.stop().await;
 }
 
 #[tokio::test]

@@ -61,11 +61,12 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
     for written in &written_listeners {
         let name = taken.name(reader, written, "listener", Some("http"));
         let allow_get = written.or("allow_get", false, values::flag);
+        let metrics = written.or("metrics", false, values::flag);
         let bind = written.required("bind", "\"127.0.0.1:8025\"", values::bind);
         known_listeners.push(KnownListener { name: name.clone(), door: Door::Http, networks: Vec::new() });
         if let Some(bind) = bind {
             taken.bind(reader, written, bind);
-            listeners.push(http::Listener { name, bind, allow_get });
+            listeners.push(http::Listener { name, bind, allow_get, metrics });
         }
     }
     let mut accounts = Vec::new();

@@ -253,6 +253,7 @@ mod tests {
         [[http.listener]]
         bind = "127.0.0.1:80"
         allow_get = true
+        metrics = true
 
         [[http.account]]
         name = "shop"
@@ -323,6 +324,7 @@ mod tests {
         assert!(!config.smtp.hostname.is_empty(), "the machine's own name, or localhost");
         assert_eq!(config.http.listeners[0].name, "http");
         assert!(config.http.listeners[0].allow_get);
+        assert!(config.http.listeners[0].metrics);
         let account = &config.accounts[0];
         assert_eq!(account.networks, ["10.1.0.0/16".parse().unwrap()]);
         assert!(account.may_choose_sender);

@@ -44,6 +44,7 @@ pub(super) async fn readyz(State(desk): State<Arc<Desk>>, method: Method, header
     respond(status, style, body)
 }
 
-fn is_read(method: &Method) -> bool {
+/// Whether the method only reads.
+pub(super) fn is_read(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }

@@ -1,4 +1,4 @@
-//! The HTTP door: `/sms`, `/healthz`, `/readyz`.
+//! The HTTP door: `/sms`, `/healthz`, `/readyz`, and `/metrics` where a listener has it.
 //!
 //! It turns a request into a [`Form`] of a known account and its answer into a status that says
 //! the truth: 200 comes after the [`Submitter`] has returned, and a request whose fate it does not
@@ -6,8 +6,8 @@
 //!
 //! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
 //! `admission` counts connections. `submit` is `/sms`: `body` reads it, `fields` and `destinations`
-//! say what its fields mean, `account` whose it is, `answer` how the reply looks. `health` is the
-//! rest.
+//! say what its fields mean, `account` whose it is, `answer` how the reply looks. `health` and
+//! `metrics` are for those who watch over the relay.
 
 mod account;
 mod admission;
@@ -17,6 +17,7 @@ mod destinations;
 mod fields;
 mod framing;
 mod health;
+mod metrics;
 mod server;
 mod submit;
 mod wire;
@@ -64,6 +65,8 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// Whether `GET /sms` is served; its credentials and text may end up in other people's logs.
     pub allow_get: bool,
+    /// Whether `GET /metrics` is served, to anybody who reaches the listener.
+    pub metrics: bool,
 }
 
 /// Bounds on what a client may use up.

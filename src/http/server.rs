@@ -22,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,7 +33,7 @@ use super::admission::Admission;
 use super::answer::{Denial, Style, Unanswered, close_after};
 use super::submit::{Desk, Peer, sms};
 use super::wire::Wire;
-use super::{Account, Limits, Listener, Settings, Submitter, framing, health};
+use super::{Account, Limits, Listener, Settings, Submitter, framing, health, metrics};
 
 /// Most octets of a request line with all headers; more is 431. A long text in a query fits.
 const HEAD_OCTETS: usize = 16 * 1024;
@@ -84,6 +85,7 @@ struct NoAnswer;
 
 impl Server {
     /// Binds every listener. `accounts` may be exchanged at any time; each request sees one state of them.
+    /// `registry` is what `/metrics` shows.
     ///
     /// # Errors
     /// [`BindError`] for the first listener that cannot be bound.
@@ -91,6 +93,7 @@ impl Server {
         settings: Settings,
         accounts: Arc<ArcSwap<Vec<Account>>>,
         submitter: Arc<dyn Submitter>,
+        registry: Arc<Registry>,
     ) -> Result<Self, BindError> {
         let limits = settings.limits;
         let mut listeners = Vec::new();
@@ -108,11 +111,12 @@ impl Server {
             addresses.push((listener.name.clone(), address));
             listeners.push((Arc::new(listener), socket));
         }
-        let desk = Arc::new(Desk { accounts, submitter, limits });
+        let desk = Arc::new(Desk { accounts, submitter, limits, registry });
         let router = Router::new()
             .route("/sms", any(sms))
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz))
+            .route("/metrics", any(metrics::metrics))
             .fallback(elsewhere)
             .with_state(desk);
         Ok(Self { listeners, addresses, limits, router })
@@ -258,7 +262,7 @@ impl Door {
 }
 
 /// Any path that is not ours. The query is never logged: devices put passwords into it.
-async fn elsewhere(Extension(peer): Extension<Peer>, request: Request) -> Response {
+pub(super) async fn elsewhere(Extension(peer): Extension<Peer>, request: Request) -> Response {
     info!(
         client = %peer.address,
         listener = peer.listener.name,

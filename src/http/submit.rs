@@ -13,6 +13,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
@@ -38,6 +39,8 @@ pub(super) struct Desk {
     pub(super) submitter: Arc<dyn Submitter>,
     /// What a client may use up.
     pub(super) limits: Limits,
+    /// What `/metrics` shows.
+    pub(super) registry: Arc<Registry>,
 }
 
 /// Where a request came from.

@@ -16,13 +16,17 @@
 pub mod accounts;
 pub mod address;
 pub mod auth;
+pub mod client_key;
 pub mod command;
 mod connection;
 pub mod data;
 pub mod failures;
 mod gate;
 pub mod lines;
+pub mod metrics;
+pub mod patience;
 pub mod profile;
+pub mod rates;
 mod receiver;
 pub mod reply;
 pub mod room;
@@ -30,7 +34,9 @@ mod server;
 pub mod session;
 mod settings;
 pub mod tls;
+pub mod used;
 
+pub use metrics::Metrics;
 pub use profile::Profile;
 pub use receiver::Receiver;
 pub use server::{BindError, Server};

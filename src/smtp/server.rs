@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 use crate::model::{Client, Door, EnhancedStatus};
 
 use super::connection::{self, Ended};
-use super::gate::{Full, Gate, Permit};
+use super::gate::{Bounds, Gate, Permit};
 use super::receiver::Receiver;
 use super::reply::Reply;
 use super::room::Room;
@@ -98,7 +98,7 @@ impl Server {
             recipients: limits.recipients,
             errors: limits.errors,
         };
-        let gate = Gate::new(limits.connections, limits.connections_per_client);
+        let gate = Gate::new();
         Ok(Self { doors, shared: Arc::new(Shared { session: Arc::new(session), limits, gate, receiver }) })
     }
 
@@ -233,13 +233,10 @@ fn permit(address: IpAddr, listener: &Listener, shared: &Shared) -> Result<Permi
         let text = format!("{address} is in none of the networks that this listener serves");
         return Err(Reply::new(554, EnhancedStatus::POLICY, text));
     }
-    shared.gate.admit(address).map_err(|full| {
-        let text = match full {
-            Full::InAll => "too many connections are open; try again later".to_owned(),
-            Full::Client => format!("too many connections are open from {address}; try again later"),
-        };
-        Reply::new(421, EnhancedStatus::new(4, 7, 0), text)
-    })
+    shared
+        .gate
+        .admit(address, Bounds::new(&shared.limits, None))
+        .map_err(|full| Reply::new(421, EnhancedStatus::new(4, 7, 0), full.to_string()))
 }
 
 /// Sends without waiting: the send buffer of a new socket has room for a line, and if not, the

@@ -9,6 +9,7 @@ mod forms;
 mod health;
 mod limits;
 mod logs;
+mod metrics;
 mod shapes;
 mod shutdown;
 mod support;

@@ -45,11 +45,17 @@ async fn an_address_in_use_ends_the_start_and_is_named() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let settings = Settings {
-        listeners: vec![Listener { name: "main".to_owned(), bind: address, allow_get: false }],
+        listeners: vec![Listener {
+            name: "main".to_owned(),
+            bind: address,
+            allow_get: false,
+            metrics: false,
+        }],
         limits: limits(),
     };
     let accounts = Arc::new(ArcSwap::from_pointee(Vec::new()));
-    let error = Server::bind(settings, accounts, Arc::new(Recorder::default())).await.unwrap_err();
+    let (recorder, registry) = (Arc::new(Recorder::default()), Arc::default());
+    let error = Server::bind(settings, accounts, recorder, registry).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

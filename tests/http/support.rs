@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use sms_relay::http::{Account, Credential, Limits, Listener, Server, Settings, Submitter};
 use sms_relay::intake::{Form, Receipt, Refusal};
 use sms_relay::model::{Client, PhoneNumber, Secret, SubmissionId};
@@ -122,23 +123,29 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
 }
 
 impl Door {
-    /// A door that takes forms from anybody here: `posts`, and `gets` with GET allowed.
+    /// A door that takes forms from anybody here: `posts`, and `gets` with GET and metrics.
     pub(crate) async fn open() -> Self {
         Self::with(limits(), vec![account("lab", None)]).await
     }
 
     pub(crate) async fn with(limits: Limits, accounts: Vec<Account>) -> Self {
+        Self::counting(limits, accounts, Registry::default()).await
+    }
+
+    pub(crate) async fn counting(limits: Limits, accounts: Vec<Account>, registry: Registry) -> Self {
         keep_log();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = |name: &str, allow_get| Listener {
             name: name.to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             allow_get,
+            metrics: allow_get,
         };
         let settings = Settings { listeners: vec![listener("posts", false), listener("gets", true)], limits };
         let recorder = Arc::new(Recorder::default());
         let accounts = Arc::new(ArcSwap::from_pointee(accounts));
-        let server = Server::bind(settings, accounts.clone(), recorder.clone()).await.unwrap();
+        let server =
+            Server::bind(settings, accounts.clone(), recorder.clone(), Arc::new(registry)).await.unwrap();
         let addresses = server.local_addresses().into_iter().map(|(_, address)| address).collect();
         let (shutdown, asked) = watch::channel(false);
         let running = tokio::spawn(server.run(asked));
