@@ -42,6 +42,7 @@ const PURE_FILES: &[&str] = &[
     "smtp/command.rs",
     "smtp/data.rs",
     "smtp/profile.rs",
+    "smtp/proxy.rs",
     "smtp/reply.rs",
     "smtp/room.rs",
     "smtp/session.rs",

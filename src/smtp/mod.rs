@@ -20,6 +20,7 @@ pub mod data;
 mod gate;
 pub mod lines;
 pub mod profile;
+pub mod proxy;
 mod receiver;
 pub mod reply;
 pub mod room;
