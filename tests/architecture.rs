@@ -39,6 +39,9 @@ const IMPURE: &[&str] = &[
 const PURE_FILES: &[&str] = &[
     "dispatch/judge.rs",
     "smtp/address.rs",
+    "smtp/capture/notation.rs",
+    "smtp/capture/secrets.rs",
+    "smtp/capture/transcript.rs",
     "smtp/command.rs",
     "smtp/data.rs",
     "smtp/profile.rs",
