@@ -241,3 +241,79 @@ impl Transcript {
 pub(super) fn counted(octets: usize) -> String {
     format!("{octets} octet{}", if octets == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Written {
+        text: String,
+        octets: usize,
+    }
+
+    impl Lines for Written {
+        fn line(&mut self, text: &str, octets: usize) {
+            self.text.push_str(text);
+            self.octets += octets;
+        }
+    }
+
+    fn written(octets: &[u8], said: Said, piece: usize) -> Written {
+        let (mut transcript, mut written) =
+            (Transcript::new(true, Timestamp::UNIX_EPOCH), Written::default());
+        for piece in octets.chunks(piece) {
+            transcript.client(piece, said, Timestamp::UNIX_EPOCH, &mut written);
+        }
+        transcript.flush(Timestamp::UNIX_EPOCH, &mut written);
+        written
+    }
+
+    #[test]
+    fn a_part_has_4096_octets_and_never_4097() {
+        let line = |octets: usize| format!("{:x<octets$}\r\nQUIT\r\n", "");
+        let text = |octets: usize| written(line(octets).as_bytes(), Said::Message, 1).text;
+        assert!(text(4094).starts_with(&format!("C: {}\nC: QUIT\n", "x".repeat(4094))));
+        // The CR waits for its LF.
+        assert!(text(4095).starts_with(&format!("c: {}\nC: \nC: QUIT\n", "x".repeat(4095))));
+        assert!(text(4096).starts_with(&format!("c: {}\nC: \nC: QUIT\n", "x".repeat(4096))));
+        assert!(text(4097).starts_with(&format!("c: {}\nC: x\nC: QUIT\n", "x".repeat(4096))));
+    }
+
+    #[test]
+    fn a_number_or_a_secret_where_a_line_is_cut_stays_masked() {
+        for before in 4070..4100 {
+            let line = format!("{:x<before$}+393471234567\r\n", "");
+            let text = written(line.as_bytes(), Said::Message, 7).text;
+            assert!(text.contains("+39347•••4567\n"), "{text}");
+            let line = format!("{:before$}AUTH PLAIN c2VjcmV0\r\nQUIT\r\n", "");
+            let text = written(line.as_bytes(), Said::Command, 7).text;
+            assert!(text.contains("(secret, ") && text.ends_with("\nC: QUIT\n"), "{text}");
+            assert!(!text.contains("cmV0") && !text.contains("c2Vj"), "{text}");
+        }
+    }
+
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let words: [&'static [u8]; 9] =
+            [b"\r\n", b"\r", b"\n", b"AUTH", b" PLAIN ", b"+39347", b"1234567", b"MAIL", b"\xc3\0"];
+        let long = proptest::sample::select(b"x1 \r".to_vec()).prop_map(|octet| vec![octet; 4090]);
+        let word = proptest::sample::select(words.to_vec()).prop_map(<[u8]>::to_vec);
+        proptest::collection::vec(prop_oneof![12 => word, 1 => long], 0..60).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn cuts_make_no_difference_and_every_octet_is_counted(
+            octets in hostile(),
+            said in proptest::sample::select(vec![Said::Command, Said::Secret, Said::Message]),
+            piece in 1usize..50,
+        ) {
+            let whole = written(&octets, said, usize::MAX);
+            let pieces = written(&octets, said, piece);
+            prop_assert_eq!(&whole.text, &pieces.text);
+            prop_assert_eq!((whole.octets, pieces.octets), (octets.len(), octets.len()));
+        }
+    }
+}
