@@ -306,6 +306,7 @@ mod tests {
         assert_eq!(Masked("oncall@sms.local").to_string(), "oncall@sms.local");
         let number = PhoneNumber::from_e164("+393471234567").unwrap();
         assert_eq!(format!("{number:?}"), "PhoneNumber(+39347•••4567)");
+        assert_eq!(AlwaysMasked("+393471234567").to_string(), "+39347•••4567");
     }
 
     #[test]

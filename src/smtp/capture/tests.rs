@@ -381,7 +381,9 @@ fn a_file_that_was_removed_is_not_made_again() {
     assert!(recorder.flush(PATIENCE));
     let files = files(&capture.directory);
     assert_eq!(files.len(), 1);
-    assert!(files[0].0.contains("-second-") && files[0].1.ends_with("C: NOOP\n"));
+    let (name, text) = &files[0];
+    assert!(name.contains("-second-"), "{name}");
+    assert!(text.starts_with("# A dialogue") && text.ends_with("C: NOOP\n"), "{text}");
 }
 
 #[test]
