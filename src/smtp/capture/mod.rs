@@ -11,7 +11,7 @@
 //! mails. So the files are for their owner only (0600, in a directory where nobody else may write), and
 //! whoever turns captures on sees the mails of others.
 //!
-//! Nothing here delays a connection: texts go through a queue of [`QUEUE`] octets for the whole door to one
+//! Nothing here delays a connection: texts go through a queue of 8 MiB for the whole door to one
 //! thread, and what finds no place in it is left out, counted, and said in the file.
 
 mod notation;
