@@ -24,7 +24,7 @@ pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Ret};
 pub use id::{IdError, MailId, MessageId, SubmissionId};
 pub use mail_out::{MailKind, OutgoingMail};
 pub use outcome::{Cause, DeliveryStatus, SendOutcome, StatusOutcome};
-pub use phone::{DialPlan, Masked, PhoneError, PhoneNumber, show_full_numbers};
+pub use phone::{AlwaysMasked, DialPlan, Masked, PhoneError, PhoneNumber, show_full_numbers};
 pub use secret::{Secret, same_secret};
 pub use sender::{SenderError, SenderId};
 pub use sms::{Encoding, Sms, SmsOptions, SmsText};

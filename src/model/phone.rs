@@ -191,10 +191,22 @@ impl fmt::Debug for PhoneNumber {
 /// with digits may be shown so, for instance a recipient that was refused.
 pub struct Masked<'a>(pub &'a str);
 
+/// A number masked whatever [`show_full_numbers`] says, for places with a setting of their own.
+pub struct AlwaysMasked<'a>(pub &'a str);
+
 impl fmt::Display for Masked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if SHOW_FULL_NUMBERS.load(Ordering::Relaxed) {
+            return f.write_str(self.0);
+        }
+        AlwaysMasked(self.0).fmt(f)
+    }
+}
+
+impl fmt::Display for AlwaysMasked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.bytes().filter(u8::is_ascii_digit).count();
-        if digits < 7 || SHOW_FULL_NUMBERS.load(Ordering::Relaxed) {
+        if digits < 7 {
             return f.write_str(self.0);
         }
         // Country and network stay readable, the subscriber's middle digits do not.
@@ -294,6 +306,7 @@ mod tests {
         assert_eq!(Masked("oncall@sms.local").to_string(), "oncall@sms.local");
         let number = PhoneNumber::from_e164("+393471234567").unwrap();
         assert_eq!(format!("{number:?}"), "PhoneNumber(+39347•••4567)");
+        assert_eq!(AlwaysMasked("+393471234567").to_string(), "+39347•••4567");
     }
 
     #[test]
