@@ -39,8 +39,10 @@ const IMPURE: &[&str] = &[
 const PURE_FILES: &[&str] = &[
     "dispatch/judge.rs",
     "smtp/address.rs",
+    "smtp/chunk.rs",
     "smtp/command.rs",
     "smtp/data.rs",
+    "smtp/lines.rs",
     "smtp/profile.rs",
     "smtp/reply.rs",
     "smtp/room.rs",

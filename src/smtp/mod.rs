@@ -14,6 +14,7 @@
 //! idle connection holds an input buffer of 2 KiB.
 
 pub mod address;
+pub mod chunk;
 pub mod command;
 mod connection;
 pub mod data;

@@ -15,6 +15,7 @@ use super::address::ForwardPath;
 use super::command::{self, Command, CommandError, MailFrom, RcptTo};
 use super::data::{Data, DataReceiver};
 use super::lines::{Line, LineReader, MAX_LINE};
+use super::profile::Profile;
 use super::reply::Reply;
 use super::room::{Place, Room};
 
@@ -298,8 +299,11 @@ impl Session {
                 self.say(554, (5, 5, 1), "no recipient was accepted")
             }
             Some(_) => {
-                self.message =
-                    Some(DataReceiver::new(self.settings.message_octets, self.settings.room.place()));
+                self.message = Some(DataReceiver::new(
+                    self.settings.message_octets,
+                    self.settings.room.place(),
+                    Profile::default(),
+                ));
                 Step::Reply(Reply::plain(354, vec!["go ahead; end with CR LF . CR LF".into()]))
             }
         }
