@@ -41,6 +41,7 @@ const PURE_FILES: &[&str] = &[
     "smtp/address.rs",
     "smtp/chunk.rs",
     "smtp/command.rs",
+    "smtp/command/parameters.rs",
     "smtp/data.rs",
     "smtp/lines.rs",
     "smtp/profile.rs",

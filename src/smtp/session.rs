@@ -177,7 +177,7 @@ impl Session {
     }
 
     fn line(&mut self, line: &[u8]) -> Step {
-        match command::parse(line) {
+        match command::parse(line, &Profile::default()) {
             Ok(command) => self.command(command),
             Err(error) => self.misunderstood(&error),
         }
@@ -205,6 +205,9 @@ impl Session {
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(rcpt) => self.rcpt(rcpt),
             Command::Data => self.data(),
+            Command::Bdat { .. } => self.say(502, (5, 5, 1), "BDAT is not offered here"),
+            Command::StartTls => self.say(502, (5, 5, 1), "STARTTLS is not offered here"),
+            Command::Auth { .. } => self.say(502, (5, 5, 1), "AUTH is not offered here"),
             Command::Rset => {
                 self.transaction = None;
                 self.say(250, (2, 0, 0), "forgotten")
@@ -222,8 +225,8 @@ impl Session {
     }
 
     /// `EHLO` and `HELO` may come again and then forget the transaction (RFC 5321 section 4.1.4).
-    fn begin(&mut self, name: String) {
-        self.client.helo = Some(name);
+    fn begin(&mut self, name: Option<String>) {
+        self.client.helo = name;
         self.transaction = None;
     }
 
