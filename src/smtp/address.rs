@@ -106,7 +106,8 @@ const BLANK: [char; 2] = [' ', '\t'];
 fn is_left_out(text: &str) -> bool {
     let rest = trim_start(text);
     let word = rest.split(BLANK).next().unwrap_or_default();
-    rest.is_empty() || rest.len() < text.len() && word.contains('=') && !word.contains('@')
+    let is_parameter = rest.len() < text.len() && word.contains('=') && !word.contains(['<', '@']);
+    rest.is_empty() || is_parameter
 }
 
 /// The angle brackets around a path.

@@ -1,6 +1,6 @@
 //! The SMTP door.
 //!
-//! [`command`], [`address`], [`reply`], [`lines`], [`data`] and [`session`] are pure: octets in, steps
+//! [`command`], [`address`], [`reply`], [`lines`], [`data`], [`chunk`] and [`session`] are pure: octets in, steps
 //! out. [`Server`] owns the sockets and asks a [`Receiver`] who may be written to and what becomes of
 //! a mail.
 //!

@@ -380,8 +380,11 @@ fn a_sender_that_is_left_out_is_nobody() {
         assert_eq!(read(BOTH, line), expected, "{line}");
         assert_eq!(read(SPACES, line), "501", "{line}");
     }
-    // Without the space it could be the beginning of an address.
-    assert_eq!(read(BOTH, "MAIL FROM:SIZE=1"), "501");
+    // These are no parameters, and the reply says what is wrong with them.
+    for line in ["MAIL FROM:SIZE=1", "MAIL FROM: <a=b>", "MAIL FROM:<a=b>"] {
+        let error = parse(line.as_bytes(), &Profile::APPLIANCE).unwrap_err();
+        assert_eq!(error, CommandError::ReversePath(PathError::NoDomain), "{line}");
+    }
     assert_eq!(read(BOTH, "MAIL FROM: SIZE=1@x"), "<SIZE=1@x>");
     assert_eq!(read(BOTH, "MAIL"), "501");
 }
@@ -415,6 +418,11 @@ fn stray_spaces_are_forgiven_where_the_switch_says_so() {
     ] {
         assert_eq!(read(BOTH, line), expected);
         assert_eq!((read(BARE, line).as_str(), read(SPACES, line).as_str()), ("501", "501"));
+    }
+    for line in ["MAIL FROM: a@b", "MAIL FROM: <a@b>"] {
+        let bare = Profile { bare_addresses: true, ..STRICT };
+        let error = parse(line.as_bytes(), &bare).unwrap_err();
+        assert_eq!(error, CommandError::ReversePath(PathError::NotBracketed), "{line}");
     }
     for line in [
         "MAIL FROM:<a @b>",
