@@ -308,7 +308,7 @@ fn a_command_line_of_two_megabytes_is_one_error() {
     peer.hello();
     peer.send(&b"MAIL FROM:<a@x>\nQUIT\n\rQUIT\r".repeat(70_000));
     peer.send(b"\r\nNOOP\r\n");
-    peer.expect("500 5.5.2 the line is longer than 2048 octets\r\n250 2.0.0 ok\r\n");
+    peer.expect("500 5.5.2 the line is longer than 12288 octets\r\n250 2.0.0 ok\r\n");
 }
 
 #[test]

@@ -278,9 +278,15 @@ fn where_the_mail_came_from_is_a_name_or_an_address_literal() {
     world.client.address = "2001:db8::7".parse().unwrap();
     let mail = world.report(&numbered(&world, 1, Action::Failed));
     assert!(mail.contains("\r\nReceived-From-MTA: dns; [IPv6:2001:db8::7]\r\n"));
-    world.client.helo = Some("not a name".to_owned());
+    for odd in ["not a name", "(none)", "x; rfc822; a@b", "B?ro", "a)(b", ""] {
+        world.client.helo = Some(odd.to_owned());
+        let mail = world.report(&numbered(&world, 1, Action::Failed));
+        assert!(mail.contains("\r\nReceived-From-MTA: dns; [IPv6:2001:db8::7]\r\n"), "{odd}");
+        assert!(odd.is_empty() || !mail.contains(odd), "{odd}");
+    }
+    world.client.helo = Some("my_printer".to_owned());
     let mail = world.report(&numbered(&world, 1, Action::Failed));
-    assert!(mail.contains("\r\nReceived-From-MTA: dns; [IPv6:2001:db8::7]\r\n"));
+    assert!(mail.contains("\r\nReceived-From-MTA: dns; my_printer ([IPv6:2001:db8::7])\r\n"), "{mail}");
 }
 
 #[test]

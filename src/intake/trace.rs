@@ -56,6 +56,31 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_name_adds_nothing_to_the_field() {
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let id = SubmissionId::new(now);
+        let plain = received(&client(Some("NAME")), "h", false, id, now);
+        let names = [
+            ("my_printer", "my_printer"),
+            ("(none)", "none"),
+            ("foo bar", "foobar"),
+            ("B?ro", "Bro"),
+            ("x; Fri, 1 Jan 1999 00:00:00 +0000", "xFri1Jan199900:00:000000"),
+            ("evil.example ([192.0.2.99]) by", "evil.example[192.0.2.99]by"),
+            ("\"<a@b>\\", "ab"),
+            ("()", "unknown"),
+            ("", "unknown"),
+        ];
+        for (name, shown) in names {
+            let field = received(&client(Some(name)), "h", false, id, now);
+            assert_eq!(field, plain.replace("NAME", shown), "{name}");
+        }
+        // The longest name that the door keeps leaves the line under 998 octets (RFC 5322 section 2.1.1).
+        let field = received(&client(Some(&"x".repeat(255))), "h", false, id, now);
+        assert!(field.split("\r\n").all(|line| line.len() <= 998) && field.contains(&"x".repeat(255)));
+    }
+
+    #[test]
     fn a_hostile_greeting_cannot_write_a_header() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let id = SubmissionId::new(now);

@@ -6,6 +6,7 @@
 
 mod address;
 mod client;
+mod domain;
 mod envelope;
 mod id;
 mod mail_out;
@@ -20,6 +21,7 @@ mod submission;
 
 pub use address::{AddressError, MailAddress, ReversePath};
 pub use client::{Client, Door};
+pub use domain::{address_literal, is_domain, is_international, same_domain};
 pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Ret};
 pub use id::{IdError, MailId, MessageId, SubmissionId};
 pub use mail_out::{MailKind, OutgoingMail};

@@ -9,7 +9,7 @@ use super::recipient::{Prefix, Recipients};
 use super::rule::{Action, Rule};
 use super::template::Template;
 use super::{DEFAULT_RULE, Routing, alias, reach};
-use crate::model::{DialPlan, Door, MailAddress, PhoneError, SenderId};
+use crate::model::{DialPlan, Door, MailAddress, PhoneError, SenderId, is_domain};
 
 /// Most characters of a campaign (SMS Universal API, `campaignId`).
 const MAX_CAMPAIGN: usize = 255;
@@ -17,7 +17,7 @@ const MAX_CAMPAIGN: usize = 255;
 /// What a routing is built from.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// Recipient domains; at least one.
+    /// Recipient domains and address literals; at least one.
     pub domains: Vec<String>,
     /// How national numbers are completed.
     pub dial_plan: DialPlan,
@@ -118,8 +118,8 @@ pub enum FaultKind {
     /// No domain at all.
     #[error("no domain is given; write at least one, like \"sms.local\"")]
     NoDomain,
-    /// Not a domain.
-    #[error("`{0}` is not a domain; write it like \"sms.local\"")]
+    /// Neither a domain nor an address literal.
+    #[error("`{0}` is not a domain; write it like \"sms.local\", \"[192.0.2.1]\" or \"[IPv6:2001:db8::1]\"")]
     Domain(String),
     /// Blank space around, control characters, nothing, or over 64 octets.
     #[error("`{}` cannot be the name of an alias; use up to 64 letters, digits, dots and dashes", .0.escape_debug())]
@@ -276,7 +276,7 @@ fn check_domains(domains: &[String], faults: &mut Vec<Fault>) {
         faults.push(Fault { place: Place::Domains(None), kind: FaultKind::NoDomain });
     }
     for (n, domain) in domains.iter().enumerate() {
-        if MailAddress::new("x", domain).is_err() {
+        if !is_domain(domain) || MailAddress::new("x", domain).is_err() {
             let kind = FaultKind::Domain(domain.escape_debug().to_string());
             faults.push(Fault { place: Place::Domains(Some(n)), kind });
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{DialPlan, MailAddress, PhoneError, PhoneNumber};
+use crate::model::{DialPlan, MailAddress, PhoneError, PhoneNumber, same_domain};
 
 /// Most characters of a recipient that are read and repeated in a refusal; a local part has 64
 /// octets (RFC 5321 section 4.5.3.1.1).
@@ -92,7 +92,7 @@ impl Recipients {
     }
 
     pub(super) fn serves(&self, domain: &str) -> bool {
-        self.domains.iter().any(|ours| ours.to_lowercase() == domain.to_lowercase())
+        self.domains.iter().any(|ours| same_domain(ours, domain))
     }
 
     pub(super) fn resolve_written(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {

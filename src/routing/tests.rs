@@ -2,6 +2,7 @@
 
 mod agreement;
 mod reach;
+mod recipients;
 
 use super::*;
 use crate::model::{DialPlan, Door};

@@ -1,4 +1,4 @@
-//! Paths of `MAIL` and `RCPT`, exactly as RFC 5321 section 4.1.2 writes them (R6).
+//! Paths of `MAIL` and `RCPT`, as RFC 5321 section 4.1.2 writes them (R6) or as a [`Profile`] forgives.
 //!
 //! Source routes are read and dropped (section 3.6.1, appendix C), quoted local parts lose their
 //! quotes, address literals are checked. Characters outside ASCII pass here (RFC 6531 section 3.3);
@@ -6,9 +6,9 @@
 //! on purpose: `_` in a mailbox's domain, because hosts with such names do send mail, and a path
 //! longer than 256 octets when its mailbox is within the limits of its own.
 
-use std::net::Ipv6Addr;
+use crate::model::{AddressError, MailAddress, ReversePath, address_literal, is_domain, is_international};
 
-use crate::model::{AddressError, MailAddress, ReversePath};
+use super::profile::Profile;
 
 /// What stands between the brackets of `RCPT TO:<...>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,32 +55,95 @@ pub enum PathError {
 ///
 /// # Errors
 /// A [`PathError`] when there is no path.
-pub fn reverse_path(text: &str) -> Result<(ReversePath, &str), PathError> {
-    let inside = text.strip_prefix('<').ok_or(PathError::NotBracketed)?;
-    if let Some(rest) = inside.strip_prefix('>') {
+pub fn reverse_path<'a>(text: &'a str, profile: &Profile) -> Result<(ReversePath, &'a str), PathError> {
+    if profile.bare_addresses && is_left_out(text) {
+        return Ok((ReversePath::Null, text));
+    }
+    let (brackets, inside) = Brackets::open(text, profile)?;
+    if brackets.is_open
+        && let Some(rest) = inside.strip_prefix('>')
+    {
         return Ok((ReversePath::Null, rest));
     }
-    let (address, rest) = mailbox_and_bracket(inside)?;
-    Ok((ReversePath::Path(address), rest))
+    let (address, rest) = mailbox(inside)?;
+    Ok((ReversePath::Path(address), brackets.close(rest)?))
 }
 
 /// Reads the forward path at the start of `text` and answers with what follows it.
 ///
 /// # Errors
 /// A [`PathError`] when there is no path; [`PathError::Empty`] for `<>`.
-pub fn forward_path(text: &str) -> Result<(ForwardPath, &str), PathError> {
-    const POSTMASTER: &str = "postmaster>";
-    let inside = text.strip_prefix('<').ok_or(PathError::NotBracketed)?;
+pub fn forward_path<'a>(text: &'a str, profile: &Profile) -> Result<(ForwardPath, &'a str), PathError> {
+    const POSTMASTER: &str = "postmaster";
+    if profile.bare_addresses && trim_start(text).is_empty() {
+        return Err(PathError::Empty);
+    }
+    let (brackets, inside) = Brackets::open(text, profile)?;
     if inside.starts_with('>') {
         return Err(PathError::Empty);
     }
     if let Some(start) = inside.get(..POSTMASTER.len())
         && start.eq_ignore_ascii_case(POSTMASTER)
+        && let Ok(rest) = brackets.close(&inside[POSTMASTER.len()..])
     {
-        return Ok((ForwardPath::Postmaster, &inside[POSTMASTER.len()..]));
+        return Ok((ForwardPath::Postmaster, rest));
     }
-    let (address, rest) = mailbox_and_bracket(inside)?;
-    Ok((ForwardPath::Mailbox(address), rest))
+    let (address, rest) = mailbox(inside)?;
+    Ok((ForwardPath::Mailbox(address), brackets.close(rest)?))
+}
+
+/// `text` without the spaces and tabs at its start.
+pub(super) fn trim_start(text: &str) -> &str {
+    text.trim_start_matches(BLANK)
+}
+
+/// White space of a command line.
+const BLANK: [char; 2] = [' ', '\t'];
+
+/// Whether nothing stands where the sender belongs: the end of the line, or a parameter at once. A
+/// device does that when the field for the sender's address was left empty. It means what `<>`
+/// means, nobody to be told of a failure, and an alarm is not refused for that.
+fn is_left_out(text: &str) -> bool {
+    let rest = trim_start(text);
+    let word = rest.split(BLANK).next().unwrap_or_default();
+    let is_parameter = rest.len() < text.len() && word.contains('=') && !word.contains(['<', '@']);
+    rest.is_empty() || is_parameter
+}
+
+/// The angle brackets around a path.
+struct Brackets<'p> {
+    profile: &'p Profile,
+    is_open: bool,
+}
+
+impl<'p> Brackets<'p> {
+    /// Answers with what stands behind the opening bracket.
+    fn open<'a>(text: &'a str, profile: &'p Profile) -> Result<(Self, &'a str), PathError> {
+        let text = if profile.stray_spaces { trim_start(text) } else { text };
+        match text.strip_prefix('<') {
+            Some(inside) => {
+                let inside = if profile.stray_spaces { trim_start(inside) } else { inside };
+                Ok((Self { profile, is_open: true }, inside))
+            }
+            None if profile.bare_addresses && !text.starts_with(BLANK) => {
+                Ok((Self { profile, is_open: false }, text))
+            }
+            None => Err(PathError::NotBracketed),
+        }
+    }
+
+    /// Answers with what stands behind the closing bracket. Where brackets may be missing, one of
+    /// the two may be, too.
+    fn close<'a>(&self, rest: &'a str) -> Result<&'a str, PathError> {
+        let inside = if self.profile.stray_spaces { trim_start(rest) } else { rest };
+        match inside.strip_prefix('>') {
+            Some(behind) => Ok(behind),
+            None if !self.profile.bare_addresses => Err(PathError::NotClosed),
+            None if rest.is_empty() || rest.starts_with(BLANK) => Ok(rest),
+            None if self.is_open => Err(PathError::NotClosed),
+            None => Err(PathError::Domain),
+        }
+    }
 }
 
 /// Whether `text` is what `EHLO` and `HELO` name: a domain of letters, digits and hyphens, or an
@@ -95,7 +158,7 @@ pub fn is_hello_name(text: &str) -> bool {
 /// Longest domain in octets (RFC 5321 section 4.5.3.1.2).
 const MAX_DOMAIN: usize = 255;
 
-fn mailbox_and_bracket(text: &str) -> Result<(MailAddress, &str), PathError> {
+fn mailbox(text: &str) -> Result<(MailAddress, &str), PathError> {
     let text = skip_route(text)?;
     let (local, rest) = local_part(text)?;
     let rest = rest.strip_prefix('@').ok_or(match rest.chars().next() {
@@ -103,7 +166,6 @@ fn mailbox_and_bracket(text: &str) -> Result<(MailAddress, &str), PathError> {
         Some(_) => PathError::Local,
     })?;
     let (domain, rest) = domain_or_literal(rest)?;
-    let rest = rest.strip_prefix('>').ok_or(PathError::NotClosed)?;
     let address = MailAddress::new(&local, domain).map_err(|error| match error {
         AddressError::Incomplete(_) | AddressError::Character(_) => PathError::Local,
         AddressError::TooLong => PathError::TooLong,
@@ -160,31 +222,18 @@ fn domain_or_literal(text: &str) -> Result<(&str, &str), PathError> {
     if text.starts_with('[') {
         let end = text.find(']').ok_or(PathError::Literal)? + 1;
         let (literal, rest) = text.split_at(end);
-        let inside = &literal[1..end - 1];
-        let valid = match inside.get(..5) {
-            Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => inside[5..].parse::<Ipv6Addr>().is_ok(),
-            Some(_) | None => is_ipv4(inside),
+        return if address_literal(literal).is_some() {
+            Ok((literal, rest))
+        } else {
+            Err(PathError::Literal)
         };
-        return if valid { Ok((literal, rest)) } else { Err(PathError::Literal) };
     }
     let end = text.find(|c: char| !is_domain_character(c)).unwrap_or(text.len());
     let (domain, rest) = text.split_at(end);
     if domain.len() > MAX_DOMAIN {
         return Err(PathError::TooLong);
     }
-    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
-    if domain.split('.').all(label) { Ok((domain, rest)) } else { Err(PathError::Domain) }
-}
-
-/// Four numbers of one to three digits; unlike the standard library's reader, leading zeros are
-/// fine, as in the RFC's `Snum`.
-fn is_ipv4(text: &str) -> bool {
-    let number = |part: &str| {
-        (1..=3).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_digit())
-            && part.parse::<u16>().is_ok_and(|value| value <= 255)
-    };
-    text.split('.').count() == 4 && text.split('.').all(number)
+    if is_domain(domain) { Ok((domain, rest)) } else { Err(PathError::Domain) }
 }
 
 fn is_atext(c: char) -> bool {
@@ -195,17 +244,14 @@ fn is_domain_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._".contains(c) || is_international(c)
 }
 
-/// Outside ASCII and neither a space nor a control character of any kind.
-fn is_international(c: char) -> bool {
-    !c.is_ascii() && !c.is_control() && !c.is_whitespace()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STRICT: Profile = Profile { bare_addresses: false, stray_spaces: false, ..Profile::APPLIANCE };
+
     fn forward(text: &str) -> String {
-        match forward_path(text) {
+        match forward_path(text, &STRICT) {
             Ok((ForwardPath::Mailbox(address), rest)) => {
                 format!("{} at {}, then {rest:?}", address.local(), address.domain())
             }
@@ -281,30 +327,30 @@ mod tests {
             ("<a@[192.0.2.1>", PathError::Literal),
         ];
         for (text, expected) in table {
-            assert_eq!(forward_path(text), Err(expected), "{text:?}");
+            assert_eq!(forward_path(text, &STRICT), Err(expected), "{text:?}");
         }
     }
 
     #[test]
     fn a_reverse_path_may_be_null_but_not_postmaster() {
-        assert_eq!(reverse_path("<> X"), Ok((ReversePath::Null, " X")));
-        assert_eq!(reverse_path("<postmaster>"), Err(PathError::NoDomain));
-        let (path, _) = reverse_path("<@a,@b:ups@[192.0.2.7]>").unwrap();
+        assert_eq!(reverse_path("<> X", &STRICT), Ok((ReversePath::Null, " X")));
+        assert_eq!(reverse_path("<postmaster>", &STRICT), Err(PathError::NoDomain));
+        let (path, _) = reverse_path("<@a,@b:ups@[192.0.2.7]>", &STRICT).unwrap();
         assert_eq!(path.to_string(), "<ups@[192.0.2.7]>");
     }
 
     #[test]
     fn domains_are_bounded_at_n_and_not_n_plus_one() {
         let domain = |octets: usize| format!("<a@{}>", "d".repeat(octets));
-        assert!(forward_path(&domain(255)).is_ok());
-        assert_eq!(forward_path(&domain(256)), Err(PathError::TooLong));
+        assert!(forward_path(&domain(255), &STRICT).is_ok());
+        assert_eq!(forward_path(&domain(256), &STRICT), Err(PathError::TooLong));
     }
 
     #[test]
     fn a_path_of_256_octets_is_accepted() {
         let path = format!("<{}@{}>", "l".repeat(64), "d".repeat(189));
         assert_eq!(path.len(), 256);
-        assert!(forward_path(&path).is_ok());
+        assert!(forward_path(&path, &STRICT).is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The SMTP door.
 //!
-//! [`command`], [`address`], [`reply`], [`lines`], [`data`] and [`session`] are pure: octets in, steps
+//! [`command`], [`address`], [`reply`], [`lines`], [`data`], [`chunk`] and [`session`] are pure: octets in, steps
 //! out. [`Server`] owns the sockets and asks a [`Receiver`] who may be written to and what becomes of
 //! a mail.
 //!
@@ -18,6 +18,7 @@ pub mod address;
 pub mod auth;
 pub mod client_key;
 pub mod capture;
+pub mod chunk;
 pub mod command;
 mod connection;
 pub mod data;

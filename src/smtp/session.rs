@@ -15,6 +15,7 @@ use super::address::ForwardPath;
 use super::command::{self, Command, CommandError, MailFrom, RcptTo};
 use super::data::{Data, DataReceiver};
 use super::lines::{Line, LineReader, MAX_LINE};
+use super::profile::Profile;
 use super::reply::Reply;
 use super::room::{Place, Room};
 
@@ -176,7 +177,7 @@ impl Session {
     }
 
     fn line(&mut self, line: &[u8]) -> Step {
-        match command::parse(line) {
+        match command::parse(line, &Profile::default()) {
             Ok(command) => self.command(command),
             Err(error) => self.misunderstood(&error),
         }
@@ -204,6 +205,9 @@ impl Session {
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(rcpt) => self.rcpt(rcpt),
             Command::Data => self.data(),
+            Command::Bdat { .. } => self.say(502, (5, 5, 1), "BDAT is not offered here"),
+            Command::StartTls => self.say(502, (5, 5, 1), "STARTTLS is not offered here"),
+            Command::Auth { .. } => self.say(502, (5, 5, 1), "AUTH is not offered here"),
             Command::Rset => {
                 self.transaction = None;
                 self.say(250, (2, 0, 0), "forgotten")
@@ -221,8 +225,8 @@ impl Session {
     }
 
     /// `EHLO` and `HELO` may come again and then forget the transaction (RFC 5321 section 4.1.4).
-    fn begin(&mut self, name: String) {
-        self.client.helo = Some(name);
+    fn begin(&mut self, name: Option<String>) {
+        self.client.helo = name;
         self.transaction = None;
     }
 
@@ -298,8 +302,11 @@ impl Session {
                 self.say(554, (5, 5, 1), "no recipient was accepted")
             }
             Some(_) => {
-                self.message =
-                    Some(DataReceiver::new(self.settings.message_octets, self.settings.room.place()));
+                self.message = Some(DataReceiver::new(
+                    self.settings.message_octets,
+                    self.settings.room.place(),
+                    Profile::default(),
+                ));
                 Step::Reply(Reply::plain(354, vec!["go ahead; end with CR LF . CR LF".into()]))
             }
         }
