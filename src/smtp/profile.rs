@@ -27,3 +27,51 @@ pub struct Profile {
     /// a mail server in front of this one send such a line sends mail in its name (CVE-2023-51764).
     pub lf_dot_ends_data: bool,
 }
+
+impl Profile {
+    /// What twenty-year-old clients need: everything but what hides STARTTLS or opens the way for
+    /// smuggling.
+    pub const APPLIANCE: Self = Self {
+        bare_addresses: true,
+        stray_spaces: true,
+        any_hello_name: true,
+        empty_hello: true,
+        mail_before_hello: true,
+        any_credentials: true,
+        bare_line_ends: true,
+        hide_starttls: false,
+        lf_dot_ends_data: false,
+    };
+
+    /// The names of the switches.
+    pub const SWITCHES: [&str; 9] = [
+        "bare_addresses",
+        "stray_spaces",
+        "any_hello_name",
+        "empty_hello",
+        "mail_before_hello",
+        "any_credentials",
+        "bare_line_ends",
+        "hide_starttls",
+        "lf_dot_ends_data",
+    ];
+
+    /// The same with one switch on; `None` where there is no such switch.
+    #[must_use]
+    pub fn with(mut self, switch: &str) -> Option<Self> {
+        let on = match switch {
+            "bare_addresses" => &mut self.bare_addresses,
+            "stray_spaces" => &mut self.stray_spaces,
+            "any_hello_name" => &mut self.any_hello_name,
+            "empty_hello" => &mut self.empty_hello,
+            "mail_before_hello" => &mut self.mail_before_hello,
+            "any_credentials" => &mut self.any_credentials,
+            "bare_line_ends" => &mut self.bare_line_ends,
+            "hide_starttls" => &mut self.hide_starttls,
+            "lf_dot_ends_data" => &mut self.lf_dot_ends_data,
+            _ => return None,
+        };
+        *on = true;
+        Some(self)
+    }
+}
