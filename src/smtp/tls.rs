@@ -339,7 +339,7 @@ fn reason(error: &pem::Error) -> String {
         pem::Error::IllegalSectionStart { .. } => "its first line (-----BEGIN ...-----) is not complete",
         pem::Error::Base64Decode(_) => "it is not valid base64",
         pem::Error::SectionTooLarge => "it is too large",
-        _ => "it is not PEM",
+        pem::Error::Io(_) | pem::Error::NoItemsFound | _ => "it is not PEM",
     };
     text.to_owned()
 }
