@@ -6,8 +6,15 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rcgen::{CertificateParams, DnType, KeyPair};
 use sms_relay::config;
+
+const DAY: u64 = 24 * 60 * 60;
+/// The hash of a password that nobody needs.
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$k9ohroejZy1PN5E1SbHNPug6vB8eQAahb5SOAp6iGF4";
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad_config");
@@ -18,18 +25,64 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// What `check` prints for `case`. It is copied to a directory of its own, beside the key files
-/// that the cases name, whose modes a checkout would not keep.
+/// A certificate with its key, both PEM. It ends half a day after `days` from now, so that no test run
+/// is near the end of a day of it.
+fn certificate(names: &[&str], days: i64) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut made = CertificateParams::new(names.clone()).unwrap();
+    made.distinguished_name.push(DnType::CommonName, names.concat());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let end = now.as_secs().checked_add_signed(days * DAY as i64).unwrap() + DAY / 2;
+    let at = |second: u64| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(second);
+    (made.not_before, made.not_after) = (at(end - 1000 * DAY), at(end));
+    (made.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// The files that cases may name, with their modes.
+fn files() -> Vec<(&'static str, String, u32)> {
+    let name = "relay.example.com";
+    let (relay, relay_key) = certificate(&[name], 300);
+    let (expired, expired_key) = certificate(&[name], -4);
+    let (soon, soon_key) = certificate(&[name], 10);
+    let (future, future_key) = certificate(&[name], 1001);
+    let (nameless, nameless_key) = certificate(&[], 300);
+    let (other, other_key) = certificate(&["other.example.com"], 300);
+    let encrypted = include_str!("certificates/rsa.encrypted-pkcs8.key");
+    vec![
+        ("good.key", "hunter2\n".to_owned(), 0o600),
+        ("world-readable.key", "hunter2\n".to_owned(), 0o644),
+        ("empty.key", "\n".to_owned(), 0o600),
+        ("ups.hash", format!("{HASH}\n"), 0o600),
+        ("both-open.pem", format!("{relay_key}{relay}"), 0o644),
+        ("both.pem", format!("{relay_key}{relay}"), 0o640),
+        ("encrypted.key", encrypted.to_owned(), 0o600),
+        ("gap.pem", format!("{relay}{other}"), 0o644),
+        ("turned.pem", format!("{other}{relay}"), 0o644),
+        ("open-relay.key", relay_key.clone(), 0o644),
+        ("relay.pem", relay, 0o644),
+        ("relay.key", relay_key, 0o600),
+        ("other.key", other_key, 0o600),
+        ("expired.pem", expired, 0o644),
+        ("expired.key", expired_key, 0o600),
+        ("soon.pem", soon, 0o644),
+        ("soon.key", soon_key, 0o600),
+        ("future.pem", future, 0o644),
+        ("future.key", future_key, 0o600),
+        ("nameless.pem", nameless, 0o644),
+        ("nameless.key", nameless_key, 0o600),
+    ]
+}
+
+/// What `check` prints for `case`. It is copied to a directory of its own, beside the files that the
+/// cases name, whose modes a checkout would not keep.
 fn printed(case: &Path) -> String {
     let directory = tempfile::tempdir().unwrap();
-    for (name, mode) in [("good.key", 0o600), ("world-readable.key", 0o644)] {
+    for (name, content, mode) in files() {
         let key = directory.path().join(name);
-        std::fs::write(&key, "hunter2\n").unwrap();
+        std::fs::write(&key, content).unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
     }
-    std::fs::write(directory.path().join("empty.key"), "\n").unwrap();
-    std::fs::set_permissions(directory.path().join("empty.key"), std::fs::Permissions::from_mode(0o600))
-        .unwrap();
     let path = directory.path().join("relay.toml");
     std::fs::copy(case, &path).unwrap();
     let problems = match config::load(&path) {
@@ -62,7 +115,9 @@ fn every_mistake_is_told_with_its_place() {
 fn no_secret_is_ever_printed() {
     for case in cases() {
         let printed = printed(&case);
-        assert!(!printed.contains("hunter"), "{}:\n{printed}", case.display());
+        for secret in ["hunter", "MIIsecret", "$argon2id$v"] {
+            assert!(!printed.contains(secret), "{}:\n{printed}", case.display());
+        }
     }
 }
 

@@ -2,14 +2,37 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its own functions too")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sms_relay::config;
 
 const EXAMPLE: &str = include_str!("../relay.example.toml");
 
+/// The hash of a password that nobody needs.
+const HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$k9ohroejZy1PN5E1SbHNPug6vB8eQAahb5SOAp6iGF4";
+/// Lists and tables that the example cannot have, as their files are not there.
+const MORE: &str = r#"
+    [[smtp.account]]
+    name = "more"
+    password = { file = "ups.hash" }
+    cram_md5 = { file = "ups.secret" }
+
+    [[smtp.listener]]
+    name = "more"
+    bind = "127.0.0.1:2526"
+    auth_without_tls = true
+    capture = { directory = "captures" }
+"#;
+
 fn loaded(content: &str) -> Result<config::Loaded, config::Problems> {
     let directory = tempfile::tempdir().unwrap();
+    for (name, secret) in [("ups.hash", HASH), ("ups.secret", "secret")] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
     let path = directory.path().join("relay.toml");
     std::fs::write(&path, content).unwrap();
     config::load(&path)
@@ -60,7 +83,10 @@ fn it_shows_every_key() {
     // Once with everything that lists and tables can hold.
     let smarthost: Vec<&str> = EXAMPLE.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
     assert!(smarthost.contains(&"[smarthost]"));
-    let known = loaded(EXAMPLE).unwrap_or_else(|problems| panic!("{problems}")).keys;
+    let known = loaded(&format!("{EXAMPLE}{MORE}")).unwrap_or_else(|problems| panic!("{problems}")).keys;
+    for of_more in ["smtp.account.cram_md5", "smtp.listener.capture.mask_numbers"] {
+        assert!(known.contains(of_more), "{known:?}");
+    }
     assert!(known.contains("smtp.listener.bind") && known.contains("rule.when.subject"), "{known:?}");
     let shown = shown_keys();
     // Where a secret is, the example says once for all secrets.
@@ -82,6 +108,13 @@ fn it_shows_every_key() {
 fn what_is_commented_out_is_the_default() {
     // What has no default but "not given", and a value that the example sets otherwise.
     let others = ["country_code", "trunk_prefix", "operator", "campaign_id", "enable_notification", "to"];
+    let unbounded = |key: &str| {
+        let counted = ["messages", "recipients", "size"].iter().any(|counted| key.starts_with(counted));
+        counted && (key.ends_with("_per_connection") || key.ends_with("_per_minute"))
+    };
+    // A network's `auth` and everybody's `capture` are "not given", too.
+    let as_listener =
+        |section: &str, key: &str| key == "capture" || section == "[[smtp.network]]" && key == "auth";
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("relay.toml");
     let settings = |lines: &[&str], what: &str| {
@@ -107,12 +140,14 @@ fn what_is_commented_out_is_the_default() {
         let section =
             with_smarthost[..n].iter().rev().find(|line| line.trim_start_matches("# ").starts_with('['));
         let in_comment = section.is_some_and(|section| section.starts_with('#'));
+        let is_file = matches!(key, "ca_file" | "certificate" | "key");
         // Files are not here, and a user name needs the password in one.
         let login = key == "username" && value.contains("relay");
-        if !is_key || in_comment || value.contains("file = ") || key == "ca_file" || login {
+        if !is_key || in_comment || value.contains("file = ") || is_file || login {
             continue;
         }
-        if others.contains(&key) {
+        let section = section.copied().unwrap_or_default();
+        if others.contains(&key) || unbounded(key) || as_listener(section, key) {
             continue;
         }
         let mut lines = with_smarthost.clone();
@@ -120,7 +155,7 @@ fn what_is_commented_out_is_the_default() {
         assert_eq!(settings(&lines, bare), expected, "line {}: {bare}", n + 1);
         put_in += 1;
     }
-    assert!(put_in > 45, "only {put_in} lines were tried");
+    assert!(put_in > 58, "only {put_in} lines were tried");
 }
 
 #[test]
@@ -129,4 +164,16 @@ fn the_commented_rule_can_be_put_in() {
     let (rule, after) = rule.split_once("\n\n").unwrap();
     let loaded = loaded(&format!("{before}[[rule]]\n{}\n\n{after}", rule.replace("# ", "")));
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
+}
+
+#[test]
+fn the_commented_account_can_be_put_in() {
+    let (before, account) = EXAMPLE.split_once("# [[smtp.account]]\n").unwrap();
+    let (account, after) = account.split_once("\n\n").unwrap();
+    let account: Vec<&str> = account.lines().map(|line| line.strip_prefix("# ").unwrap()).collect();
+    let account = account.join("\n");
+    let loaded = loaded(&format!("{before}[[smtp.account]]\n{account}\n\n{after}")).unwrap();
+    assert_eq!(loaded.config.smtp.accounts[0].username, "ups");
+    // The example's listener has no certificate.
+    assert!(loaded.warnings.to_string().contains("nobody can authenticate"), "{}", loaded.warnings);
 }

@@ -1,10 +1,11 @@
-//! `[smtp]` and `[http]`: where clients come in, who may, and what they may use up.
+//! The doors: `[http]` (`[smtp]` has a file of its own), and what both share.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use jiff::Timestamp;
 
 use super::reader::{Reader, Section};
 use super::{secrets, values};
@@ -13,7 +14,6 @@ use crate::routing::{KnownAccount, KnownListener};
 use crate::{http, smtp};
 
 const MIB: u64 = 1 << 20;
-const MINUTE: u64 = 60;
 
 /// Both doors, and what rules may name of them.
 pub(super) struct Doors {
@@ -26,33 +26,10 @@ pub(super) struct Doors {
 
 /// Reads both sections. A listener or account that is wrong is left out of the settings, but rules
 /// may still name it: one mistake is told once.
-pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
+pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestamp) -> Doors {
     let mut taken = Taken::default();
-    let mut known_listeners = Vec::new();
-
-    let section = top.section("smtp");
-    let limits = smtp_limits(&section);
-    if limits.memory_octets < limits.message_octets {
-        let text =
-            "`memory` is smaller than `message_size`, so the largest mails would never get in; enlarge it";
-        reader.error(section.place("memory").or_else(|| section.place("message_size")), text.to_owned());
-    }
-    let mut listeners = Vec::new();
-    for written in section.sections("listener") {
-        let name = taken.name(reader, &written, "listener", Some("smtp"));
-        let networks = written.or("networks", private_networks(), values::networks);
-        let bind = written.required("bind", "\"0.0.0.0:25\"", values::bind);
-        known_listeners.push(KnownListener {
-            name: name.clone(),
-            door: Door::Smtp,
-            networks: networks.clone(),
-        });
-        if let Some(bind) = bind {
-            taken.bind(reader, &written, bind);
-            listeners.push(smtp::Listener::new(&name, bind, networks));
-        }
-    }
-    let smtp = smtp::Settings::new(hostname, listeners, limits);
+    let super::smtp::Read { settings: smtp, mut known_listeners, mut known_accounts } =
+        super::smtp::read(reader, top, &mut taken, hostname, now);
 
     let section = top.section("http");
     let limits = http_limits(&section);
@@ -70,14 +47,14 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
         }
     }
     let mut accounts = Vec::new();
-    let mut known_accounts = Vec::new();
+    let mut everybody: Vec<IpNet> = Vec::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let (account, known) = account(reader, &mut taken, written);
         accounts.extend(account);
+        everybody.extend(&known.networks);
         known_accounts.push(known);
     }
-    let everybody: Vec<IpNet> = known_accounts.iter().flat_map(|known| known.networks.clone()).collect();
     for known in known_listeners.iter_mut().filter(|known| known.door == Door::Http) {
         known.networks.clone_from(&everybody);
     }
@@ -91,28 +68,6 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
     }
     let http = http::Settings { listeners, limits };
     Doors { smtp, http, accounts, known_listeners, known_accounts }
-}
-
-fn smtp_limits(section: &Section) -> smtp::Limits {
-    smtp::Limits {
-        message_octets: section.or("message_size", 10 << 20, values::size(64 * 1024..=1024 * MIB)),
-        memory_octets: section.or("memory", 256 << 20, values::size(1 << 20..=1024 * 1024 * MIB)),
-        recipients: section.or("recipients", 100, values::count(100..=100_000)),
-        connections: section.or("connections", 1000, values::count(1..=1_000_000)),
-        connections_per_client: section.or("connections_per_client", 50, values::count(1..=1_000_000)),
-        errors: section.or("errors", 20, values::count(1..=10_000)),
-        command_time: section.or(
-            "command_time",
-            Duration::from_secs(5 * MINUTE),
-            values::time(values::SECOND),
-        ),
-        message_time: section.or(
-            "message_time",
-            Duration::from_secs(10 * MINUTE),
-            values::time(values::SECOND),
-        ),
-        ..smtp::Limits::default()
-    }
 }
 
 fn http_limits(section: &Section) -> http::Limits {
@@ -132,7 +87,7 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
     let username = written.or("username", name.clone(), values::text);
     let password = written.optional("password", secrets::secret);
     let open = written.or("without_password", false, values::flag);
-    let known = KnownAccount { name: name.clone(), networks: networks.clone() };
+    let known = KnownAccount { name: name.clone(), door: Door::Http, networks: networks.clone() };
     let credential = match (password, open) {
         (Some(_), true) => {
             let span = written.place("without_password");
@@ -157,7 +112,7 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
 
 /// Names and addresses that are taken already.
 #[derive(Default)]
-struct Taken {
+pub(super) struct Taken {
     names: HashSet<(&'static str, String)>,
     binds: HashSet<SocketAddr>,
 }
@@ -165,7 +120,7 @@ struct Taken {
 impl Taken {
     /// The section's `name`; `default` where it has none. A name that is wrong becomes empty, and
     /// an empty one is never taken.
-    fn name(
+    pub(super) fn name(
         &mut self,
         reader: &Reader,
         section: &Section,
@@ -185,7 +140,8 @@ impl Taken {
         name
     }
 
-    fn bind(&mut self, reader: &Reader, section: &Section, bind: SocketAddr) {
+    /// Notes `bind` as taken; port 0 never is.
+    pub(super) fn bind(&mut self, reader: &Reader, section: &Section, bind: SocketAddr) {
         if bind.port() != 0 && !self.binds.insert(bind) {
             reader.error(
                 section.place("bind"),
@@ -196,7 +152,7 @@ impl Taken {
 }
 
 /// This machine and the private ranges (RFC 1918, RFC 4193, link-local).
-fn private_networks() -> Vec<IpNet> {
+pub(super) fn private_networks() -> Vec<IpNet> {
     let v4 = |a, b, length| Ipv4Net::new(Ipv4Addr::new(a, b, 0, 0), length).map(IpNet::V4).ok();
     let v6 = |first, length| {
         let address = std::net::Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0);

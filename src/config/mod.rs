@@ -6,8 +6,10 @@
 //! does a reload: what passes here is what runs.
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
-//! passwords, `problem` prints. `doors`, `sending`, `reports` and `rules` each know some sections.
+//! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `sending`, `reports` and
+//! `rules` each know some sections.
 
+mod certificates;
 mod doors;
 mod problem;
 mod reader;
@@ -15,6 +17,7 @@ mod reports;
 mod rules;
 mod secrets;
 mod sending;
+mod smtp;
 mod values;
 
 use std::collections::BTreeSet;
@@ -22,12 +25,14 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 pub use problem::{Problem, Problems, Severity, Spot};
 
 use crate::model::MailAddress;
 use crate::routing::Routing;
 use crate::spool::sqlite;
-use crate::{dispatch, gateway, http, intake, mailer, reporting, smtp, tracking};
+use crate::{dispatch, gateway, http, intake, mailer, reporting, tracking};
 use reader::{Reader, Section, Value};
 
 /// Most octets of a configuration file; ten thousand aliases take less.
@@ -39,7 +44,7 @@ const KERNEL_HOST_NAME: &str = "/proc/sys/kernel/hostname";
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The SMTP door; without listeners it is not opened.
-    pub smtp: smtp::Settings,
+    pub smtp: crate::smtp::Settings,
     /// The HTTP door; without listeners it is not opened.
     pub http: http::Settings,
     /// Who may post. Reloadable.
@@ -111,7 +116,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
     let reader = Reader::new(path, &source);
     let document = reader.parse()?;
-    let config = read(&reader, Section::top(&reader, document.get_ref()));
+    let config = read(&reader, Section::top(&reader, document.get_ref()), Timestamp::now());
     let problems = reader.problems();
     match config {
         Some(config) if !problems.has_errors() => {
@@ -137,10 +142,10 @@ fn read_file(path: &Path) -> Result<String, String> {
 }
 
 /// Reads every section before anything is missed, so that all errors are noted.
-fn read(reader: &Reader, top: Section) -> Option<Config> {
+fn read(reader: &Reader, top: Section, now: Timestamp) -> Option<Config> {
     let hostname = top.or("hostname", String::new(), host_name);
     let hostname = if hostname.is_empty() { machine_name() } else { hostname };
-    let doors = doors::read(reader, &top, &hostname);
+    let doors = doors::read(reader, &top, &hostname, now);
     let routing = rules::read(reader, &top, &doors);
     let spool = sending::spool(&top);
     let gateway = sending::gateway(reader, &top);

@@ -175,7 +175,9 @@ impl Spot {
 pub(super) fn may_be_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     !matches!(key.as_str(), "file" | "env" | "credential")
-        && ["pass", "pwd", "secret", "key", "token", "credential"].iter().any(|word| key.contains(word))
+        && ["pass", "pwd", "secret", "key", "token", "credential", "cram"]
+            .iter()
+            .any(|word| key.contains(word))
 }
 
 /// What may be a secret in a text that could not be parsed: on each line everything behind a word
@@ -265,11 +267,11 @@ mod tests {
 
     #[test]
     fn secrets_are_found_where_nothing_could_be_parsed() {
-        let source = "name = \"x\nPassword = \"hunter2\nb = { api_key = \"hunter2\" ]\ntoken = \"\"\"\nhunter2\n\"\"\"\nend =";
+        let source = "name = \"x\nPassword = \"hunter2\nb = { api_key = \"hunter2\" ]\ncram_md5 = \"hunter2\"\ntoken = \"\"\"\nhunter2\n\"\"\"\nend =";
         let mut left = source.to_owned();
         for mask in masks_of_unparsed(source).into_iter().rev() {
             left.replace_range(mask, "");
         }
-        assert_eq!(left, "name = \"x\nPassword\nb = { api_key\ntoken\n\n\nend =");
+        assert_eq!(left, "name = \"x\nPassword\nb = { api_key\ncram_md5\ntoken\n\n\nend =");
     }
 }

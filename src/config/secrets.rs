@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
@@ -13,6 +13,8 @@ use crate::model::Secret;
 
 /// Most octets of a secret.
 const MAX_SECRET: u64 = 4096;
+/// Most octets of a file with a private key; certificates may stand in it, too.
+const MAX_KEY: u64 = 1 << 20;
 /// Mode bits by which anybody may read or write.
 const OTHERS: u32 = 0o006;
 /// Where systemd puts credentials (systemd.exec(5), `LoadCredential=`).
@@ -44,11 +46,56 @@ pub(super) fn secret(value: &Value) -> Option<Secret> {
     found.map_or_else(|text| source.fail(text), Some)
 }
 
+/// A private key in PEM form, from `"PATH"`, `{ file = }` or `{ credential = }`, with the name of its
+/// file.
+pub(super) fn private_key(value: &Value) -> Option<(PathBuf, Vec<u8>)> {
+    let (source, path, guarded) = if let DeValue::Table(_) = value.item.get_ref() {
+        let section = value.section()?;
+        let sources = (section.value("file"), section.value("credential"));
+        match sources {
+            (Some(file), None) => (file.clone(), values::path(&file)?, true),
+            (None, Some(name)) => {
+                let directory = std::env::var_os(CREDENTIALS_DIRECTORY);
+                let path = in_credentials(directory.as_deref().map(Path::new), &values::text(&name)?);
+                match path {
+                    Ok(path) => (name, path, false),
+                    Err(text) => return name.fail(text),
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                let advice = "write key = \"PATH\" or key = { credential = \"NAME\" }";
+                return value.fail(format!("`{}` needs exactly one source; {advice}", value.name));
+            }
+        }
+    } else {
+        (value.clone(), values::path(value)?, true)
+    };
+    match octets(&path, guarded, "private key", MAX_KEY) {
+        Ok(content) if content.len() as u64 <= MAX_KEY => Some((path, content)),
+        Ok(_) => source.fail(format!("`{}` is over 1 MiB; that is not a key", path.display())),
+        Err(text) => source.fail(text),
+    }
+}
+
+/// That a file with a private key in it is open to every user, if it is.
+pub(super) fn open_key(path: &Path) -> Option<String> {
+    octets(path, true, "private key", 0).err()
+}
+
 /// The content of a file. A file of the operator's must not be open to others; what systemd puts
 /// into its own directory is guarded by that directory.
 fn file(path: &Path, guarded: bool) -> Result<Secret, String> {
+    let content = octets(path, guarded, "secret", MAX_SECRET)?;
     let shown = path.display();
-    let failed = |error: std::io::Error| format!("the secret in `{shown}` cannot be read: {error}");
+    let text =
+        String::from_utf8(content).map_err(|_| format!("the secret in `{shown}` is not UTF-8 text"))?;
+    checked(&text, &format!("`{shown}`"))
+}
+
+/// The first `most` octets of a file and one more where there is one; `what` it holds, for errors.
+fn octets(path: &Path, guarded: bool, what: &str, most: u64) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("the {what} in `{shown}` cannot be read: {error}");
     // Looked at before it is opened: opening a named pipe would wait for a writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(format!("`{shown}` is not a file"));
@@ -57,14 +104,12 @@ fn file(path: &Path, guarded: bool) -> Result<Secret, String> {
     let mode = opened.metadata().map_err(failed)?.permissions().mode() & 0o777;
     if guarded && mode & OTHERS != 0 {
         return Err(format!(
-            "the secret in `{shown}` is open to every user of this machine (mode {mode:04o}); run: chmod 0600 {shown}"
+            "the {what} in `{shown}` is open to every user of this machine (mode {mode:04o}); run: chmod 0600 {shown}"
         ));
     }
     let mut content = Vec::new();
-    opened.by_ref().take(MAX_SECRET + 1).read_to_end(&mut content).map_err(failed)?;
-    let text =
-        String::from_utf8(content).map_err(|_| format!("the secret in `{shown}` is not UTF-8 text"))?;
-    checked(&text, &format!("`{shown}`"))
+    opened.by_ref().take(most + 1).read_to_end(&mut content).map_err(failed)?;
+    Ok(content)
 }
 
 fn environment(name: &str) -> Result<Secret, String> {
@@ -79,6 +124,10 @@ fn environment(name: &str) -> Result<Secret, String> {
 }
 
 fn credential(directory: Option<&Path>, name: &str) -> Result<Secret, String> {
+    file(&in_credentials(directory, name)?, false)
+}
+
+fn in_credentials(directory: Option<&Path>, name: &str) -> Result<PathBuf, String> {
     let shown = name.escape_debug();
     if name.contains('/') || name.starts_with('.') {
         return Err(format!("`{shown}` is not the name of a credential; it has no path"));
@@ -89,7 +138,7 @@ fn credential(directory: Option<&Path>, name: &str) -> Result<Secret, String> {
              LoadCredential={shown}:PATH, or use a file"
         ));
     };
-    file(&directory.join(name), false)
+    Ok(directory.join(name))
 }
 
 /// One line of text, its line end cut off. An API key or password with another line in it would

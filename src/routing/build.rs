@@ -33,7 +33,7 @@ pub struct Parts {
     pub defaults: Defaults,
     /// Every listener, for rules that name one or can be reached through none.
     pub listeners: Vec<KnownListener>,
-    /// Every HTTP account, likewise.
+    /// Every account of either door, likewise.
     pub accounts: Vec<KnownAccount>,
 }
 
@@ -70,12 +70,14 @@ pub struct KnownListener {
     pub networks: Vec<IpNet>,
 }
 
-/// An HTTP account as rules know it.
+/// An account as rules know it.
 #[derive(Clone, Debug)]
 pub struct KnownAccount {
     /// Its name.
     pub name: String,
-    /// Where it may come from.
+    /// The kind of listener that it comes through.
+    pub door: Door,
+    /// Where it may come from; for SMTP it is the listeners that decide, and this is empty.
     pub networks: Vec<IpNet>,
 }
 
@@ -191,11 +193,16 @@ pub enum FaultKind {
         /// The key about mail.
         key: &'static str,
     },
-    /// Asks for an account on SMTP listeners.
-    #[error("rule `{rule}` can never match: an `account` posts by HTTP, and `listener` names SMTP only")]
-    AccountBySmtp {
+    /// Asks for accounts that come through none of the listeners it asks for.
+    #[error(
+        "rule `{rule}` can never match: `account` names accounts of {} only, and `listener` no listener of that kind",
+        .door.as_str().to_ascii_uppercase()
+    )]
+    AccountElsewhere {
         /// The rule.
         rule: String,
+        /// The kind of all the accounts.
+        door: Door,
     },
     /// Nothing to send from.
     #[error("rule `{0}` has no sender and there is no default; set `sender` here or in [defaults]")]

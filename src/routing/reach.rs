@@ -67,28 +67,38 @@ impl World<'_> {
             .iter()
             .filter(|known| listeners.as_ref().is_none_or(|wanted| wanted.contains(&known.name)))
             .collect();
-        let by_http = named.iter().any(|known| known.door == Door::Http);
-        let by_smtp = named.iter().any(|known| known.door == Door::Smtp);
-        if accounts.is_some() && listeners.is_some() && !by_http {
-            return Some((Some("account"), FaultKind::AccountBySmtp { rule: name() }));
+        // The doors that are left to the rule, by its listeners and by its accounts.
+        let of_accounts = |door: Door| {
+            self.accounts.iter().filter(move |known| {
+                known.door == door && accounts.as_ref().is_some_and(|wanted| wanted.contains(&known.name))
+            })
+        };
+        let left = |door: Door| {
+            (listeners.is_none() || named.iter().any(|known| known.door == door))
+                && (accounts.is_none() || of_accounts(door).next().is_some())
+        };
+        let (by_smtp, by_http) = (left(Door::Smtp), left(Door::Http));
+        if !by_smtp && !by_http {
+            let door = if of_accounts(Door::Smtp).next().is_some() { Door::Smtp } else { Door::Http };
+            return Some((Some("account"), FaultKind::AccountElsewhere { rule: name(), door }));
         }
-        let forms_only = accounts.is_some() || listeners.is_some() && !by_smtp;
         let about_mail = [("envelope_sender", envelope_sender), ("header_sender", header_sender)];
         if let Some((key, _)) = about_mail.into_iter().find(|(_, pattern)| pattern.is_some())
-            && forms_only
+            && !by_smtp
         {
             return Some((Some(key), FaultKind::NotInForms { rule: name(), key }));
         }
         if let Some(networks) = networks {
-            let let_in: Vec<&IpNet> = match accounts {
-                Some(wanted) => self
-                    .accounts
-                    .iter()
-                    .filter(|known| wanted.contains(&known.name))
-                    .flat_map(|known| &known.networks)
-                    .collect(),
-                None => named.iter().flat_map(|known| &known.networks).collect(),
-            };
+            let through = |door: Door| named.iter().filter(move |known| known.door == door);
+            let mut let_in: Vec<&IpNet> = Vec::new();
+            if by_smtp {
+                let_in.extend(through(Door::Smtp).flat_map(|known| &known.networks));
+            }
+            if by_http && accounts.is_some() {
+                let_in.extend(of_accounts(Door::Http).flat_map(|known| &known.networks));
+            } else if by_http {
+                let_in.extend(through(Door::Http).flat_map(|known| &known.networks));
+            }
             // Without any listener there is another error already.
             let reached = networks.iter().any(|net| let_in.iter().any(|open| overlap(net, open)));
             if !named.is_empty() && !reached {

@@ -52,6 +52,7 @@ fn parts() -> Parts {
         ],
         accounts: vec![KnownAccount {
             name: "shop".to_owned(),
+            door: Door::Http,
             networks: vec!["10.1.0.0/16".parse().unwrap()],
         }],
     }

@@ -183,6 +183,16 @@ pub struct Policy {
     pub capture: Option<Arc<Capture>>,
 }
 
+impl Tls {
+    /// What it is spoken with.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        match self {
+            Self::Off => None,
+            Self::StartTls(identity) | Self::Implicit(identity) => Some(identity),
+        }
+    }
+}
+
 impl Listener {
     /// A strict listener without TLS and authentication.
     pub fn new(name: &str, bind: SocketAddr, networks: Vec<IpNet>) -> Self {
@@ -205,6 +215,11 @@ impl Settings {
     pub fn new(hostname: &str, listeners: Vec<Listener>, limits: Limits) -> Self {
         let (networks, accounts) = (Vec::new(), Vec::new());
         Self { hostname: hostname.to_owned(), listeners, networks, accounts, limits }
+    }
+
+    /// The name of each listener that speaks TLS, with its certificate.
+    pub fn identities(&self) -> impl Iterator<Item = (&str, &Arc<Identity>)> {
+        self.listeners.iter().filter_map(|one| Some((one.name.as_str(), one.tls.identity()?)))
     }
 
     /// The first network of those in the configuration that `client` of `listener` belongs to.

@@ -23,7 +23,7 @@ fn rules_that_can_never_match_are_named() {
     );
     assert_eq!(
         alone(Conditions { accounts: names(&["shop"]), listeners: names(&["lan"]), ..none() }),
-        never("an `account` posts by HTTP, and `listener` names SMTP only")
+        never("`account` names accounts of HTTP only, and `listener` no listener of that kind")
     );
     assert_eq!(
         alone(Conditions { accounts: names(&["shop"]), header_sender: pattern("x"), ..none() }),
@@ -44,6 +44,48 @@ fn rules_that_can_never_match_are_named() {
     assert!(
         alone(Conditions { networks: networks(&["0.0.0.0/0"]), accounts: names(&["shop"]), ..none() })
             .is_empty()
+    );
+}
+
+#[test]
+fn accounts_come_through_listeners_of_their_own_door() {
+    let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let networks = |net: &str| Some(vec![net.parse().unwrap()]);
+    let none = Conditions::default;
+    let told = |when: Conditions| {
+        let mut both = parts();
+        both.accounts.push(KnownAccount { name: "ups".to_owned(), door: Door::Smtp, networks: Vec::new() });
+        faults(Parts { rules: vec![rule("it", when, send())], ..both })
+    };
+    let never = |why: &str| vec![format!("rule `it` can never match: {why}")];
+    let ups = || Conditions { accounts: names(&["ups"]), ..none() };
+    let either = || Conditions { accounts: names(&["ups", "shop"]), ..none() };
+    let fine = [
+        ups(),
+        Conditions { header_sender: pattern("x"), ..ups() },
+        Conditions { listeners: names(&["lan", "web"]), envelope_sender: pattern("x"), ..ups() },
+        // The listener's networks are the account's; `shop` has others.
+        Conditions { networks: networks("10.2.0.0/16"), ..ups() },
+        Conditions { networks: networks("10.2.0.0/16"), ..either() },
+        Conditions { listeners: names(&["web"]), ..either() },
+        Conditions { listeners: names(&["lan"]), header_sender: pattern("x"), ..either() },
+    ];
+    for when in fine {
+        assert_eq!(told(when.clone()), Vec::<String>::new(), "{when:?}");
+    }
+    assert_eq!(
+        told(Conditions { listeners: names(&["web"]), ..ups() }),
+        never("`account` names accounts of SMTP only, and `listener` no listener of that kind")
+    );
+    assert_eq!(
+        told(Conditions { listeners: names(&["web"]), header_sender: pattern("x"), ..either() }),
+        never("`header_sender` is about mail, and only form posts are left to it")
+    );
+    let not_let_in = never("no listener or account that it names lets these networks in");
+    assert_eq!(told(Conditions { networks: networks("192.168.0.0/16"), ..ups() }), not_let_in);
+    assert_eq!(
+        told(Conditions { networks: networks("10.2.0.0/16"), listeners: names(&["web"]), ..either() }),
+        not_let_in
     );
 }
 
