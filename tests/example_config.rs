@@ -81,7 +81,17 @@ fn it_shows_every_key() {
 #[test]
 fn what_is_commented_out_is_the_default() {
     // What has no default but "not given", and a value that the example sets otherwise.
-    let others = ["country_code", "trunk_prefix", "operator", "campaign_id", "enable_notification", "to"];
+    let others = [
+        "country_code",
+        "trunk_prefix",
+        "operator",
+        "campaign_id",
+        "enable_notification",
+        "to",
+        "allowed",
+        "messages_per_minute",
+        "parts_per_day",
+    ];
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("relay.toml");
     let settings = |lines: &[&str], what: &str| {

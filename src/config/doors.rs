@@ -1,11 +1,12 @@
 //! `[smtp]` and `[http]`: where clients come in, who may, and what they may use up.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::allowance::{self, allowance};
 use super::reader::{Reader, Section};
 use super::{secrets, values};
 use crate::model::Door;
@@ -22,6 +23,8 @@ pub(super) struct Doors {
     pub(super) accounts: Vec<http::Account>,
     pub(super) known_listeners: Vec<KnownListener>,
     pub(super) known_accounts: Vec<KnownAccount>,
+    /// What accounts may do, by their names.
+    pub(super) allowances: BTreeMap<String, allowance::Written>,
 }
 
 /// Reads both sections. A listener or account that is wrong is left out of the settings, but rules
@@ -70,9 +73,11 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
     }
     let mut accounts = Vec::new();
     let mut known_accounts = Vec::new();
+    let mut allowances = BTreeMap::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let (account, known) = account(reader, &mut taken, written);
+        allowances.insert(known.name.clone(), allowance(written, Door::Http));
         accounts.extend(account);
         known_accounts.push(known);
     }
@@ -89,7 +94,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str) -> Doors {
         reader.warning(first.span(), text.to_owned());
     }
     let http = http::Settings { listeners, limits };
-    Doors { smtp, http, accounts, known_listeners, known_accounts }
+    Doors { smtp, http, accounts, known_listeners, known_accounts, allowances }
 }
 
 fn smtp_limits(section: &Section) -> smtp::Limits {

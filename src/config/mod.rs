@@ -6,8 +6,10 @@
 //! does a reload: what passes here is what runs.
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
-//! passwords, `problem` prints. `doors`, `sending`, `reports` and `rules` each know some sections.
+//! passwords, `problem` prints. `doors`, `sending`, `reports` and `rules` each know some sections;
+//! `allowance` knows what accounts of both doors have in common.
 
+mod allowance;
 mod doors;
 mod problem;
 mod reader;
