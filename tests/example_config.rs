@@ -107,7 +107,18 @@ fn it_shows_every_key() {
 #[test]
 fn what_is_commented_out_is_the_default() {
     // What has no default but "not given", and a value that the example sets otherwise.
-    let others = ["country_code", "trunk_prefix", "operator", "campaign_id", "enable_notification", "to"];
+    let others = [
+        "country_code",
+        "trunk_prefix",
+        "operator",
+        "campaign_id",
+        "enable_notification",
+        "to",
+        "allowed",
+        "messages_per_minute",
+        "parts_per_day",
+        "senders",
+    ];
     let unbounded = |key: &str| {
         let counted = ["messages", "recipients", "size"].iter().any(|counted| key.starts_with(counted));
         counted && (key.ends_with("_per_connection") || key.ends_with("_per_minute"))

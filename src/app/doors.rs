@@ -21,13 +21,17 @@ pub(super) struct MailDoor(pub(super) Arc<Intake>);
 
 #[async_trait]
 impl Receiver for MailDoor {
+    async fn sender(&self, client: &Client, reverse_path: &ReversePath) -> Result<(), Refusal> {
+        self.0.check_sender(client, reverse_path)
+    }
+
     async fn recipient(
         &self,
         client: &Client,
         reverse_path: &ReversePath,
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
-        self.0.check_recipient(client, reverse_path, recipient)
+        self.0.check_recipient(client, reverse_path, recipient).await
     }
 
     async fn mail(&self, client: &Client, envelope: Envelope, bytes: Vec<u8>) -> Result<String, Refusal> {

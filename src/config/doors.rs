@@ -1,12 +1,13 @@
 //! The doors: `[http]` (`[smtp]` has a file of its own), and what both share.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 
+use super::allowance::{self, allowance};
 use super::reader::{Reader, Section};
 use super::{secrets, values};
 use crate::model::Door;
@@ -22,6 +23,8 @@ pub(super) struct Doors {
     pub(super) accounts: Vec<http::Account>,
     pub(super) known_listeners: Vec<KnownListener>,
     pub(super) known_accounts: Vec<KnownAccount>,
+    /// What accounts may do, by their names.
+    pub(super) allowances: BTreeMap<String, allowance::Written>,
 }
 
 /// Reads both sections. A listener or account that is wrong is left out of the settings, but rules
@@ -48,9 +51,11 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     }
     let mut accounts = Vec::new();
     let mut everybody: Vec<IpNet> = Vec::new();
+    let mut allowances = BTreeMap::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let (account, known) = account(reader, &mut taken, written);
+        allowances.insert(known.name.clone(), allowance(written, Door::Http));
         accounts.extend(account);
         everybody.extend(&known.networks);
         known_accounts.push(known);
@@ -67,7 +72,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
         reader.warning(first.span(), text.to_owned());
     }
     let http = http::Settings { listeners, limits };
-    Doors { smtp, http, accounts, known_listeners, known_accounts }
+    Doors { smtp, http, accounts, known_listeners, known_accounts, allowances }
 }
 
 fn http_limits(section: &Section) -> http::Limits {

@@ -7,8 +7,9 @@
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
 //! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `sending`, `reports` and
-//! `rules` each know some sections.
+//! `rules` each know some sections; `allowance` knows what accounts of both doors have in common.
 
+mod allowance;
 mod certificates;
 mod doors;
 mod problem;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::allowance;
 use super::doors::Doors;
 use super::reader::{Reader, Section, Value};
 use super::values;
@@ -44,6 +45,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
             places.push((section, when));
         }
     }
+    let allowances = allowance::narrowed(reader, &doors.allowances, allowed.as_deref().unwrap_or_default());
     let parts = Parts {
         domains,
         dial_plan: dial_plan.clone().unwrap_or_default(),
@@ -56,7 +58,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
         accounts: doors.known_accounts.clone(),
     };
     let faults = match parts.build() {
-        Ok(routing) => return dial_plan.map(|_| routing),
+        Ok(routing) => return dial_plan.map(|_| routing.with_allowances(allowances)),
         Err(faults) => faults,
     };
     for fault in faults {

@@ -12,6 +12,7 @@
 //! ```
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,8 +21,8 @@ use serde_json::json;
 use super::body::Format;
 use crate::intake::Receipt;
 
-/// What a client that was refused for the moment is asked to wait, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("10");
+/// How long a client that was refused for the moment is asked to wait, where nobody knows better.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// RFC 7617, with the charset that we read first.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"sms-relay\", charset=\"UTF-8\"");
 
@@ -47,6 +48,8 @@ pub(super) struct Denial {
     pub(super) allow: Option<&'static str>,
     /// Whether the connection ends with it, because what follows can't be told from this request.
     pub(super) closes: bool,
+    /// How long the client is to wait, where it is known.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// Marks a response that must not be sent: the request's fate is not known, and any status would
@@ -71,7 +74,7 @@ impl Style {
 impl Denial {
     /// A refusal that leaves the connection open.
     pub(super) fn new(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), note: None, allow: None, closes: false }
+        Self { status, reason: reason.into(), note: None, allow: None, closes: false, retry_after: None }
     }
 
     /// A refusal that ends the connection.
@@ -97,7 +100,10 @@ impl Denial {
             headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            let wait = self.retry_after.unwrap_or(RETRY_AFTER);
+            // Rounded up: whoever comes a moment too early would wait once more.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -91,7 +91,7 @@ impl From<BodyError> for Stop {
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.kind.http()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        Self::Denied(Denial::new(status, refusal.text))
+        Self::Denied(Denial { retry_after: refusal.kind.retry_after(), ..Denial::new(status, refusal.text) })
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn prepare(
     let mut decisions = Decisions::new(id, now, routing, facts);
     for written in &form.to {
         let destinations = routing.resolve_written(written)?;
+        routing.check_reach(&origin, written, &destinations)?;
         routing.could_route(&origin, written, &destinations)?;
         let recipient = Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
         decisions.add(&recipient, written, &destinations)?;

@@ -28,6 +28,9 @@ pub(super) fn prepare(
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<Submission, Refusal> {
+    let origin = Origin { client, envelope_sender: Some(&envelope.reverse_path) };
+    // Asked again, as all that follows: the rules may have been reloaded since MAIL and RCPT.
+    routing.check_sender(&origin)?;
     let mail = mail::read(bytes);
     if mail.received_count > settings.max_received {
         let text = format!("the mail has {} Received fields: it goes in circles", mail.received_count);
@@ -35,7 +38,6 @@ pub(super) fn prepare(
     }
     let id = SubmissionId::new(now);
     let trace = trace::received(client, &settings.hostname, envelope.smtputf8, id, now);
-    let origin = Origin { client, envelope_sender: Some(&envelope.reverse_path) };
     let header_sender = mail.from.as_ref().map(|from| from.address.to_string());
     let facts = Facts {
         origin,
@@ -51,8 +53,8 @@ pub(super) fn prepare(
             forwards.push(forward(settings, envelope, recipient, &trace, bytes, id, now)?);
             continue;
         }
-        // Asked again: the rules may have been reloaded since RCPT.
         let destinations = routing.resolve(&recipient.address)?;
+        routing.check_reach(&origin, recipient.address.local(), &destinations)?;
         let kept = Recipient {
             address: recipient.address.to_string(),
             notify: recipient.notify,

@@ -3,11 +3,12 @@
 //! It promises that `Ok` comes after the commit and an `Err` leaves nothing behind; that every
 //! recipient that was accepted has a row of its own, also one that a rule dropped or refused; and
 //! that a submission is decided by one set of rules from its first octet to its last, whatever is
-//! reloaded meanwhile.
+//! reloaded meanwhile; and that no account gets more than it may have.
 
 mod decide;
 mod form;
 mod mail;
+mod quota;
 mod refusal;
 mod report_to;
 mod trace;
@@ -21,11 +22,13 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Client, Envelope, MailAddress, MessageId, PhoneNumber, ReportTo, ReversePath, Submission, SubmissionId,
+    Client, Envelope, Fate, MailAddress, MessageId, PhoneNumber, ReportTo, ReversePath, Submission,
+    SubmissionId,
 };
 use crate::routing::{Origin, Routing};
 use crate::spool::{Spool, SpoolError};
 
+use quota::{Quota, Reservation};
 pub use refusal::{Refusal, RefusalKind};
 
 /// Most SMS of one submission: recipients times the numbers behind their aliases.
@@ -84,33 +87,59 @@ pub struct Intake {
     routing: Arc<ArcSwap<Routing>>,
     spool: Arc<dyn Spool>,
     settings: Arc<Settings>,
+    quota: Quota,
 }
 
 impl Intake {
     /// An intake into `spool` by the rules that `routing` holds at the time.
     pub fn new(routing: Arc<ArcSwap<Routing>>, spool: Arc<dyn Spool>, settings: Settings) -> Self {
-        Self { routing, spool, settings: Arc::new(settings) }
+        let quota = Quota::new(Arc::clone(&spool));
+        Self { routing, spool, settings: Arc::new(settings), quota }
     }
 
-    /// Whether a recipient may be named: ours, a number or an alias, allowed, and not refused by
-    /// every rule that could match it.
+    /// Whether a mail may begin: its client's account may send under this reverse path, and not too
+    /// many mails a minute. It is not counted yet; `submit_mail` counts.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for the reply to `MAIL`.
+    pub fn check_sender(&self, client: &Client, reverse_path: &ReversePath) -> Result<(), Refusal> {
+        let routing = self.routing.load();
+        routing.check_sender(&Origin { client, envelope_sender: Some(reverse_path) })?;
+        self.check_rate(&routing, client)
+    }
+
+    fn check_rate(&self, routing: &Routing, client: &Client) -> Result<(), Refusal> {
+        let Some(account) = &client.account else { return Ok(()) };
+        self.quota.check_rate(account, routing.allowance(Some(account)))
+    }
+
+    /// Whether a recipient may be named: ours, a number or an alias, allowed to everybody and to the
+    /// client's account, not refused by every rule that could match it; and the account has parts left
+    /// today.
     ///
     /// # Errors
     /// A [`Refusal`] for the reply to `RCPT`.
-    pub fn check_recipient(
+    pub async fn check_recipient(
         &self,
         client: &Client,
         reverse_path: &ReversePath,
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
-        let routing = self.routing.load();
+        let routing = self.routing.load_full();
         if self.settings.is_postmaster(&routing, recipient) {
             return self.settings.operator_for(recipient).map(|_| ());
         }
         let destinations = routing.resolve(recipient)?;
         let origin = Origin { client, envelope_sender: Some(reverse_path) };
+        routing.check_reach(&origin, recipient.local(), &destinations)?;
         routing.could_route(&origin, recipient.local(), &destinations)?;
-        Ok(())
+        match &client.account {
+            Some(account) => {
+                let allowance = routing.allowance(Some(account));
+                self.quota.check_parts(account, allowance, Timestamp::now()).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes a mail. `bytes` is the whole of it, dots unstuffed.
@@ -125,11 +154,13 @@ impl Intake {
     ) -> Result<SubmissionId, Refusal> {
         let now = Timestamp::now();
         let routing = self.routing.load_full();
+        self.check_rate(&routing, client)?;
+        let rules = Arc::clone(&routing);
         let settings = Arc::clone(&self.settings);
         let submission = if bytes.len() > LARGE_MAIL {
             let client = client.clone();
             tokio::task::spawn_blocking(move || {
-                mail::prepare(&routing, &settings, &client, &envelope, &bytes, now)
+                mail::prepare(&rules, &settings, &client, &envelope, &bytes, now)
             })
             .await
             .map_err(|error| Refusal::temporary(format!("the mail could not be taken apart: {error}")))?
@@ -137,7 +168,7 @@ impl Intake {
             mail::prepare(&routing, &settings, client, &envelope, &bytes, now)
         }?;
         let id = submission.id;
-        self.accept(submission).await?;
+        self.accept(submission, &routing).await?;
         Ok(id)
     }
 
@@ -147,15 +178,29 @@ impl Intake {
     /// A [`Refusal`] for the answer; nothing is kept then.
     pub async fn submit_form(&self, client: &Client, form: Form) -> Result<Receipt, Refusal> {
         let now = Timestamp::now();
-        let submission = form::prepare(&self.routing.load(), &self.settings, client, &form, now)?;
+        let routing = self.routing.load_full();
+        self.check_rate(&routing, client)?;
+        let submission = form::prepare(&routing, &self.settings, client, &form, now)?;
         let receipt = form::receipt(&submission);
-        self.accept(submission).await?;
+        self.accept(submission, &routing).await?;
         Ok(receipt)
     }
 
-    async fn accept(&self, submission: Submission) -> Result<(), Refusal> {
+    async fn accept(&self, submission: Submission, routing: &Routing) -> Result<(), Refusal> {
         let (id, report_to) = (submission.id, submission.report_to.clone());
-        self.spool.accept(submission).await?;
+        let reservation = match &submission.client.account {
+            Some(account) => {
+                let sent = submission.messages.iter().filter(|message| message.fate == Fate::Due);
+                let parts = sent.map(|message| u64::from(message.sms.text.parts)).sum();
+                let allowance = routing.allowance(Some(account));
+                Some(self.quota.reserve(account, allowance, parts, submission.received_at).await?)
+            }
+            None => None,
+        };
+        if let Err(error) = self.spool.accept(submission).await {
+            reservation.into_iter().for_each(Reservation::give_back);
+            return Err(error.into());
+        }
         if let ReportTo::Nobody(reason) = report_to {
             tracing::debug!(%id, reason, "nobody would be told of a failure");
         }

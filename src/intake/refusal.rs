@@ -1,7 +1,9 @@
 //! Why something is not taken, in one sentence for the peer and with the codes of each door.
 
+use std::time::Duration;
+
 use crate::model::EnhancedStatus;
-use crate::routing::{RecipientRefusal, Refused};
+use crate::routing::{RecipientRefusal, Refused, SenderRefused};
 use crate::spool::SpoolError;
 
 /// Why something is not taken. The door turns the kind into its own code.
@@ -31,6 +33,17 @@ pub enum RefusalKind {
     TooMany,
     /// The spool can't take it now: 452 4.3.1, 503.
     StorageUnavailable,
+    /// The account sends too many messages a minute: 450 4.7.1, 429.
+    TooFast {
+        /// When it may send again.
+        retry_after: Duration,
+    },
+    /// The account has not enough of its daily parts left: 452 4.7.1, 429. Temporary, so that a client
+    /// with a queue delivers after midnight. Not 4.3.1, which would send people to look at the disk.
+    QuotaSpent {
+        /// When the next day begins.
+        retry_after: Duration,
+    },
 }
 
 impl RefusalKind {
@@ -44,6 +57,8 @@ impl RefusalKind {
             Self::Loop => (554, EnhancedStatus::new(5, 4, 6)),
             Self::TooMany => (452, EnhancedStatus::new(4, 5, 3)),
             Self::StorageUnavailable => (452, EnhancedStatus::new(4, 3, 1)),
+            Self::TooFast { .. } => (450, EnhancedStatus::new(4, 7, 1)),
+            Self::QuotaSpent { .. } => (452, EnhancedStatus::new(4, 7, 1)),
         }
     }
 
@@ -54,6 +69,21 @@ impl RefusalKind {
             Self::NotAllowed => 403,
             Self::TooMany => 413,
             Self::StorageUnavailable => 503,
+            Self::TooFast { .. } | Self::QuotaSpent { .. } => 429,
+        }
+    }
+
+    /// How long the peer is to wait, where that is known.
+    pub fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooFast { retry_after } | Self::QuotaSpent { retry_after } => Some(retry_after),
+            Self::UnknownRecipient
+            | Self::DomainNotOurs
+            | Self::NotAllowed
+            | Self::NothingToSend
+            | Self::Loop
+            | Self::TooMany
+            | Self::StorageUnavailable => None,
         }
     }
 }
@@ -70,9 +100,17 @@ impl From<RecipientRefusal> for Refusal {
         let kind = match refusal {
             RecipientRefusal::DomainNotOurs { .. } => RefusalKind::DomainNotOurs,
             RecipientRefusal::Unknown(_) => RefusalKind::UnknownRecipient,
-            RecipientRefusal::NotAllowed { .. } => RefusalKind::NotAllowed,
+            RecipientRefusal::NotAllowed { .. } | RecipientRefusal::NotForAccount { .. } => {
+                RefusalKind::NotAllowed
+            }
         };
         Self { kind, text: refusal.to_string() }
+    }
+}
+
+impl From<SenderRefused> for Refusal {
+    fn from(refused: SenderRefused) -> Self {
+        Self { kind: RefusalKind::NotAllowed, text: refused.to_string() }
     }
 }
 

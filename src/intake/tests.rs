@@ -1,11 +1,14 @@
 //! What becomes of a mail or a form, decided without a spool.
 
+mod accounts;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Ret, SenderId};
 use crate::routing::{
-    Action, Conditions, Defaults, NoMatch, Parts, Pattern, Prefix, Rule, SendAction, Template,
+    Action, Allowance, Conditions, Defaults, NoMatch, Parts, Pattern, Prefix, Rule, SendAction, Template,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -63,7 +66,7 @@ fn settings(reports: Reports) -> Settings {
     }
 }
 
-fn client() -> Client {
+pub(super) fn client() -> Client {
     Client {
         door: Door::Smtp,
         listener: "lan".to_owned(),
@@ -71,6 +74,25 @@ fn client() -> Client {
         helo: Some("ups".to_owned()),
         account: None,
     }
+}
+
+/// The routing with an allowance for one account.
+pub(super) fn limited(account: &str, allowance: Allowance) -> Routing {
+    routing().with_allowances(BTreeMap::from([(account.to_owned(), allowance)]))
+}
+
+pub(super) fn intake_with(spool: Arc<dyn Spool>, routing: Routing) -> Intake {
+    Intake::new(Arc::new(ArcSwap::from_pointee(routing)), spool, settings(Reports::Sender))
+}
+
+/// A form that becomes one SMS of one part.
+pub(super) fn form() -> Form {
+    Form { to: vec!["boss".to_owned()], text: "hot".to_owned(), sender: None }
+}
+
+/// What [`form`] becomes.
+pub(super) fn prepared(client: &Client, now: Timestamp) -> Submission {
+    form::prepare(&routing(), &settings(Reports::Sender), client, &form(), now).unwrap()
 }
 
 fn envelope(from: &str, to: &[&str]) -> Envelope {

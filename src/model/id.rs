@@ -43,6 +43,11 @@ impl SubmissionId {
         Self(new_ulid(now))
     }
 
+    /// The lowest id of this millisecond: every submission from `at` on has this id or a higher one.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(Ulid::from_parts(u64::try_from(at.as_millisecond()).unwrap_or(0), 0))
+    }
+
     /// The id of this submission's SMS number `ordinal` (from 1).
     pub fn message(self, ordinal: u32) -> MessageId {
         MessageId { submission: self, ordinal }
@@ -111,6 +116,10 @@ mod tests {
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(early.to_string().len(), 26);
         assert_eq!(early.to_string().parse::<SubmissionId>().unwrap(), early);
+        let first = SubmissionId::first_at(Timestamp::from_millisecond(1_700_000_000_001).unwrap());
+        assert!(early < first && early.to_string() < first.to_string());
+        assert!(first <= late && first.to_string() <= late.to_string());
+        assert_eq!(SubmissionId::first_at(Timestamp::MIN).to_string(), "0".repeat(26));
         let message = early.message(12);
         assert_eq!(message.to_string(), format!("{early}-12"));
         assert_eq!(message.to_string().parse::<MessageId>().unwrap(), message);

@@ -1,6 +1,7 @@
 //! From typed parts to a [`Routing`]: everything that can be wrong between parts that are right
 //! by themselves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -247,7 +248,7 @@ impl Parts {
         }
         if faults.is_empty() {
             let Self { rules, no_match, defaults, .. } = self;
-            Ok(Routing { recipients, rules, no_match, defaults })
+            Ok(Routing { recipients, rules, no_match, defaults, allowances: BTreeMap::new() })
         } else {
             Err(faults)
         }

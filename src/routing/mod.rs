@@ -1,4 +1,4 @@
-//! Rules, aliases and allowed destinations: which phone gets which text from which sender.
+//! Rules, aliases, allowed destinations and allowances: which phone gets which text from which sender.
 //!
 //! Pure, and immutable once built: the configuration builds a [`Routing`] from [`Parts`] and a
 //! reload swaps it whole. A door's recipient goes through it so:
@@ -10,6 +10,7 @@
 //! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number.
 
 mod alias;
+mod allowance;
 mod build;
 mod reach;
 mod recipient;
@@ -19,8 +20,10 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use allowance::{Allowance, SenderPattern, SenderPatternError, SenderRefused};
 pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
 pub use recipient::{Prefix, PrefixError, RecipientRefusal};
 pub use rule::{Action, Conditions, Pattern, PatternError, Rule, SendAction};
@@ -121,6 +124,8 @@ pub struct Routing {
     rules: Vec<Rule>,
     no_match: NoMatch,
     defaults: Defaults,
+    /// By the names of accounts.
+    allowances: BTreeMap<String, Allowance>,
 }
 
 impl Origin<'_> {
@@ -134,6 +139,12 @@ impl Origin<'_> {
 }
 
 impl Routing {
+    /// The same with what each account may do, by the accounts' names.
+    #[must_use]
+    pub fn with_allowances(self, allowances: BTreeMap<String, Allowance>) -> Self {
+        Self { allowances, ..self }
+    }
+
     /// The numbers behind a mail recipient: its domain is one of ours and its local part an alias
     /// (without regard to case) or a number. At least one number, none twice, all allowed: an
     /// alias with one number that is not allowed is refused whole.

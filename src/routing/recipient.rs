@@ -33,6 +33,16 @@ pub enum RecipientRefusal {
         /// The recipient as given; for an alias its name, not the number behind it.
         written: String,
     },
+    /// The account may not reach the destination, though others may.
+    #[error(
+        "account `{account}` may not send to `{written}`; the operator has to add its prefix to the account's `allowed`"
+    )]
+    NotForAccount {
+        /// The account.
+        account: String,
+        /// The recipient as given, as above.
+        written: String,
+    },
 }
 
 /// The beginning of allowed numbers: `+` and 1 to 15 digits, matched on the E.164 form.
@@ -56,6 +66,11 @@ impl Prefix {
             && digits.bytes().all(|b| b.is_ascii_digit())
             && !digits.starts_with('0');
         if good { Ok(Self(text.to_owned())) } else { Err(PrefixError(shown(text))) }
+    }
+
+    /// Whether there are numbers that begin with both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0) || other.0.starts_with(&self.0)
     }
 
     /// Whether `number` begins with it.

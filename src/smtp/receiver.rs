@@ -11,6 +11,15 @@ use crate::model::{Client, Envelope, MailAddress, ReversePath};
 /// A future that is dropped (the daemon's drain ended) counts as not answered.
 #[async_trait]
 pub trait Receiver: Send + Sync + 'static {
+    /// Asked at each `MAIL`: may this client send under this reverse path, and now?
+    ///
+    /// # Errors
+    /// The [`Refusal`] becomes the reply, and no mail has begun.
+    async fn sender(&self, client: &Client, reverse_path: &ReversePath) -> Result<(), Refusal> {
+        let _ = (client, reverse_path);
+        Ok(())
+    }
+
     /// Asked at each `RCPT`: could this recipient take a mail from this client and sender? A
     /// `<Postmaster>` without domain is asked as `postmaster` at our host name.
     ///

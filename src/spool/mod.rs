@@ -124,6 +124,11 @@ pub trait Spool: Send + Sync + 'static {
     /// How many SMS are in each state that is not final, and how many mails wait.
     async fn backlog(&self) -> Result<Backlog, SpoolError>;
 
+    /// Parts of all SMS of an account's submissions that were accepted (by the time in their ids) at `from` or
+    /// later, as predicted. What a rule dropped or refused does not count, nor what was cancelled before it
+    /// was ever tried. It reads all submissions since `from`, and none before.
+    async fn parts_of_account_since(&self, account: String, from: Timestamp) -> Result<u64, SpoolError>;
+
     /// Writes and syncs something of no meaning; shows that the spool can take a message. Fails as
     /// [`accept`](Self::accept) would.
     async fn probe(&self) -> Result<(), SpoolError>;

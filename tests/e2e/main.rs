@@ -7,6 +7,7 @@
 mod support;
 
 mod account_faults_lose_nothing;
+mod accounts_have_limits;
 mod bad_forms;
 mod bad_mail;
 mod command_line;

@@ -1,5 +1,7 @@
 //! What a form says, and what is answered.
 
+use std::time::Duration;
+
 use sms_relay::intake::{Refusal, RefusalKind};
 use sms_relay::model::{Client, Door as Kind};
 
@@ -93,11 +95,15 @@ async fn a_form_without_text_or_destination_is_refused_by_name() {
 #[tokio::test]
 async fn a_refusal_of_the_submitter_keeps_its_words_and_its_status() {
     let door = Door::open().await;
-    for (kind, status) in [
-        (RefusalKind::UnknownRecipient, 400),
-        (RefusalKind::NotAllowed, 403),
-        (RefusalKind::TooMany, 413),
-        (RefusalKind::StorageUnavailable, 503),
+    let seconds = Duration::from_secs;
+    for (kind, status, wait) in [
+        (RefusalKind::UnknownRecipient, 400, None),
+        (RefusalKind::NotAllowed, 403, None),
+        (RefusalKind::TooMany, 413, None),
+        (RefusalKind::StorageUnavailable, 503, Some("10")),
+        (RefusalKind::TooFast { retry_after: seconds(7) }, 429, Some("7")),
+        (RefusalKind::TooFast { retry_after: Duration::from_millis(7001) }, 429, Some("8")),
+        (RefusalKind::QuotaSpent { retry_after: seconds(90_000) }, 429, Some("90000")),
     ] {
         *door.recorder.refusal.lock().unwrap() = Some(Refusal { kind, text: format!("{kind:?} it is") });
         let request = reqwest::Client::new().post(door.url("/sms")).header("content-type", FORM);
@@ -105,7 +111,7 @@ async fn a_refusal_of_the_submitter_keeps_its_words_and_its_status() {
         assert_eq!(response.status(), status);
         let retry_after =
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(retry_after.as_deref(), (status == 503).then_some("10"));
+        assert_eq!(retry_after.as_deref(), wait);
         assert_eq!(response.text().await.unwrap(), format!("{kind:?} it is\n"));
     }
     assert_eq!(door.forms(), []);

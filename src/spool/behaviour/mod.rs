@@ -1,6 +1,7 @@
 //! What every engine of the spool must do, as tests against the trait. An engine's tests name a
 //! function that opens an empty spool: `super::super::behaviour::suite!(open)`.
 
+pub(super) mod accounts;
 pub(super) mod delivery;
 pub(super) mod mail;
 pub(super) mod order;
@@ -32,6 +33,8 @@ macro_rules! suite {
             delivery: the_backlog_counts_each_state
             delivery: signals_are_raised_for_the_queue_that_got_something
             delivery: an_id_is_taken_once
+            accounts: parts_are_counted_for_their_account_and_from_their_time_on
+            accounts: what_is_not_sent_does_not_count_and_what_failed_later_does
             order: one_destination_gets_one_at_a_time_in_the_order_of_acceptance
             order: a_retry_an_unknown_and_a_claim_hold_back_what_is_behind_them
             order: the_longest_due_come_first_up_to_the_limit

@@ -205,6 +205,12 @@ impl Spool for SqliteSpool {
         self.reader.run(Kind::Other, move |connection, _| view::backlog(connection)).await
     }
 
+    async fn parts_of_account_since(&self, account: String, from: Timestamp) -> Result<u64, SpoolError> {
+        self.reader
+            .run(Kind::Other, move |connection, _| view::parts_of_account(connection, &account, from))
+            .await
+    }
+
     async fn probe(&self) -> Result<(), SpoolError> {
         self.writer
             .run(Kind::Probe, move |connection, _| {

@@ -22,6 +22,12 @@ pub(super) const EVENTS: &str = "SELECT at, state, note FROM event WHERE sms = ?
 pub(super) const MAILS: &str = "SELECT seq, id, about, kind, reverse_path, recipient, bytes, expires_at, state, \
      attempts FROM outgoing_mail WHERE about = ?1 ORDER BY seq";
 
+/// Ids begin with their time, so that a day's submissions are one range of the primary key. `CROSS` keeps that
+/// range outside. A count that was damaged is bounded, as the sum is about money.
+pub(super) const PARTS_OF_ACCOUNT: &str = "SELECT coalesce(sum(max(0, min(sms.parts, 255))), 0) FROM submission CROSS JOIN sms ON sms.submission = \
+     submission.id WHERE submission.id >= ?1 AND submission.account = ?2 AND NOT (sms.attempts = 0 AND sms.state \
+     IN ('failed', 'cancelled'))";
+
 /// The first of each pair counts what is in order by the queue's own index, the second what was set
 /// aside.
 pub(super) const COUNTS: [(&str, &str); 5] = [
@@ -88,6 +94,18 @@ pub(super) fn backlog(connection: &Connection) -> Result<Backlog, SpoolError> {
     }
     let [due, claimed, unknown, sent, mail] = counts;
     Ok(Backlog { due, claimed, unknown, sent, mail })
+}
+
+/// See [`super::super::Spool::parts_of_account_since`].
+pub(super) fn parts_of_account(
+    connection: &Connection,
+    account: &str,
+    from: Timestamp,
+) -> Result<u64, SpoolError> {
+    let first = SubmissionId::first_at(from).to_string();
+    let parts: i64 =
+        connection.prepare_cached(PARTS_OF_ACCOUNT)?.query_row(params![first, account], |row| row.get(0))?;
+    Ok(u64::try_from(parts).unwrap_or(0))
 }
 
 /// See [`super::super::Spool::submission`].

@@ -212,6 +212,7 @@ async fn no_call_searches_a_whole_table() {
         view::NEXT_SENT,
         view::NEXT_CASE,
         view::NEXT_MAIL,
+        view::PARTS_OF_ACCOUNT,
     ];
     let plans = plans(&spool, hot).await;
     for (sql, plan) in &plans {
@@ -226,6 +227,17 @@ async fn no_call_searches_a_whole_table() {
     assert_eq!(step_of(queue::NEXT_HEAD), "SEARCH sms USING INDEX sms_queue (destination=?)");
     assert_eq!(step_of(cases::COMPLETE), "SEARCH submission USING INDEX submission_complete (case_at<?)");
     assert_eq!(step_of(mail::DUE), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at<?)");
+
+    let day = plans.iter().find(|(sql, _)| sql == view::PARTS_OF_ACCOUNT).unwrap();
+    let (of_submission, of_sms) =
+        ("sqlite_autoindex_submission_1 (id>?)", "sqlite_autoindex_sms_1 (submission=?)");
+    assert_eq!(
+        day.1,
+        [
+            format!("SEARCH submission USING INDEX {of_submission}"),
+            format!("SEARCH sms USING INDEX {of_sms}")
+        ]
+    );
 
     // Counting looks at all that waits, and at nothing that is over.
     let counts = view::COUNTS.iter().flat_map(|(in_order, damaged)| [*in_order, *damaged]).collect();
