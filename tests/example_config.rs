@@ -118,6 +118,7 @@ fn what_is_commented_out_is_the_default() {
         "messages_per_minute",
         "parts_per_day",
         "senders",
+        "auth_mechanisms",
     ];
     let unbounded = |key: &str| {
         let counted = ["messages", "recipients", "size"].iter().any(|counted| key.starts_with(counted));

@@ -1,29 +1,46 @@
 //! The SMTP door over real sockets.
 //!
-//! Walks the dialogues in `tests/smtp/` (`README.md` there tells how they are written), each three
-//! times: line by line, all octets at once, and octet by octet. The replies and the mails must be
-//! the same each time. What a dialogue cannot say is tested below: time-outs, lost connections,
-//! limits on connections, size, shutdown.
+//! Holds the dialogues in `tests/smtp/` (`README.md` there tells how they are written) line by line, all
+//! octets at once, octet by octet, and in other pieces. The replies and the mails must be the same each
+//! time. What a dialogue cannot say is tested below and in the modules: time-outs, lost connections, limits
+//! on connections, size, shutdown, TLS, authentication, load balancers, captures.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a helper of tests may panic and print, too")]
 #![allow(missing_docs, unreachable_pub, reason = "modules of a test are nobody's API")]
 
 use std::io::{ErrorKind, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sms_relay::smtp::{Limits, Server};
+use sms_relay::smtp::{Limits, Metrics, Server};
 use tokio::runtime::Runtime;
 
 use dialogue::{Dialogue, in_pieces, step_by_step};
+use pure::{Desk, can_hold};
 use relay::{GREETING, Mails, PATIENCE, Peer, Relay, limits, settings};
 
+#[path = "smtp/auth.rs"]
+mod auth;
+#[path = "smtp/capture.rs"]
+mod capture;
+#[path = "smtp/certificate.rs"]
+mod certificate;
+#[path = "smtp/cuts.rs"]
+mod cuts;
 #[path = "smtp/dialogue.rs"]
 mod dialogue;
+#[path = "smtp/patience.rs"]
+mod patience;
+#[path = "smtp/proxy.rs"]
+mod proxy;
+#[path = "smtp/pure.rs"]
+mod pure;
 #[path = "smtp/relay.rs"]
 mod relay;
+#[path = "smtp/tls.rs"]
+mod tls;
 
 fn dialogues() -> Vec<(String, Dialogue)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp");
@@ -44,23 +61,49 @@ fn dialogues() -> Vec<(String, Dialogue)> {
 #[test]
 fn every_dialogue_goes_as_written_however_its_octets_are_cut() {
     let dialogues = dialogues();
-    assert!(dialogues.len() >= 60, "only {} dialogues were found", dialogues.len());
+    assert!(dialogues.len() > 120, "only {} dialogues were found", dialogues.len());
     for (name, dialogue) in dialogues {
-        let relay = Relay::start(dialogue.limits);
-        let length = dialogue.client_octets().len();
-        // A few thousand octets one at a time tell nothing more than hundreds do.
-        let smallest = if length > 3000 { length / 1000 } else { 1 };
-        for (way, size) in [("line by line", 0), ("all at once", usize::MAX), ("octet by octet", smallest)] {
+        let octets = dialogue.client_octets();
+        let check = |way: &str, hold: &dyn Fn(&mut Peer) -> String| {
             println!("{name}, {way}");
-            let mut peer = relay.connect();
-            let heard = match size {
-                0 => step_by_step(&dialogue, &mut peer),
-                _ => in_pieces(&dialogue, &mut peer, size),
-            };
+            // Some limits are counted over connections, so that each way has a server of its own.
+            let relay = Relay::serving(dialogue.settings());
+            let heard = hold(&mut relay.connect());
             assert_eq!(heard, dialogue.server_text(), "{name}, {way}");
             assert_eq!(relay.mails(), dialogue.mails, "{name}, {way}");
+        };
+        check("line by line", &|peer| step_by_step(&dialogue, peer));
+        for (way, pieces) in cuts::ways(&octets) {
+            check(way, &|peer| in_pieces(&dialogue, peer, pieces.iter().copied()));
         }
     }
+}
+
+/// Each place where a segment may end, one after the other, and the ways above once more: here nothing
+/// joins the pieces again.
+#[test]
+fn a_cut_at_any_place_makes_no_difference_to_a_dialogue() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    for (name, dialogue) in dialogues().into_iter().filter(|(_, dialogue)| can_hold(dialogue)) {
+        println!("{name}");
+        let octets = dialogue.client_octets();
+        let expected = (dialogue.server_text(), dialogue.mails.clone(), dialogue.closed);
+        let mut check = |way: &str, pieces: &[&[u8]]| {
+            let held = desk.hold(&dialogue, pieces);
+            if held != expected {
+                wrong.push(format!("{name}, {way}:\n     is {held:?}\n is not {expected:?}"));
+            }
+        };
+        for (way, pieces) in cuts::ways(&octets) {
+            check(way, &pieces);
+        }
+        for at in (1..octets.len()).take_while(|_| octets.len() < 1500) {
+            let (head, tail) = octets.split_at(at);
+            check(&format!("cut at {at}"), &[head, tail]);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 // ---- time ----
@@ -215,7 +258,7 @@ fn connections_in_all_are_limited_at_n_and_n_plus_one() {
     let (mut first, mut second) = (relay.admitted(), relay.admitted());
     first.hello();
     second.hello();
-    let full = "421 4.7.0 too many connections are open; try again later\r\n";
+    let full = "421 4.7.0 relay.test closes: too many connections are open; try again later\r\n";
     assert_eq!(relay.connect().rest(), full);
     first.send(b"QUIT\r\n");
     assert_eq!(first.rest(), "221 2.0.0 relay.test closes, goodbye\r\n");
@@ -231,13 +274,10 @@ fn connections_of_one_client_are_limited_and_others_still_get_in() {
     let (mut first, mut second) = (relay.admitted(), relay.admitted());
     first.hello();
     second.hello();
-    let full = "421 4.7.0 too many connections are open from 127.0.0.1; try again later\r\n";
+    let full =
+        "421 4.7.0 relay.test closes: too many connections are open from 127.0.0.1; try again later\r\n";
     assert_eq!(relay.connect().rest(), full);
-    let other = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    let own = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), 0);
-    other.bind(&own.into()).unwrap();
-    other.connect(&relay.address.into()).unwrap();
-    let mut other = Peer::new(other.into());
+    let mut other = relay.connect_from(2);
     other.expect(GREETING);
     other.hello();
 }
@@ -348,7 +388,7 @@ fn a_port_in_use_is_named() {
     settings.listeners.push(second);
     let runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
-    let error = Server::bind(settings, Arc::new(Mails::default())).err().unwrap();
+    let error = Server::bind(settings, Arc::new(Mails::default()), Metrics::new()).err().unwrap();
     drop(entered);
     assert_eq!((error.listener.as_str(), error.address), ("dmz", address));
     let expected = format!(

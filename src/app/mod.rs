@@ -83,6 +83,7 @@ struct Reloadable {
     gateway: Arc<Swappable>,
     gate: SharedGate,
     mailer: Option<Arc<ArcSwap<Mailer>>>,
+    smtp: smtp::Handle,
     /// What was read at the start and cannot be swapped.
     fixed: Fixed,
 }
@@ -93,7 +94,7 @@ type Fixed = [(&'static str, String); 8];
 /// Secrets do not show in these texts, and need none: they are swapped.
 fn fixed(config: &Config) -> Fixed {
     [
-        ("[smtp]", format!("{:?}", config.smtp)),
+        ("the names and addresses of [[smtp.listener]]", smtp_sockets(&config.smtp)),
         ("[http]", format!("{:?}", config.http)),
         ("[spool]", format!("{:?}", config.spool)),
         ("[dispatch] and [tracking]", format!("{:?} {:?}", config.dispatch, config.tracking)),
@@ -102,6 +103,10 @@ fn fixed(config: &Config) -> Fixed {
         ("[log]", format!("{:?}", config.log)),
         ("[shutdown]", format!("{:?}", config.drain_time)),
     ]
+}
+
+fn smtp_sockets(settings: &smtp::Settings) -> String {
+    settings.listeners.iter().map(|listener| format!("{} {}\n", listener.name, listener.bind)).collect()
 }
 
 /// Why nothing was reloaded.
@@ -133,10 +138,11 @@ impl App {
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
 
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
-        let smtp = smtp::Server::bind(config.smtp, mail_door)
+        let metrics = smtp::Metrics::new();
+        let smtp = smtp::Server::bind(config.smtp, mail_door, metrics.clone())
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut registry = Registry::default();
-        smtp::Metrics::new().register(&mut registry);
+        metrics.register(&mut registry);
         let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
         let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door, Arc::new(registry))
             .await
@@ -175,6 +181,7 @@ impl App {
         workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
+        let smtp_handle = smtp.handle();
         doors.spawn(smtp.run(stopped.clone()));
         doors.spawn(http.run(stopped));
         for (listener, address) in &addresses {
@@ -188,7 +195,7 @@ impl App {
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway, gate, mailer, fixed },
+            reloadable: Reloadable { routing, accounts, gateway, gate, mailer, smtp: smtp_handle, fixed },
         })
     }
 
@@ -210,8 +217,8 @@ impl App {
         self.pulse.age() < PULSE_LIMIT
     }
 
-    /// Takes rules, aliases, the gateway and the smarthost with their credentials from a new
-    /// configuration. Connections and messages under way keep what they began with. Returns the
+    /// Takes rules, aliases, the gateway and the smarthost with their credentials, and everything of the
+    /// SMTP door but its sockets, certificates among it, from a new configuration. Connections and messages under way keep what they began with. Returns the
     /// sections that changed too and need a restart.
     ///
     /// # Errors
@@ -228,6 +235,7 @@ impl App {
         }
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
+        self.reloadable.smtp.reload(config.smtp);
         // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
         self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
         self.spool.signals().due.notify_one();

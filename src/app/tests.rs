@@ -105,7 +105,8 @@ async fn a_reload_tells_which_sections_need_a_restart() {
     assert_eq!(app.reload(configured(directory.path())).unwrap(), [""; 0]);
     let mut config = configured(directory.path());
     config.smtp.limits.recipients += 1;
+    config.smtp.listeners[0].name = "other".to_owned();
     config.drain_time += Duration::from_secs(1);
-    assert_eq!(app.reload(config).unwrap(), ["[smtp]", "[shutdown]"]);
+    assert_eq!(app.reload(config).unwrap(), ["the names and addresses of [[smtp.listener]]", "[shutdown]"]);
     app.stop().await;
 }

@@ -31,7 +31,7 @@ pub(super) struct Doors {
 /// may still name it: one mistake is told once.
 pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestamp) -> Doors {
     let mut taken = Taken::default();
-    let super::smtp::Read { settings: smtp, mut known_listeners, mut known_accounts } =
+    let super::smtp::Read { settings: smtp, mut known_listeners, mut known_accounts, mut allowances } =
         super::smtp::read(reader, top, &mut taken, hostname, now);
 
     let section = top.section("http");
@@ -51,7 +51,6 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     }
     let mut accounts = Vec::new();
     let mut everybody: Vec<IpNet> = Vec::new();
-    let mut allowances = BTreeMap::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let (account, known) = account(reader, &mut taken, written);

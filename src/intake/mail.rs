@@ -37,7 +37,7 @@ pub(super) fn prepare(
         return Err(Refusal { kind: RefusalKind::Loop, text });
     }
     let id = SubmissionId::new(now);
-    let trace = trace::received(client, &settings.hostname, envelope.smtputf8, id, now);
+    let trace = trace::received(client, &settings.hostname, envelope.protocol, envelope.smtputf8, id, now);
     let header_sender = mail.from.as_ref().map(|from| from.address.to_string());
     let facts = Facts {
         origin,

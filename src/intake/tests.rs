@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Ret, SenderId};
+use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Protocol, Ret, SenderId};
 use crate::routing::{
     Action, Allowance, Conditions, Defaults, NoMatch, Parts, Pattern, Prefix, Rule, SendAction, Template,
 };
@@ -108,7 +108,7 @@ fn envelope(from: &str, to: &[&str]) -> Envelope {
             orcpt: None,
         })
         .collect();
-    Envelope { reverse_path, ret: None, envid: None, smtputf8: false, recipients }
+    Envelope { protocol: Protocol::Esmtp, reverse_path, ret: None, envid: None, smtputf8: false, recipients }
 }
 
 fn submit(to: &[&str], mail: &str) -> Result<Submission, Refusal> {

@@ -2,9 +2,11 @@
 
 use super::{MailAddress, ReversePath};
 
-/// What `MAIL` and `RCPT` said.
+/// What `MAIL` and `RCPT` said, and in which protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
+    /// How the mail came.
+    pub protocol: Protocol,
     /// Where failures are reported.
     pub reverse_path: ReversePath,
     /// `RET=`: how much of the mail a failure report returns (RFC 3461 section 4.3).
@@ -15,6 +17,17 @@ pub struct Envelope {
     pub smtputf8: bool,
     /// The recipients that were accepted, in order.
     pub recipients: Vec<EnvelopeRecipient>,
+}
+
+/// The protocol that a mail came by, as its trace field names it (RFC 3848).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The client said `HELO`, or nothing.
+    Smtp,
+    /// It said `EHLO`.
+    Esmtp,
+    /// It said `EHLO`, and all was encrypted.
+    Esmtps,
 }
 
 /// One accepted `RCPT`.

@@ -22,7 +22,7 @@ mod submission;
 pub use address::{AddressError, MailAddress, ReversePath};
 pub use client::{Client, Door};
 pub use domain::{address_literal, is_domain, is_international, same_domain};
-pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Ret};
+pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Protocol, Ret};
 pub use id::{IdError, MailId, MessageId, SubmissionId};
 pub use mail_out::{MailKind, OutgoingMail};
 pub use outcome::{Cause, DeliveryStatus, SendOutcome, StatusOutcome};

@@ -7,33 +7,31 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
-use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use secrecy::ExposeSecret;
-use tokio::sync::Semaphore;
 
 use super::auth::{Credentials, Mechanism};
 use super::settings::Account;
 use crate::model::Secret;
-
-/// Checks at a time. Each takes the memory that its hash asks for, 19 MiB as a rule and 256 at most, and
-/// a processor; a crowd that shows passwords waits in line and leaves the rest to the mail.
-const AT_A_TIME: usize = 2;
 
 /// The accounts of the door.
 #[derive(Debug)]
 pub struct Accounts {
     accounts: Vec<Account>,
     stand_ins: RandomState,
-    turns: Arc<Semaphore>,
 }
 
 impl Accounts {
     /// Accounts in the order of the configuration. Where two have the same user name, the first counts.
     pub fn new(accounts: Vec<Account>) -> Self {
-        Self { accounts, stand_ins: RandomState::new(), turns: Arc::new(Semaphore::new(AT_A_TIME)) }
+        Self { accounts, stand_ins: RandomState::new() }
+    }
+
+    /// Whether there is an account of this name; not its user name.
+    pub fn has(&self, name: &str) -> bool {
+        self.accounts.iter().any(|account| account.name == name)
     }
 
     /// What a client can be offered, in the order of `EHLO`: what no account has is left out.
@@ -49,7 +47,7 @@ impl Accounts {
     }
 
     /// The account whose credentials these are. User names are compared exactly. Keeps a processor busy
-    /// for tens of milliseconds; on the runtime use [`verify_in_turn`](Self::verify_in_turn).
+    /// for tens of milliseconds, so that it is no work for the runtime.
     pub fn verify(&self, credentials: &Credentials) -> Option<&Account> {
         match credentials {
             Credentials::Password { username, password } => self.matching(
@@ -65,18 +63,16 @@ impl Accounts {
         }
     }
 
-    /// [`verify`](Self::verify) on a thread for blocking work, two at a time at most; others wait for
-    /// their turn.
-    pub async fn verify_in_turn(self: Arc<Self>, credentials: Credentials) -> Option<Account> {
-        // Never closed.
-        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
-        let check = move || {
-            // Ends with the check and not with its caller: who hangs up makes no room for more of them.
-            let _turn = turn;
-            self.verify(&credentials).cloned()
-        };
-        // It fails only where the runtime ends, and with it whoever waits for the answer.
-        tokio::task::spawn_blocking(check).await.ok()?
+    /// Whether these credentials could be anybody's at all. CRAM-MD5 where the name has no secret cannot:
+    /// clients that try it first and fall back to PLAIN do so for every mail, and guess nothing.
+    pub fn could_be(&self, credentials: &Credentials) -> bool {
+        match credentials {
+            Credentials::Password { .. } => true,
+            Credentials::CramMd5 { username, .. } => self
+                .accounts
+                .iter()
+                .any(|account| account.username == *username && account.cram_md5.is_some()),
+        }
     }
 
     /// The account called `username` whose `shown` passes the `check`. The check is made in any case, on
@@ -247,32 +243,5 @@ mod tests {
         assert_eq!(stand_ins.len(), 3, "unknown names look like all the accounts");
         assert_eq!(checked("tim", true).0, None, "it has no password");
         assert_eq!(checked("tim", true).1.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_check_in_turn_finds_the_account() {
-        let accounts = Arc::new(accounts());
-        let found = Arc::clone(&accounts).verify_in_turn(password("ups", "pw-ups")).await;
-        assert_eq!(found.unwrap().name, "ups");
-        assert!(accounts.verify_in_turn(password("ups", "pw")).await.is_none());
-    }
-
-    #[tokio::test]
-    async fn who_hangs_up_makes_no_room_for_another_check() {
-        let costly = PasswordHash::new(&Secret::from("pw"), [7; 16]).unwrap();
-        let ups = Account { password: Some(costly), ..account("ups", "ups", None, None) };
-        let accounts = Arc::new(Accounts::new(vec![ups]));
-        let mut check = Box::pin(Arc::clone(&accounts).verify_in_turn(password("ups", "pw")));
-        assert!(is_pending(check.as_mut()).await, "the check takes its time");
-        drop(check);
-        assert_eq!(accounts.turns.available_permits(), AT_A_TIME - 1);
-        let all = accounts.turns.acquire_many(u32::try_from(AT_A_TIME).unwrap()).await;
-        assert!(all.is_ok(), "and its turn ends");
-    }
-
-    /// Polls once; whether there is no result yet.
-    async fn is_pending<F: Future + ?Sized>(mut future: std::pin::Pin<&mut F>) -> bool {
-        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending()))
-            .await
     }
 }

@@ -51,6 +51,11 @@ impl ChunkReceiver {
         self.ended()
     }
 
+    /// Octets of the message that have come, in all of its chunks.
+    pub fn octets(&self) -> u64 {
+        self.message.came()
+    }
+
     /// Takes octets up to the end of the chunk or of `input`; answers with how many it took, and
     /// with what the chunk has brought once it is there. Between two chunks it takes nothing.
     pub fn feed(&mut self, input: &[u8]) -> (usize, Option<Chunk>) {

@@ -169,6 +169,14 @@ impl CommandError {
 /// # Errors
 /// A [`CommandError`]; its [`status`](CommandError::status) and its text are the reply.
 pub fn parse(line: &[u8], profile: &Profile) -> Result<Command, CommandError> {
+    let command = read(line, profile);
+    // Whatever is wrong with it: octets may follow that nobody has counted.
+    let announces_octets = line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+        && !line.get(4).is_some_and(u8::is_ascii_alphanumeric);
+    if announces_octets { command.map_err(|_| CommandError::ChunkSize) } else { command }
+}
+
+fn read(line: &[u8], profile: &Profile) -> Result<Command, CommandError> {
     let is_blank = |b: u8| b == b' ' || b == b'\t' && profile.stray_spaces;
     let line = trim_end(line);
     let verb_end = line.iter().position(|&b| is_blank(b)).unwrap_or(line.len());
@@ -203,6 +211,14 @@ pub fn parse(line: &[u8], profile: &Profile) -> Result<Command, CommandError> {
         b"EXPN" => Err(CommandError::NotImplemented("EXPN")),
         _ => Err(CommandError::Unknown),
     }
+}
+
+/// What would make a command of a line that `profile` refuses: the name of a switch, or `appliance` where
+/// it takes more than one of that. For the operator's log; the client cannot change it.
+pub fn forgiven_by(line: &[u8], profile: &Profile) -> Option<&'static str> {
+    let is_read = |profile: Profile| parse(line, &profile).is_ok();
+    let with = |switch: &&str| profile.with(switch).is_some_and(is_read);
+    Profile::SWITCHES.into_iter().find(with).or_else(|| is_read(Profile::APPLIANCE).then_some("appliance"))
 }
 
 fn trim_end(line: &[u8]) -> &[u8] {
@@ -244,7 +260,9 @@ fn hello(argument: &[u8], verb: &'static str, profile: &Profile) -> Result<Optio
 fn printable(name: &str) -> String {
     let words = name.split([' ', '\t']).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(MAX_HELLO).collect()
+    let kept = line.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).take(MAX_HELLO);
+    // The cut may fall behind a space.
+    kept.collect::<String>().trim_end().to_owned()
 }
 
 fn alone(argument: &str, command: Command, syntax: &'static str) -> Result<Command, CommandError> {

@@ -2,127 +2,244 @@
 //!
 //! Knows nothing of sockets, so that a TLS stream is served alike.
 
-use std::io;
-use std::time::Duration;
+#[cfg(test)]
+mod tests;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, info};
+use std::io;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, info, warn};
 
 use crate::model::Masked;
 
-use super::Limits;
-use super::receiver::Receiver;
+use super::auth::Credentials;
+use super::capture::{Dialogue, Said};
+use super::command::MailFrom;
+use super::guard::Guard;
+use super::link::{Filled, Link};
+use super::metrics::End;
 use super::reply::Reply;
-use super::session::{Awaited, Delivery, Ending, Question, Session, Step};
-
-/// Input buffer while commands are awaited, in octets: an idle connection holds no more.
-const COMMAND_INPUT: usize = 2 * 1024;
-/// Input buffer while a message arrives, in octets.
-const MESSAGE_INPUT: usize = 32 * 1024;
-/// Replies are sent at the latest when they are this many octets, whatever more is pipelined.
-const OUTPUT: usize = 16 * 1024;
-/// After our last reply, what the client still sends is thrown away up to these bounds: closing a
-/// socket with unread input resets the connection, and the client would not see the reply.
-const LINGER_TIME: Duration = Duration::from_secs(1);
-const LINGER_OCTETS: usize = 1024 * 1024;
+use super::server::Shared;
+use super::session::{Awaited, Delivery, Ending, Login, Question, Session, Step, Why};
+use super::settings::Limits;
+use super::shutdown::Shutdown;
 
 /// How a connection ended, for the log.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// The session said its last word: QUIT, too many errors, a time-out, the shutdown.
-    Closed,
+    /// The session said its last word.
+    Closed(End),
     /// The client closed it while this was awaited. In a message: nothing was delivered (R52).
     Left(Awaited),
+    /// The TLS handshake failed.
+    Handshake(io::Error),
     /// Reading or writing failed; the client may have reset the connection.
     Failed(io::Error),
 }
 
-/// Serves `stream` until its session ends. `shutdown` becoming true ends a session that waits for a
-/// command with 421; one inside a message may finish that message first.
+/// What serves a connection beside its stream and its session.
+pub(super) struct Service<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) limits: Limits,
+    /// For STARTTLS.
+    pub(super) acceptor: Option<TlsAcceptor>,
+    /// Becoming true, it ends a session that waits for a command with 421; one inside a message may
+    /// finish that message first.
+    pub(super) shutdown: Shutdown,
+    /// When the session as a whole is to end.
+    pub(super) until: Instant,
+}
+
+/// Who ended the conversation, or what interrupted it.
+enum Left {
+    Client(Awaited),
+    Server(End),
+    ForTls,
+}
+
+/// Greets the client and serves it until its session ends. The session and its service are borrowed, as
+/// each move of them would be room in the task of every connection.
 pub(super) async fn serve<S>(
     stream: S,
-    mut session: Session,
-    receiver: &dyn Receiver,
-    limits: &Limits,
-    mut shutdown: watch::Receiver<bool>,
+    session: &mut Session,
+    service: &mut Service<'_>,
+    capture: Option<Box<Dialogue>>,
 ) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let mut link = Link::new(stream, limits.command_time);
-    match talk(&mut link, &mut session, receiver, limits, &mut shutdown).await {
-        Ok(Left::Client(awaited)) => Ended::Left(awaited),
-        Ok(Left::Server) => match link.close().await {
-            Ok(()) => Ended::Closed,
-            Err(error) => Ended::Failed(error),
-        },
-        Err(error) => Ended::Failed(error),
+    let mut link = Link::new(stream, service.limits.command_time, capture);
+    let greeting = session.greeting();
+    let talked = match link.send(&greeting).await {
+        Ok(()) => talk(&mut link, session, service).await,
+        Err(error) => Err(error),
+    };
+    match talked {
+        Ok(Left::ForTls) => {
+            let (stream, mut capture) = link.into_parts();
+            // Boxed, so that a connection without TLS does not carry the room for it.
+            let secured = Box::pin(async {
+                let stream = match shake_hands(stream, service).await {
+                    Ok(stream) => stream,
+                    Err(ended) => return ended,
+                };
+                if let Some(capture) = &mut capture {
+                    capture.note("TLS begins", Timestamp::now());
+                }
+                session.secured();
+                let mut link = Link::new(stream, service.limits.command_time, capture);
+                let talked = talk(&mut link, session, service).await;
+                finish(talked, link).await
+            });
+            secured.await
+        }
+        talked => finish(talked, link).await,
     }
 }
 
-/// Who ended the conversation.
-enum Left {
-    Client(Awaited),
-    Server,
+async fn finish<S>(talked: io::Result<Left>, mut link: Link<S>) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match talked {
+        Ok(Left::Client(awaited)) => {
+            link.end_capture("the client closed the connection");
+            Ended::Left(awaited)
+        }
+        // A session that has TLS never asks for it.
+        Ok(Left::ForTls) => Ended::Closed(End::Tls),
+        Ok(Left::Server(end)) => {
+            let closed = link.close().await;
+            link.end_capture("the relay closed the connection");
+            closed.map_or_else(Ended::Failed, |()| Ended::Closed(end))
+        }
+        Err(error) => {
+            link.end_capture(&format!("the connection was lost: {error}"));
+            Ended::Failed(error)
+        }
+    }
 }
 
-async fn talk<S>(
-    link: &mut Link<S>,
-    session: &mut Session,
-    receiver: &dyn Receiver,
-    limits: &Limits,
-    shutdown: &mut watch::Receiver<bool>,
-) -> io::Result<Left>
+/// A TLS handshake that may take as long as a command, and is not waited for when the daemon stops.
+pub(super) async fn shake_hands<S>(stream: S, service: &mut Service<'_>) -> Result<TlsStream<S>, Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Asked for only where there is an acceptor.
+    let Some(acceptor) = &service.acceptor else {
+        return Err(Ended::Handshake(io::ErrorKind::Unsupported.into()));
+    };
+    let shaken = timeout(service.limits.command_time, acceptor.accept(stream));
+    let Some(shaken) = service.shutdown.unless_begun(shaken).await else {
+        return Err(Ended::Closed(End::Shutdown));
+    };
+    let shaken = shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let version = shaken.as_ref().ok().and_then(|stream| stream.get_ref().1.protocol_version());
+    service.shared.guard.note_handshake(version);
+    shaken.map_err(Ended::Handshake)
+}
+
+async fn talk<S>(link: &mut Link<S>, session: &mut Session, service: &mut Service<'_>) -> io::Result<Left>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    link.send(&session.greeting()).await?;
-    // One deadline for the whole command or message: octets that trickle in don't move it (R49).
-    let mut deadline = Instant::now() + limits.command_time;
+    let mut clock = Clock { message_by: None };
+    let mut deadline = clock.deadline(session, &service.limits);
     loop {
         let awaited = session.awaited();
-        if awaited == Awaited::Command && *shutdown.borrow() {
+        if awaited != Awaited::Message && service.shutdown.has_begun() {
             link.send(&session.end(Ending::ShuttingDown)).await?;
-            return Ok(Left::Server);
+            return Ok(Left::Server(End::Shutdown));
         }
+        // Looked at here, too: a client that never pauses never waits for input.
+        if awaited != Awaited::Message && Instant::now() >= service.until {
+            link.send(&session.end(Ending::TooLong)).await?;
+            return Ok(Left::Server(End::TimedOut));
+        }
+        let before = session.octets();
         let (used, step) = session.feed(link.unread());
-        link.consume(used);
+        link.consume(used, said(awaited));
+        let came = session.octets() - before;
+        if came > 0 {
+            // As they come, so that a message that is too big or broken off counts like any other.
+            service.shared.guard.octets(session.client().address, came, &service.limits);
+        }
         if let Some(step) = step {
-            if let Next::Close = perform(step, link, session, receiver).await? {
-                return Ok(Left::Server);
+            match perform(step, link, session, service).await? {
+                Next::GoOn => {}
+                Next::Close(end) => return Ok(Left::Server(end)),
+                Next::Tls => return Ok(Left::ForTls),
             }
-            deadline = Instant::now()
-                + match session.awaited() {
-                    Awaited::Command => limits.command_time,
-                    Awaited::Message => limits.message_time,
-                };
+            deadline = clock.deadline(session, &service.limits);
+            continue;
+        }
+        if awaited != Awaited::Message && session.awaited() == Awaited::Message {
+            // A chunk has begun, without a word of ours.
+            deadline = clock.deadline(session, &service.limits);
             continue;
         }
         // Nothing complete is buffered: only now the replies of a batch go out (RFC 2920).
         link.flush().await?;
-        match link.fill(awaited, deadline, shutdown).await? {
-            Filled::Some => {}
+        let (ending, end) = match link.fill(awaited, deadline, service.until, &mut service.shutdown).await? {
+            Filled::Some => continue,
             Filled::End => return Ok(Left::Client(awaited)),
-            Filled::Stopped(ending) => {
-                link.send(&session.end(ending)).await?;
-                return Ok(Left::Server);
-            }
+            Filled::Late => (Ending::TimedOut(awaited), End::TimedOut),
+            Filled::TooLong => (Ending::TooLong, End::TimedOut),
+            Filled::ShuttingDown => (Ending::ShuttingDown, End::Shutdown),
+        };
+        link.send(&session.end(ending)).await?;
+        return Ok(Left::Server(end));
+    }
+}
+
+/// What a session has time for. One deadline holds for a whole command and one for a whole message: octets
+/// that trickle in don't move them (R49), nor do the chunks of one message.
+struct Clock {
+    /// When the message under way is to end.
+    message_by: Option<Instant>,
+}
+
+impl Clock {
+    /// When what is awaited now is to be there.
+    fn deadline(&mut self, session: &Session, limits: &Limits) -> Instant {
+        let now = Instant::now();
+        let command_by = now + limits.command_time;
+        if !session.is_in_message() {
+            self.message_by = None;
+            return command_by;
         }
+        let message_by = *self.message_by.get_or_insert(now + limits.message_time);
+        match session.awaited() {
+            Awaited::Command | Awaited::Secret => command_by.min(message_by),
+            Awaited::Message => message_by,
+        }
+    }
+}
+
+fn said(awaited: Awaited) -> Said {
+    match awaited {
+        Awaited::Command => Said::Command,
+        Awaited::Secret => Said::Secret,
+        Awaited::Message => Said::Message,
     }
 }
 
 enum Next {
     GoOn,
-    Close,
+    Close(End),
+    Tls,
 }
 
 async fn perform<S>(
     step: Step,
     link: &mut Link<S>,
     session: &mut Session,
-    receiver: &dyn Receiver,
+    service: &mut Service<'_>,
 ) -> io::Result<Next>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -131,169 +248,197 @@ where
     loop {
         step = match step {
             Step::Reply(reply) => {
-                log_refusal(&reply, session);
-                link.send(&reply).await?;
+                reply_to(&[reply], link, session, service).await?;
                 return Ok(Next::GoOn);
             }
-            Step::Close(replies) => {
-                for reply in &replies {
-                    log_refusal(reply, session);
-                    link.send(reply).await?;
-                }
-                return Ok(Next::Close);
+            Step::Close(replies, why) => {
+                reply_to(&replies, link, session, service).await?;
+                return Ok(Next::Close(match why {
+                    Why::Quit => End::Quit,
+                    Why::Errors => End::Errors,
+                    Why::Spent => End::Spent,
+                    Why::NoAccount => End::NoAccount,
+                    Why::NotSmtp => End::NotSmtp,
+                }));
             }
-            Step::Ask(question) => ask(*question, session, receiver).await,
-            Step::Deliver(delivery) => deliver(*delivery, session, receiver).await,
+            Step::StartTls(reply) => {
+                // What came behind the command was not encrypted, and is never obeyed (RFC 3207
+                // section 4.2, CVE-2011-0411).
+                link.forget_unread();
+                link.send(&reply).await?;
+                link.flush().await?;
+                return Ok(Next::Tls);
+            }
+            Step::AskSender(mail) => ask_sender(*mail, session, service).await,
+            Step::Ask(question) => ask(*question, session, service).await,
+            Step::Deliver(delivery) => deliver(*delivery, session, service).await,
+            Step::FailLogin(why) => {
+                link.flush().await?;
+                let answer_at = Instant::now() + service.limits.auth_delay;
+                let login = service.shared.guard.fail_login(session.client().address);
+                log_login(&login, Some(why), session, service);
+                service.shutdown.sleep_until(answer_at).await;
+                session.login_answer(login)
+            }
+            Step::Authenticate(credentials) => {
+                // The replies before it need not wait for a hash.
+                link.flush().await?;
+                let login = login(*credentials, session, service).await;
+                session.login_answer(login)
+            }
         }
     }
 }
 
-async fn ask(question: Question, session: &mut Session, receiver: &dyn Receiver) -> Step {
-    let answer = receiver.recipient(session.client(), &question.reverse_path, &question.recipient).await;
-    if let Err(refusal) = &answer {
+async fn reply_to<S>(
+    replies: &[Reply],
+    link: &mut Link<S>,
+    session: &mut Session,
+    service: &mut Service<'_>,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let pause = session.take_pause();
+    if !pause.is_zero() {
+        link.flush().await?;
+        service.shutdown.sleep_until(Instant::now() + pause).await;
+    }
+    if let (Some(about), Some(reply)) = (session.take_about(), replies.first()) {
+        service.shared.guard.note(about, reply.code());
+    }
+    for reply in replies {
+        log_refusal(reply, session, &service.shared.guard);
+        link.send(reply).await?;
+    }
+    Ok(())
+}
+
+async fn ask_sender(mail: MailFrom, session: &mut Session, service: &Service<'_>) -> Step {
+    let client = session.client();
+    if let Some(account) = &client.account
+        && !service.shared.live.load().accounts.has(account)
+    {
+        return session.account_removed();
+    }
+    let answer = match service.shared.guard.message(client.address, &service.limits) {
+        Ok(()) => service.shared.receiver.sender(client, &mail.reverse_path).await,
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = &answer
+        && let Some(left_out) = service.shared.guard.may_log(client.address)
+    {
         info!(
-            client = %session.client().address,
-            listener = %session.client().listener,
+            client = %client.address,
+            listener = %client.listener,
+            account = client.account,
+            sender = %for_log(&mail.reverse_path.to_string()),
+            reason = %for_log(&refusal.text),
+            left_out,
+            "sender refused"
+        );
+    }
+    session.sender_answer(mail, answer)
+}
+
+async fn ask(question: Question, session: &mut Session, service: &Service<'_>) -> Step {
+    let client = session.client();
+    let answer = match service.shared.guard.recipient(client.address, &service.limits) {
+        Ok(()) => {
+            service.shared.receiver.recipient(client, &question.reverse_path, &question.recipient).await
+        }
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = &answer
+        && let Some(left_out) = service.shared.guard.may_log(client.address)
+    {
+        info!(
+            client = %client.address,
+            listener = %client.listener,
+            account = client.account,
             recipient = %for_log(&question.recipient.to_string()),
             reason = %for_log(&refusal.text),
+            left_out,
             "recipient refused"
         );
     }
     session.recipient_answer(question, answer)
 }
 
-async fn deliver(delivery: Delivery, session: &mut Session, receiver: &dyn Receiver) -> Step {
+async fn deliver(delivery: Delivery, session: &mut Session, service: &Service<'_>) -> Step {
     // The place is given back at the end of this function.
     let Delivery { envelope, bytes, place: _place } = delivery;
     let (recipients, octets) = (envelope.recipients.len(), bytes.len());
-    let answer = receiver.mail(session.client(), envelope, bytes).await;
+    let answer = service.shared.receiver.mail(session.client(), envelope, bytes).await;
     let (client, listener) = (&session.client().address, &session.client().listener);
+    let account = session.client().account.as_deref();
     match &answer {
-        Ok(id) => info!(%id, %client, %listener, recipients, octets, "mail accepted"),
+        Ok(id) => info!(%id, %client, %listener, account, recipients, octets, "mail accepted"),
         Err(refusal) => {
-            let reason = for_log(&refusal.text);
-            info!(%client, %listener, recipients, octets, %reason, "mail refused");
+            if let Some(left_out) = service.shared.guard.may_log(*client) {
+                let reason = for_log(&refusal.text);
+                info!(%client, %listener, account, recipients, octets, %reason, left_out, "mail refused");
+            }
         }
     }
     session.mail_answer(answer)
 }
 
-fn log_refusal(reply: &Reply, session: &Session) {
-    if reply.code() >= 400 {
-        let client = &session.client().address;
-        debug!(%client, code = reply.code(), text = %for_log(&reply.text()), "command refused");
+/// A client that is wrong, or was so too often, waits for its answer: otherwise it would have it as fast as
+/// it can ask.
+async fn login(credentials: Credentials, session: &Session, service: &mut Service<'_>) -> Login {
+    let answer_at = Instant::now() + service.limits.auth_delay;
+    // Those of now: a password that was changed is no good any more, however long the session lasts.
+    let accounts = Arc::clone(&service.shared.live.load().accounts);
+    let login = service.shared.guard.login(credentials, session.client().address, &accounts);
+    let login = service.shutdown.unless_begun(login).await.unwrap_or(Login::Unavailable);
+    log_login(&login, None, session, service);
+    match login {
+        Login::Account(_) | Login::Unavailable => {}
+        Login::Failed | Login::TooMany => service.shutdown.sleep_until(answer_at).await,
+    }
+    login
+}
+
+/// A wrong user name is not logged: it is often a password in the wrong place.
+fn log_login(login: &Login, why: Option<&str>, session: &Session, service: &Service<'_>) {
+    let (client, listener) = (&session.client().address, &session.client().listener);
+    if let Login::Account(account) = login {
+        debug!(%client, %listener, account, "authenticated");
+        return;
+    }
+    let Some(left_out) = service.shared.guard.may_log(*client) else { return };
+    match login {
+        Login::Account(_) => {}
+        Login::Failed => warn!(%client, %listener, why, left_out, "authentication failed"),
+        Login::TooMany => {
+            warn!(%client, %listener, left_out, "authentication not tried: too many failures");
+        }
+        Login::Unavailable => {
+            warn!(%client, %listener, left_out, "authentication not tried: too many at a time");
+        }
+    }
+}
+
+/// The operator of a device that speaks in its own way has to learn which switch it needs; the
+/// device shows nobody the reply.
+fn log_refusal(reply: &Reply, session: &mut Session, guard: &Guard) {
+    if reply.code() < 400 {
+        return;
+    }
+    let (code, text) = (reply.code(), for_log(&reply.text()));
+    let switch = session.take_advice();
+    let (client, listener) = (&session.client().address, &session.client().listener);
+    if let Some(switch) = switch
+        && let Some(left_out) = guard.may_log(*client)
+    {
+        info!(%client, %listener, code, %text, switch, left_out, "command refused; with this switch in its profile it would be taken");
+    } else {
+        debug!(%client, %listener, code, %text, "command refused");
     }
 }
 
 /// Numbers masked and control characters escaped (R55).
 fn for_log(text: &str) -> String {
     Masked(text).to_string().escape_debug().to_string()
-}
-
-/// How a wait for input ended.
-enum Filled {
-    Some,
-    End,
-    Stopped(Ending),
-}
-
-/// A stream with its buffers.
-struct Link<S> {
-    stream: S,
-    input: Vec<u8>,
-    start: usize,
-    end: usize,
-    output: Vec<u8>,
-    write_time: Duration,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    fn new(stream: S, write_time: Duration) -> Self {
-        Self { stream, input: Vec::new(), start: 0, end: 0, output: Vec::new(), write_time }
-    }
-
-    fn unread(&self) -> &[u8] {
-        &self.input[self.start..self.end]
-    }
-
-    fn consume(&mut self, octets: usize) {
-        self.start += octets;
-    }
-
-    /// Puts a reply behind the others; it goes out with [`flush`](Self::flush) or when enough wait.
-    async fn send(&mut self, reply: &Reply) -> io::Result<()> {
-        reply.write_to(&mut self.output);
-        if self.output.len() >= OUTPUT { self.flush().await } else { Ok(()) }
-    }
-
-    /// A client that does not read its replies is given up like one that does not write.
-    async fn flush(&mut self) -> io::Result<()> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        let written = async {
-            self.stream.write_all(&self.output).await?;
-            self.stream.flush().await
-        };
-        timeout(self.write_time, written).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        self.output = Vec::new();
-        Ok(())
-    }
-
-    /// Reads more once everything was taken: until `deadline`, and while a command is awaited until
-    /// the shutdown.
-    async fn fill(
-        &mut self,
-        awaited: Awaited,
-        deadline: Instant,
-        shutdown: &mut watch::Receiver<bool>,
-    ) -> io::Result<Filled> {
-        let size = match awaited {
-            Awaited::Command => COMMAND_INPUT,
-            Awaited::Message => MESSAGE_INPUT,
-        };
-        if self.input.len() != size {
-            self.input = vec![0; size];
-        }
-        (self.start, self.end) = (0, 0);
-        // A sender that is gone has stopped, too: its end of the channel went with the daemon.
-        let stopping = async {
-            match awaited {
-                Awaited::Command => drop(shutdown.wait_for(|stopping| *stopping).await),
-                Awaited::Message => std::future::pending().await,
-            }
-        };
-        let read = tokio::select! {
-            biased;
-            read = timeout_at(deadline, self.stream.read(&mut self.input)) => read,
-            () = stopping => return Ok(Filled::Stopped(Ending::ShuttingDown)),
-        };
-        match read {
-            Ok(Ok(0)) => Ok(Filled::End),
-            Ok(Ok(octets)) => {
-                self.end = octets;
-                Ok(Filled::Some)
-            }
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(Filled::Stopped(Ending::TimedOut(awaited))),
-        }
-    }
-
-    /// Sends what is left, ends our side and reads the client's rest for a moment.
-    async fn close(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        let lingered = async {
-            self.stream.shutdown().await?;
-            let mut thrown_away = 0;
-            let mut rest = vec![0; COMMAND_INPUT];
-            while thrown_away < LINGER_OCTETS {
-                match self.stream.read(&mut rest).await? {
-                    0 => break,
-                    octets => thrown_away += octets,
-                }
-            }
-            Ok(())
-        };
-        timeout(LINGER_TIME, lingered).await.unwrap_or(Ok(()))
-    }
 }

@@ -35,16 +35,18 @@ pub enum Data {
 pub(super) struct Incoming {
     limit: usize,
     data: Data,
+    came: u64,
 }
 
 impl Incoming {
     /// An empty message that may grow to `limit` octets in `place`.
     pub(super) fn new(limit: usize, place: Place) -> Self {
-        Self { limit, data: Data::Message(Vec::new(), place) }
+        Self { limit, data: Data::Message(Vec::new(), place), came: 0 }
     }
 
     /// Adds octets; where they are too many, the message is thrown away and stays so.
     pub(super) fn keep(&mut self, octets: &[u8]) {
+        self.came += octets.len() as u64;
         let Data::Message(message, place) = &mut self.data else { return };
         if octets.len() > self.limit - message.len() {
             self.data = Data::TooBig;
@@ -62,6 +64,11 @@ impl Incoming {
         if usize::try_from(octets).map_or(true, |octets| octets > left) {
             self.data = Data::TooBig;
         }
+    }
+
+    /// Octets that have come, kept or thrown away.
+    pub(super) fn came(&self) -> u64 {
+        self.came
     }
 
     /// Whether nothing was thrown away.
@@ -104,6 +111,11 @@ impl DataReceiver {
     /// Receives a message of at most `limit` octets in `place`, read as `profile` says.
     pub fn new(limit: usize, place: Place, profile: Profile) -> Self {
         Self { message: Incoming::new(limit, place), profile, at: At::Start }
+    }
+
+    /// Octets of the message that have come, without stuffing, also where it is thrown away.
+    pub fn octets(&self) -> u64 {
+        self.message.came()
     }
 
     /// Takes octets up to the end of the message or of `input`; answers with how many it took, and

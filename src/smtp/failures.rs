@@ -1,7 +1,6 @@
 //! Failed authentications of each client, so that nobody tries passwords one after the other.
 //!
-//! A client is an IPv4 address or an IPv6 /64, as anybody with one IPv6 address has its whole /64. Its
-//! first failure opens a window. Failures within it count; with the limit reached, the client may try no
+//! A client's first failure opens a window. Failures within it count; with the limit reached, the client may try no
 //! more until a whole window after that failure.
 //!
 //! A success takes nothing back. Otherwise whoever has one account, such as a stolen printer's, would
@@ -13,8 +12,9 @@
 //! with the right password.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
+
+use super::client_key::ClientKey;
 
 /// Most clients that are remembered; under 1 MB.
 const CLIENTS: usize = 10_000;
@@ -25,7 +25,7 @@ pub struct Failures {
     limit: usize,
     window: Duration,
     room: usize,
-    clients: HashMap<IpAddr, Failed>,
+    clients: HashMap<ClientKey, Failed>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +41,14 @@ impl Failures {
         Self { limit, window, room: CLIENTS, clients: HashMap::new() }
     }
 
+    /// Other limits from now on. Who has failed is not forgotten by it: certificates are renewed by reloads,
+    /// too. Windows that have begun stay as long as they are.
+    pub fn change(&mut self, limit: usize, window: Duration) {
+        (self.limit, self.window) = (limit, window);
+    }
+
     /// Whether `client` may show credentials. Ask before they are checked, as that is what costs.
-    pub fn may_try(&mut self, client: IpAddr, now: Instant) -> bool {
-        let client = whole(client);
+    pub fn may_try(&mut self, client: ClientKey, now: Instant) -> bool {
         let times = match self.clients.get(&client) {
             Some(failed) if failed.forgotten_at > now => failed.times,
             Some(_) => {
@@ -56,8 +61,7 @@ impl Failures {
     }
 
     /// Counts a failure of `client`.
-    pub fn failed(&mut self, client: IpAddr, now: Instant) {
-        let client = whole(client);
+    pub fn failed(&mut self, client: ClientKey, now: Instant) {
         if self.clients.get(&client).is_none_or(|failed| failed.forgotten_at <= now) {
             self.clients.remove(&client);
             self.make_room(now);
@@ -89,30 +93,24 @@ impl Failures {
     }
 }
 
-/// The address that stands for the client.
-fn whole(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const WINDOW: Duration = Duration::from_secs(600);
     const TICK: Duration = Duration::from_nanos(1);
 
-    fn client(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn client(text: &str) -> ClientKey {
+        text.parse::<IpAddr>().unwrap().into()
     }
 
-    fn nth(number: usize) -> IpAddr {
-        IpAddr::from(u32::try_from(number).unwrap().to_be_bytes())
+    fn nth(number: usize) -> ClientKey {
+        IpAddr::from(u32::try_from(number).unwrap().to_be_bytes()).into()
     }
 
-    fn fail(failures: &mut Failures, client: IpAddr, times: usize, now: Instant) {
+    fn fail(failures: &mut Failures, client: ClientKey, times: usize, now: Instant) {
         for _ in 0..times {
             failures.failed(client, now);
         }
@@ -171,6 +169,21 @@ mod tests {
         assert!(failures.may_try(client("2001:db8::1"), now));
         assert!(!failures.may_try(client("::ffff:192.0.2.1"), now));
         assert!(failures.may_try(client("::ffff:192.0.2.2"), now));
+    }
+
+    #[test]
+    fn a_reload_forgets_nobody() {
+        let (now, ups, pbx) = (Instant::now(), client("192.0.2.1"), client("192.0.2.2"));
+        let mut failures = Failures::new(3, WINDOW);
+        fail(&mut failures, ups, 3, now);
+        fail(&mut failures, pbx, 1, now);
+        failures.change(2, WINDOW * 2);
+        assert!(!failures.may_try(ups, now + WINDOW - TICK));
+        assert!(failures.may_try(ups, now + WINDOW), "the window of then");
+        assert!(failures.may_try(pbx, now));
+        fail(&mut failures, pbx, 1, now);
+        assert!(!failures.may_try(pbx, now + WINDOW * 2 - TICK), "the limit and the window of now");
+        assert!(failures.may_try(pbx, now + WINDOW * 2));
     }
 
     #[test]

@@ -85,14 +85,6 @@ impl Gate {
         Arc::default()
     }
 
-    /// Takes a place for a connection whose client is known.
-    ///
-    /// # Errors
-    /// The first limit that is reached; nothing is counted then.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, bounds: Bounds<'_>) -> Result<Permit, Full> {
-        self.arrive(bounds.in_all)?.identify(client, bounds)
-    }
-
     /// Takes a place for a connection whose client is not known yet.
     ///
     /// # Errors
@@ -214,20 +206,24 @@ mod tests {
         open.in_all == 0 && open.by_client.is_empty() && open.by_network.is_empty()
     }
 
+    fn admit(gate: &Arc<Gate>, client: IpAddr, bounds: Bounds<'_>) -> Result<Permit, Full> {
+        gate.arrive(bounds.in_all)?.identify(client, bounds)
+    }
+
     #[test]
     fn in_all_and_per_client_hold_at_n_and_not_at_n_plus_one() {
         let gate = Gate::new();
-        let first = gate.admit(client(1), bounds(3, 2)).unwrap();
-        let second = gate.admit(client(1), bounds(3, 2)).unwrap();
-        let full = gate.admit(client(1), bounds(3, 2)).unwrap_err();
+        let first = admit(&gate, client(1), bounds(3, 2)).unwrap();
+        let second = admit(&gate, client(1), bounds(3, 2)).unwrap();
+        let full = admit(&gate, client(1), bounds(3, 2)).unwrap_err();
         assert_eq!(full.to_string(), "too many connections are open from 192.0.2.1; try again later");
         assert_eq!(counts(&gate).0, 2, "a refused one has no place in all");
-        let other = gate.admit(client(2), bounds(3, 2)).unwrap();
-        let full = gate.admit(client(3), bounds(3, 2)).unwrap_err();
+        let other = admit(&gate, client(2), bounds(3, 2)).unwrap();
+        let full = admit(&gate, client(3), bounds(3, 2)).unwrap_err();
         assert_eq!(full, Full::InAll);
         assert_eq!(full.to_string(), "too many connections are open; try again later");
         drop(first);
-        let again = gate.admit(client(1), bounds(3, 2)).unwrap();
+        let again = admit(&gate, client(1), bounds(3, 2)).unwrap();
         drop((second, other, again));
         assert!(is_empty(&gate));
     }
@@ -236,18 +232,18 @@ mod tests {
     fn a_network_holds_at_n_and_not_at_n_plus_one_whoever_its_clients_are() {
         let gate = Gate::new();
         let printers = Bounds { network: Some(("printers", 2)), ..bounds(9, 9) };
-        let first = gate.admit(client(1), printers).unwrap();
-        let second = gate.admit(client(2), printers).unwrap();
-        let full = gate.admit(client(3), printers).unwrap_err();
+        let first = admit(&gate, client(1), printers).unwrap();
+        let second = admit(&gate, client(2), printers).unwrap();
+        let full = admit(&gate, client(3), printers).unwrap_err();
         assert_eq!(
             full.to_string(),
             "too many connections are open from network `printers`; try again later"
         );
         assert_eq!(counts(&gate), (2, 2, 2), "the refused one counts nowhere");
-        let elsewhere = gate.admit(client(3), bounds(9, 9)).unwrap();
-        let other = gate.admit(client(3), Bounds { network: Some(("phones", 1)), ..bounds(9, 9) }).unwrap();
+        let elsewhere = admit(&gate, client(3), bounds(9, 9)).unwrap();
+        let other = admit(&gate, client(3), Bounds { network: Some(("phones", 1)), ..bounds(9, 9) }).unwrap();
         drop(first);
-        let third = gate.admit(client(3), printers).unwrap();
+        let third = admit(&gate, client(3), printers).unwrap();
         drop((second, third, elsewhere, other));
         assert!(is_empty(&gate));
     }
@@ -255,10 +251,10 @@ mod tests {
     #[test]
     fn neighbours_in_a_64_are_one_client() {
         let gate = Gate::new();
-        let _one = gate.admit("2001:db8::1".parse().unwrap(), bounds(9, 1)).unwrap();
-        let full = gate.admit("2001:db8::2".parse().unwrap(), bounds(9, 1)).unwrap_err();
+        let _one = admit(&gate, "2001:db8::1".parse().unwrap(), bounds(9, 1)).unwrap();
+        let full = admit(&gate, "2001:db8::2".parse().unwrap(), bounds(9, 1)).unwrap_err();
         assert_eq!(full.to_string(), "too many connections are open from 2001:db8::/64; try again later");
-        let _other = gate.admit("2001:db8:0:1::1".parse().unwrap(), bounds(9, 1)).unwrap();
+        let _other = admit(&gate, "2001:db8:0:1::1".parse().unwrap(), bounds(9, 1)).unwrap();
     }
 
     #[test]
@@ -285,11 +281,11 @@ mod tests {
         let unbounded = Network { connections: None, ..network("lan") };
         let bounded = Network { connections: Some(2), ..network("lan") };
         let limits = Limits::default();
-        let open = [1, 2].map(|n| gate.admit(client(n), Bounds::new(&limits, Some(&unbounded))).unwrap());
-        let full = gate.admit(client(3), Bounds::new(&limits, Some(&bounded))).unwrap_err();
+        let open = [1, 2].map(|n| admit(&gate, client(n), Bounds::new(&limits, Some(&unbounded))).unwrap());
+        let full = admit(&gate, client(3), Bounds::new(&limits, Some(&bounded))).unwrap_err();
         assert_eq!(full, Full::Network("lan".into()), "those without a limit were counted");
-        assert_eq!(gate.admit(client(1), bounds(9, 1)).unwrap_err(), Full::Client(client(1).into()));
-        assert_eq!(gate.admit(client(3), bounds(2, 9)).unwrap_err(), Full::InAll);
+        assert_eq!(admit(&gate, client(1), bounds(9, 1)).unwrap_err(), Full::Client(client(1).into()));
+        assert_eq!(admit(&gate, client(3), bounds(2, 9)).unwrap_err(), Full::InAll);
         drop(open);
         assert!(is_empty(&gate));
     }
@@ -301,6 +297,7 @@ mod tests {
             listeners: Vec::new(),
             profile: None,
             auth: None,
+            auth_mechanisms: None,
             capture: None,
             connections: None,
         }
@@ -339,7 +336,7 @@ mod tests {
                     ..bounds(7, 3)
                 };
                 match act {
-                    Act::Admit(n, network) => permits.extend(gate.admit(client(n), with(network))),
+                    Act::Admit(n, network) => permits.extend(admit(&gate, client(n), with(network))),
                     Act::Arrive => arrivals.extend(gate.arrive(7)),
                     Act::Identify(n, c, network) if !arrivals.is_empty() => {
                         let arrival: Arrival = arrivals.swap_remove(n % arrivals.len());

@@ -80,6 +80,8 @@ label_values! {
         Errors = "errors",
         /// The connection's allotment was used up.
         Spent = "spent",
+        /// Its account was removed by a reload.
+        NoAccount = "no_account",
         /// TLS could not be agreed on.
         Tls = "tls",
         /// The daemon stops.
@@ -94,10 +96,12 @@ label_values! {
     Authentication {
         /// 235.
         Ok = "ok",
-        /// 535, or the client gave up.
+        /// 535.
         Failed = "failed",
-        /// Not tried, since the client had failed too often.
+        /// 454: not tried, since the client had failed too often.
         Limited = "limited",
+        /// 454: not tried, since too many others were.
+        Unavailable = "unavailable",
     }
 }
 
@@ -198,13 +202,13 @@ impl Metrics {
         registry.register("sessions_ended", "SMTP sessions that have ended, by how", self.ended.clone());
         let accepted = "Mails that were stored and answered 250";
         registry.register("messages_accepted", accepted, self.messages_accepted.clone());
-        let refused = "Mails refused at MAIL, DATA, BDAT or their end, by reply code";
+        let refused = "Mails refused at MAIL or at the end of their text, by reply code; not those whose recipients all were";
         registry.register("messages_refused", refused, self.messages_refused.clone());
         let accepted = "Recipients that were answered 250";
         registry.register("recipients_accepted", accepted, self.recipients_accepted.clone());
-        let refused = "Recipients refused at RCPT, by reply code";
+        let refused = "Recipients refused at RCPT, by reply code; not those that could not be read";
         registry.register("recipients_refused", refused, self.recipients_refused.clone());
-        let authentications = "AUTH commands by result";
+        let authentications = "Credentials that were shown, by result; not those that nobody looked at";
         registry.register("authentications", authentications, self.authentications.clone());
         let handshakes = "TLS handshakes by result and version";
         registry.register("tls_handshakes", handshakes, self.handshakes.clone());
@@ -263,6 +267,11 @@ impl Metrics {
     /// A TLS handshake has its result.
     pub fn tls_handshake(&self, outcome: Handshake) {
         self.handshakes.get_or_create(&HandshakeLabels::from(outcome)).inc();
+    }
+
+    /// Forgets all certificates, before those of a new configuration are told.
+    pub fn forget_certificates(&self) {
+        self.not_after.clear();
     }
 
     /// The certificate of `listener` expires at this Unix time, in seconds; to be called again after each
@@ -332,6 +341,7 @@ mod tests {
                 "authentications_total{result=\"failed\"} 0",
                 "authentications_total{result=\"limited\"} 0",
                 "authentications_total{result=\"ok\"} 0",
+                "authentications_total{result=\"unavailable\"} 0",
                 "connections_accepted_total 0",
                 "connections_refused_total{cause=\"in_all\"} 0",
                 "connections_refused_total{cause=\"network\"} 0",
@@ -343,6 +353,7 @@ mod tests {
                 "recipients_accepted_total 0",
                 "sessions_ended_total{how=\"errors\"} 0",
                 "sessions_ended_total{how=\"left\"} 0",
+                "sessions_ended_total{how=\"no_account\"} 0",
                 "sessions_ended_total{how=\"not_smtp\"} 0",
                 "sessions_ended_total{how=\"quit\"} 0",
                 "sessions_ended_total{how=\"shutdown\"} 0",
@@ -424,5 +435,7 @@ mod tests {
             assert!(text.contains(line), "{line}{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+        metrics.forget_certificates();
+        assert!(!samples(&registry).iter().any(|sample| sample.starts_with("certificate")));
     }
 }

@@ -33,6 +33,11 @@ impl Reply {
         Self { code, enhanced: None, lines }
     }
 
+    /// The last reply before we close the connection: 421 with our name (RFC 5321 section 4.2.2).
+    pub fn farewell(hostname: &str, enhanced: EnhancedStatus, text: &str) -> Self {
+        Self::new(421, enhanced, format!("{hostname} closes: {text}"))
+    }
+
     /// The reply code.
     pub fn code(&self) -> u16 {
         self.code

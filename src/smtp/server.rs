@@ -2,41 +2,56 @@
 //!
 //! [`Server::run`] owns one task a listener, and each of those owns its connections' tasks: dropping
 //! the future of `run` ends them all. A failure to bind ends the start; a failure to accept ends
-//! nothing (R47).
+//! nothing (R47). Everything but the sockets can be exchanged while it runs ([`Handle::reload`]); a
+//! connection keeps what it began with.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
-use tracing::{debug, error, info, warn};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::{error, info, warn};
 
-use crate::model::{Client, Door, EnhancedStatus};
-
-use super::connection::{self, Ended};
-use super::gate::{Bounds, Gate, Permit};
+use super::accounts::Accounts;
+use super::admission;
+use super::auth::Mechanism;
+use super::capture::Recorder;
+use super::gate::Gate;
+use super::guard::Guard;
+use super::metrics::Metrics;
 use super::receiver::Receiver;
-use super::reply::Reply;
 use super::room::Room;
-use super::session::{self, Session};
-use super::{Limits, Listener, Settings};
+use super::session;
+use super::settings::{Listener, Settings};
+use super::shutdown::Shutdown;
+use super::tls::Validity;
 
 /// Connections that wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;
 /// First and longest pause after a failure to accept. One connection that ends may cure it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long the disk may take at the end for what was captured.
+const CAPTURE_TIME: Duration = Duration::from_secs(2);
+/// How often certificates are looked at.
+const CERTIFICATE_LOOKS: Duration = Duration::from_secs(24 * 3600);
 
 /// The SMTP door, all its sockets bound.
 pub struct Server {
     doors: Vec<DoorSocket>,
     shared: Arc<Shared>,
 }
+
+/// Exchanges the settings of a door that is open.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
 
 /// A listener cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +79,52 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 struct DoorSocket {
-    listener: Arc<Listener>,
+    listener: String,
     socket: TcpListener,
     address: SocketAddr,
 }
 
 /// What all connections share.
-struct Shared {
-    session: Arc<session::Settings>,
-    limits: Limits,
-    gate: Arc<Gate>,
-    receiver: Arc<dyn Receiver>,
+pub(super) struct Shared {
+    pub(super) live: ArcSwap<Live>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) guard: Guard,
+    pub(super) recorder: Recorder,
+    pub(super) receiver: Arc<dyn Receiver>,
+}
+
+/// The settings that hold now, and what is made of them.
+pub(super) struct Live {
+    pub(super) settings: Settings,
+    pub(super) session: Arc<session::Settings>,
+    pub(super) accounts: Arc<Accounts>,
+    mechanisms: Arc<[Mechanism]>,
+}
+
+impl Live {
+    fn new(settings: Settings, room: Room) -> Self {
+        let accounts = Accounts::new(settings.accounts.clone());
+        let session =
+            session::Settings { hostname: settings.hostname.clone(), room, limits: settings.limits };
+        Self {
+            mechanisms: accounts.mechanisms().into(),
+            accounts: Arc::new(accounts),
+            session: Arc::new(session),
+            settings,
+        }
+    }
+
+    /// The mechanisms that accounts can use, of those that are `wanted`.
+    pub(super) fn mechanisms(&self, wanted: Option<&[Mechanism]>) -> Arc<[Mechanism]> {
+        match wanted {
+            None => Arc::clone(&self.mechanisms),
+            Some(wanted) => self.mechanisms.iter().copied().filter(|one| wanted.contains(one)).collect(),
+        }
+    }
+
+    pub(super) fn listener(&self, name: &str) -> Option<&Listener> {
+        self.settings.listeners.iter().find(|listener| listener.name == name)
+    }
 }
 
 impl Server {
@@ -82,43 +132,115 @@ impl Server {
     ///
     /// # Errors
     /// [`BindError`] for the first listener that cannot listen; the others are closed again.
-    pub fn bind(settings: Settings, receiver: Arc<dyn Receiver>) -> Result<Self, BindError> {
-        let Settings { hostname, listeners, limits, .. } = settings;
-        let doors = listeners
-            .into_iter()
+    pub fn bind(
+        settings: Settings,
+        receiver: Arc<dyn Receiver>,
+        metrics: Metrics,
+    ) -> Result<Self, BindError> {
+        let doors = settings
+            .listeners
+            .iter()
             .map(|listener| match listen(listener.bind) {
-                Ok((socket, address)) => Ok(DoorSocket { listener: Arc::new(listener), socket, address }),
-                Err(source) => Err(BindError { listener: listener.name, address: listener.bind, source }),
+                Ok((socket, address)) => Ok(DoorSocket { listener: listener.name.clone(), socket, address }),
+                Err(source) => {
+                    Err(BindError { listener: listener.name.clone(), address: listener.bind, source })
+                }
             })
             .collect::<Result<_, _>>()?;
-        let session = session::Settings {
-            hostname,
-            message_octets: limits.message_octets,
-            room: Room::new(limits.memory_octets),
-            recipients: limits.recipients,
-            errors: limits.errors,
+        let shared = Shared {
+            gate: Gate::new(),
+            guard: Guard::new(&settings.limits, metrics),
+            recorder: Recorder::new(),
+            receiver,
+            live: ArcSwap::from_pointee(Live::new(
+                settings.clone(),
+                Room::new(settings.limits.memory_octets),
+            )),
         };
-        let gate = Gate::new();
-        Ok(Self { doors, shared: Arc::new(Shared { session: Arc::new(session), limits, gate, receiver }) })
+        Ok(Self { doors, shared: Arc::new(shared) })
     }
 
     /// Each listener's name and the address that it got, in the order of the settings.
     pub fn local_addresses(&self) -> Vec<(String, SocketAddr)> {
-        self.doors.iter().map(|door| (door.listener.name.clone(), door.address)).collect()
+        self.doors.iter().map(|door| (door.listener.clone(), door.address)).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// For reloads while [`run`](Self::run) works.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.shared))
     }
 
     /// Serves until `shutdown` becomes true (or its sender is gone) and the last session has ended.
     /// Then no connection is accepted any more, a session that waits for a command gets 421, and one
     /// inside a message may finish it. The caller bounds that: dropping this future ends everything.
-    pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
+    pub async fn run(self, shutdown: watch::Receiver<bool>) {
+        let mut shutdown = Shutdown::from(shutdown);
         let mut doors = JoinSet::new();
         for door in self.doors {
             doors.spawn(keep_open(door, Arc::clone(&self.shared), shutdown.clone()));
         }
-        while let Some(ended) = doors.join_next().await {
-            log_panic(ended);
+        let mut looks = interval(CERTIFICATE_LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                ended = doors.join_next() => match ended {
+                    Some(ended) => log_panic(ended),
+                    None => break,
+                },
+                _ = looks.tick() => look_at_certificates(&self.shared),
+            }
         }
-        drop(shutdown.wait_for(|stopping| *stopping).await);
+        shutdown.begun().await;
+        // The process ends soon, and the thread that writes captures with it.
+        let recorder = self.shared.recorder.clone();
+        let written = spawn_blocking(move || recorder.flush(CAPTURE_TIME)).await;
+        if !written.unwrap_or(true) {
+            warn!("the last lines of captured dialogues are not on disk yet; some may be missing");
+        }
+    }
+}
+
+impl Handle {
+    /// Takes new settings. Sockets stay as they are: a listener that is not named any more keeps what it
+    /// had, and a new one is not opened.
+    pub fn reload(&self, mut settings: Settings) {
+        let before = self.0.live.load();
+        for listener in &before.settings.listeners {
+            if !settings.listeners.iter().any(|new| new.name == listener.name) {
+                settings.listeners.push(listener.clone());
+            }
+        }
+        // A new room counts from nothing, so that the old one is kept where it can be.
+        let same_room = before.settings.limits.memory_octets == settings.limits.memory_octets;
+        let room =
+            if same_room { before.session.room.clone() } else { Room::new(settings.limits.memory_octets) };
+        self.0.guard.reload(&settings.limits);
+        self.0.live.store(Arc::new(Live::new(settings, room)));
+        look_at_certificates(&self.0);
+    }
+}
+
+/// Tells of certificates that have expired or soon will.
+fn look_at_certificates(shared: &Shared) {
+    let now = Timestamp::now();
+    shared.guard.metrics().forget_certificates();
+    for (listener, identity) in shared.live.load().settings.identities() {
+        shared.guard.metrics().certificate_not_after(listener, identity.not_after().as_second());
+        let validity = identity.validity(now);
+        match validity {
+            Validity::Good => {}
+            Validity::NotYet | Validity::Expired { .. } => {
+                error!(listener, "the certificate {validity}; clients that check it will not deliver");
+            }
+            Validity::EndsSoon { .. } => {
+                warn!(listener, "the certificate {validity}; renew it and reload");
+            }
+        }
     }
 }
 
@@ -142,12 +264,12 @@ fn log_panic(ended: Result<(), JoinError>) {
 }
 
 /// Accepts until the shutdown, then waits for the connections of this listener.
-async fn keep_open(door: DoorSocket, shared: Arc<Shared>, mut shutdown: watch::Receiver<bool>) {
+async fn keep_open(door: DoorSocket, shared: Arc<Shared>, shutdown: Shutdown) {
     let DoorSocket { listener, socket, .. } = door;
     let mut connections = JoinSet::new();
     let (mut pause, mut retry_at) = (None, None);
-    let stopping = shutdown.clone();
-    let mut asked_to_stop = std::pin::pin!(async move { drop(shutdown.wait_for(|stop| *stop).await) });
+    let mut asked_to_stop = shutdown.clone();
+    let mut asked_to_stop = std::pin::pin!(asked_to_stop.begun());
     loop {
         tokio::select! {
             () = &mut asked_to_stop => break,
@@ -160,12 +282,12 @@ async fn keep_open(door: DoorSocket, shared: Arc<Shared>, mut shutdown: watch::R
                 Ok((stream, peer)) => {
                     retry_at = None;
                     if pause.take().is_some() {
-                        info!(listener = %listener.name, "accepting again");
+                        info!(listener, "accepting again");
                     }
-                    admit(stream, peer, &listener, &shared, &stopping, &mut connections);
+                    admission::knock(stream, peer, &listener, &shared, &shutdown, &mut connections);
                 }
                 Err(error) => {
-                    pause = pause_after(&error, pause, &listener.name);
+                    pause = pause_after(&error, pause, &listener);
                     retry_at = pause.map(|pause| Instant::now() + pause);
                 }
             },
@@ -198,78 +320,6 @@ fn pause_after(error: &io::Error, before: Option<Duration>, listener: &str) -> O
         warn!(listener, %error, "cannot accept connections; trying again until it works");
     }
     Some(before.map_or(SHORTEST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE)))
-}
-
-/// Starts the connection's task, or refuses it at little cost.
-fn admit(
-    stream: TcpStream,
-    peer: SocketAddr,
-    listener: &Arc<Listener>,
-    shared: &Arc<Shared>,
-    stopping: &watch::Receiver<bool>,
-    connections: &mut JoinSet<()>,
-) {
-    let address = peer.ip().to_canonical();
-    match permit(address, listener, shared) {
-        Ok(permit) => {
-            let client = Client {
-                door: Door::Smtp,
-                listener: listener.name.clone(),
-                address,
-                helo: None,
-                account: None,
-            };
-            connections.spawn(converse(stream, client, permit, Arc::clone(shared), stopping.clone()));
-        }
-        Err(reply) => {
-            info!(client = %address, listener = %listener.name, reason = %reply.text(), "connection refused");
-            refuse(&stream, &reply);
-        }
-    }
-}
-
-fn permit(address: IpAddr, listener: &Listener, shared: &Shared) -> Result<Permit, Reply> {
-    if !listener.networks.iter().any(|network| network.contains(&address)) {
-        let text = format!("{address} is in none of the networks that this listener serves");
-        return Err(Reply::new(554, EnhancedStatus::POLICY, text));
-    }
-    shared
-        .gate
-        .admit(address, Bounds::new(&shared.limits, None))
-        .map_err(|full| Reply::new(421, EnhancedStatus::new(4, 7, 0), full.to_string()))
-}
-
-/// Sends without waiting: the send buffer of a new socket has room for a line, and if not, the
-/// client goes without a reason.
-fn refuse(stream: &TcpStream, reply: &Reply) {
-    let mut line = Vec::new();
-    reply.write_to(&mut line);
-    if let Err(error) = SockRef::from(stream).send(&line) {
-        debug!(%error, "the refused client was gone already");
-    }
-}
-
-async fn converse(
-    stream: TcpStream,
-    client: Client,
-    permit: Permit,
-    shared: Arc<Shared>,
-    shutdown: watch::Receiver<bool>,
-) {
-    let (address, listener) = (client.address, client.listener.clone());
-    debug!(client = %address, %listener, "connection opened");
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(client = %address, %error, "TCP_NODELAY was not set");
-    }
-    let session = Session::new(Arc::clone(&shared.session), client);
-    match connection::serve(stream, session, &*shared.receiver, &shared.limits, shutdown).await {
-        Ended::Closed => debug!(client = %address, %listener, "connection closed"),
-        Ended::Left(awaited) => {
-            debug!(client = %address, %listener, ?awaited, "connection closed by the client")
-        }
-        Ended::Failed(error) => debug!(client = %address, %listener, %error, "connection lost"),
-    }
-    drop(permit);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::model::Secret;
 
+use super::auth::Mechanism;
 use super::profile::Profile;
 use super::tls::Identity;
 use crate::credential::PasswordHash;
@@ -49,6 +50,8 @@ pub struct Listener {
     pub auth: Auth,
     /// Whether they may do so where nothing is encrypted, as passwords can be read on the way then.
     pub auth_without_tls: bool,
+    /// By which mechanisms, of those that some account can use; `None`: by all of them.
+    pub auth_mechanisms: Option<Vec<Mechanism>>,
     /// Whether dialogues are written down.
     pub capture: Option<Arc<Capture>>,
 }
@@ -88,6 +91,8 @@ pub struct Network {
     pub profile: Option<Profile>,
     /// Whether clients authenticate, instead of the listener's.
     pub auth: Option<Auth>,
+    /// By which mechanisms, instead of the listener's.
+    pub auth_mechanisms: Option<Vec<Mechanism>>,
     /// Where dialogues are written down, instead of the listener's.
     pub capture: Option<Arc<Capture>>,
     /// Connections at a time from all of it together.
@@ -179,6 +184,8 @@ pub struct Policy {
     pub auth: Auth,
     /// Whether it may do so in the clear.
     pub auth_without_tls: bool,
+    /// By which mechanisms; `None`: by all that there are.
+    pub auth_mechanisms: Option<Vec<Mechanism>>,
     /// Whether the dialogue is written down.
     pub capture: Option<Arc<Capture>>,
 }
@@ -205,6 +212,7 @@ impl Listener {
             profile: Profile::default(),
             auth: Auth::Off,
             auth_without_tls: false,
+            auth_mechanisms: None,
             capture: None,
         }
     }
@@ -237,6 +245,9 @@ impl Settings {
             profile: network.and_then(|network| network.profile).unwrap_or(listener.profile),
             auth: network.and_then(|network| network.auth).unwrap_or(listener.auth),
             auth_without_tls: listener.auth_without_tls,
+            auth_mechanisms: network
+                .and_then(|network| network.auth_mechanisms.clone())
+                .or_else(|| listener.auth_mechanisms.clone()),
             capture: network.and_then(|network| network.capture.clone()).or_else(|| listener.capture.clone()),
         }
     }

@@ -67,6 +67,11 @@ impl Used {
         self.octets = self.octets.saturating_add(octets);
     }
 
+    /// Octets of messages that have arrived.
+    pub fn octets_sent(&self) -> u64 {
+        self.octets
+    }
+
     /// Whether there may be another mail in this connection; for RSET outside of one.
     ///
     /// # Errors

@@ -191,7 +191,7 @@ fn hash_password_refuses_what_is_no_password() {
 #[test]
 fn hash_password_asks_a_person_twice_and_shows_nothing() {
     let typed = r#"
-import json, os, pty, sys
+import json, os, pty, sys, termios, time
 order = json.load(sys.stdin)
 child, terminal = pty.fork()
 if child == 0:
@@ -200,6 +200,9 @@ shown = b""
 for question, answer in zip([b"Password: ", b"Once more: "], order["answers"]):
     while not shown.endswith(question):
         shown += os.read(terminal, 1000)
+    # The question stands there a moment before the terminal is told to show nothing.
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        time.sleep(0.001)
     os.write(terminal, answer.encode() + b"\n")
 while True:
     try:

@@ -6,10 +6,36 @@
 
 mod support;
 
+// The reader of the dialogues in `tests/smtp/`, whose notation captures have.
+#[allow(dead_code, reason = "some of it is for that test alone")]
+#[path = "../smtp/certificate.rs"]
+mod certificate;
+#[allow(dead_code, reason = "some of it is for that test alone")]
+#[path = "../smtp/dialogue.rs"]
+mod dialogue;
+#[allow(dead_code, reason = "some of it is for that test alone")]
+#[path = "../smtp/relay.rs"]
+mod relay;
+
 mod account_faults_lose_nothing;
 mod accounts_have_limits;
+mod accounts_over_smtp;
+mod appliances;
 mod bad_forms;
 mod bad_mail;
+mod behind_a_balancer;
+mod capture_files;
+mod certificate_reload;
+mod certificate_warnings;
+mod client_curl;
+mod client_exim;
+mod client_lettre;
+mod client_msmtp;
+mod client_nodemailer;
+mod client_postfix;
+mod client_smtplib;
+mod client_snail;
+mod client_swaks;
 mod command_line;
 mod destinations_are_apart;
 mod drains_at_sigterm;
@@ -23,9 +49,9 @@ mod kill_while_waiting;
 mod logs_keep_secrets;
 mod machines_get_no_bounce;
 mod mail_becomes_sms;
-mod mail_of_lettre;
 mod not_ready_without_room;
 mod notify_is_obeyed;
+mod overload;
 mod platform_asks_for_patience;
 mod platform_credentials;
 mod platform_faults_are_outlived;
@@ -38,4 +64,5 @@ mod service_manager;
 mod smarthost_faults;
 mod starts_that_fail;
 mod synced_before_yes;
+mod tls_scan;
 mod unknown_outcomes;

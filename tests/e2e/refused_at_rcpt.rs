@@ -116,8 +116,10 @@ SIZE 10485760
 SMTPUTF8
 ENHANCEDSTATUSCODES
 DSN
+CHUNKING
+LIMITS RCPTMAX=100
 HELP
-(252, b'2.0.0 send a mail and RCPT will tell') (214, b'2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT (RFC 5321)') (500, b'5.5.1 unknown command; try HELP')
+(252, b'2.0.0 send a mail and RCPT will tell') (214, b'2.0.0 EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT (RFC 5321)') (500, b'5.5.1 unknown command; try HELP')
 ";
     assert_eq!(printed, expected);
     assert!(relay.terminate().success());

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::intake::{Refusal, RefusalKind};
 use crate::model::{Client, Envelope, MailAddress, ReversePath};
-use crate::smtp::{BindError, Limits, Listener, Receiver, Server, Settings};
+use crate::smtp::{BindError, Limits, Listener, Metrics, Receiver, Server, Settings};
 
 /// Bounces that wait to be shown.
 const CAPACITY: usize = 100;
@@ -51,7 +51,7 @@ impl Mailbox {
         let limits = Limits { message_octets: 1 << 20, connections: 20, ..Limits::default() };
         let settings = Settings::new("mailbox.example", listeners, limits);
         let (sender, mails) = mpsc::channel(CAPACITY);
-        let server = Server::bind(settings, Arc::new(Slot(sender)))?;
+        let server = Server::bind(settings, Arc::new(Slot(sender)), Metrics::new())?;
         let address =
             server.local_addresses().first().map_or(SocketAddr::new(loopback, 0), |(_, address)| *address);
         let (stop, stopped) = watch::channel(false);

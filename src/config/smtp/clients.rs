@@ -32,6 +32,7 @@ pub(super) fn network(
     let listeners = written.optional("listeners", not_empty(|item| listener_name(item, seen)));
     let profile = written.optional("profile", words::network_profile);
     let auth = written.optional("auth", words::auth);
+    let auth_mechanisms = written.optional("auth_mechanisms", words::mechanisms);
     let capture = written.optional("capture", |value| captures.read(value));
     let connections = written.optional("connections", values::count(1..=1_000_000));
     if written.has("listeners") && listeners.is_none() {
@@ -44,7 +45,8 @@ pub(super) fn network(
     if let Some(auth) = auth {
         check_auth(reader, written.place("auth"), auth, can_auth, has_accounts);
     }
-    let network = Network { name, networks: networks?, listeners, profile, auth, capture, connections };
+    let networks = networks?;
+    let network = Network { name, networks, listeners, profile, auth, auth_mechanisms, capture, connections };
     let reached = |net: &IpNet| here.iter().flat_map(|one| &one.networks).any(|open| overlap(net, open));
     // Without any listener there is another error already.
     if !seen.is_empty() && !network.networks.iter().any(reached) {

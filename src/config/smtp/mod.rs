@@ -9,12 +9,14 @@ mod limits;
 mod tests;
 mod words;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::allowance::{Written, allowance};
 use super::certificates::{self, Given};
 use super::doors::{Taken, private_networks};
 use super::reader::{Reader, Section};
@@ -29,6 +31,7 @@ pub(super) struct Read {
     pub(super) settings: Settings,
     pub(super) known_listeners: Vec<KnownListener>,
     pub(super) known_accounts: Vec<KnownAccount>,
+    pub(super) allowances: BTreeMap<String, Written>,
 }
 
 /// What is known of a listener, even where it cannot be opened.
@@ -63,6 +66,7 @@ pub(super) fn read(
     let limits = limits::read(reader, &section);
     let certificate = certificates::read(&section, now);
     let written_accounts = section.sections("account");
+    let mut allowances = BTreeMap::new();
     let has_accounts = !written_accounts.is_empty();
     let auth = if has_accounts { Auth::Offered } else { Auth::Off };
     let usual = Usual { certificate, auth, has_accounts };
@@ -106,10 +110,13 @@ pub(super) fn read(
     let known = |name: String| KnownAccount { name, door: Door::Smtp, networks: Vec::new() };
     let mut settings = Settings::new(hostname, listeners, limits);
     settings.networks = networks.into_iter().map(|(_, network)| network).collect();
+    for ((name, _), written) in accounts.iter().zip(&written_accounts) {
+        allowances.insert(name.clone(), allowance(written, Door::Smtp));
+    }
     let known_accounts = accounts.iter().map(|(name, _)| known(name.clone())).collect();
     settings.accounts = accounts.into_iter().filter_map(|(_, account)| account).collect();
     let known = |one: Seen| KnownListener { name: one.name, door: Door::Smtp, networks: one.networks };
-    Read { settings, known_listeners: seen.into_iter().map(known).collect(), known_accounts }
+    Read { settings, known_listeners: seen.into_iter().map(known).collect(), known_accounts, allowances }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -144,6 +151,7 @@ fn listener(
     if written.has("auth") {
         check_auth(reader, written.place("auth"), auth, can_auth, usual.has_accounts);
     }
+    let auth_mechanisms = written.optional("auth_mechanisms", words::mechanisms);
     let capture = written.optional("capture", |value| captures.read(value));
     let uses_general = speaks_tls && !has_own;
     let seen = Seen { name, networks, auth, can_auth, uses_general };
@@ -153,6 +161,7 @@ fn listener(
         profile,
         auth,
         auth_without_tls,
+        auth_mechanisms,
         capture,
         ..Listener::new(&seen.name, bind, seen.networks.clone())
     });

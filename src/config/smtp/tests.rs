@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
 use super::super::{Loaded, Problems, load};
+use crate::smtp::auth::Mechanism;
 use crate::smtp::{Allotment, Auth, Profile, Settings, Tls};
 
 const HASH: &str =
@@ -188,8 +189,9 @@ fn every_key_of_a_listener_a_network_and_an_account_reaches_its_setting() {
         bind = "127.0.0.1:25"
         auth = "required"
         auth_without_tls = true
+        auth_mechanisms = ["login", "CRAM-MD5"]
         proxies = ["10.0.0.5"]
-        capture = { directory = "captures", file_size = "1 KiB", files = 2, mask_numbers = false }
+        capture = { directory = "captures", file_size = "2 KiB", files = 2, mask_numbers = false }
 
         [[smtp.network]]
         name = "old"
@@ -197,7 +199,8 @@ fn every_key_of_a_listener_a_network_and_an_account_reaches_its_setting() {
         listeners = ["lan"]
         profile = "appliance"
         auth = "off"
-        capture = { directory = "captures", file_size = "1 KiB", files = 2, mask_numbers = false }
+        auth_mechanisms = ["PLAIN"]
+        capture = { directory = "captures", file_size = "2 KiB", files = 2, mask_numbers = false }
         connections = 7
 
         [[smtp.network]]
@@ -223,7 +226,7 @@ fn every_key_of_a_listener_a_network_and_an_account_reaches_its_setting() {
     assert_eq!(listener.proxies, ["10.0.0.5/32".parse::<IpNet>().unwrap()]);
     let capture = listener.capture.as_ref().unwrap();
     assert!(capture.directory.is_absolute() && capture.directory.ends_with("captures"));
-    assert_eq!((capture.file_octets, capture.files, capture.mask_numbers), (1024, 2, false));
+    assert_eq!((capture.file_octets, capture.files, capture.mask_numbers), (2048, 2, false));
 
     let network = &settings.networks[0];
     assert_eq!(network.name, "old");
@@ -231,6 +234,11 @@ fn every_key_of_a_listener_a_network_and_an_account_reaches_its_setting() {
     assert_eq!(network.listeners, ["lan"]);
     assert_eq!((network.profile, network.auth), (Some(Profile::APPLIANCE), Some(Auth::Off)));
     assert_eq!(network.connections, Some(7));
+    assert_eq!(listener.auth_mechanisms, Some(vec![Mechanism::Login, Mechanism::CramMd5]));
+    assert_eq!(network.auth_mechanisms, Some(vec![Mechanism::Plain]));
+    let of = |client: &str| settings.policy(listener, client.parse().unwrap()).auth_mechanisms;
+    assert_eq!(of("10.1.9.9"), network.auth_mechanisms);
+    assert_eq!(of("10.2.9.9"), listener.auth_mechanisms);
     // One directory is one capture, whoever names it.
     assert!(std::sync::Arc::ptr_eq(network.capture.as_ref().unwrap(), capture));
     let rest = &settings.networks[1];

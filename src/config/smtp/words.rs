@@ -6,6 +6,8 @@ use ipnet::IpNet;
 
 use super::super::reader::Value;
 use super::super::values;
+use crate::smtp::auth::Mechanism;
+use crate::smtp::capture::MIN_FILE_OCTETS;
 use crate::smtp::{Auth, Capture, Profile};
 
 /// The switch that is for listeners only.
@@ -13,6 +15,28 @@ const LF_DOT: &str = "lf_dot_ends_data";
 
 pub(super) fn auth(value: &Value) -> Option<Auth> {
     values::word(&[("off", Auth::Off), ("offered", Auth::Offered), ("required", Auth::Required)])(value)
+}
+
+/// At least one mechanism of AUTH, by the name that EHLO has for it.
+pub(super) fn mechanisms(value: &Value) -> Option<Vec<Mechanism>> {
+    let mechanism = |item: &Value| {
+        let name = values::text(item)?;
+        Mechanism::from_name(&name).map_or_else(
+            || {
+                let shown = name.escape_debug();
+                item.fail(format!(
+                    "`{shown}` is no mechanism known here; write \"PLAIN\", \"LOGIN\" or \"CRAM-MD5\""
+                ))
+            },
+            Some,
+        )
+    };
+    let mechanisms = values::list(mechanism)(value)?;
+    if mechanisms.is_empty() {
+        return value
+            .fail("`auth_mechanisms` is empty; name at least one, or write auth = \"off\"".to_owned());
+    }
+    Some(mechanisms)
 }
 
 /// `"strict"`, `"appliance"`, a switch, or a list of them: of a listener.
@@ -85,7 +109,7 @@ impl Captures {
     pub(super) fn read(&mut self, value: &Value) -> Option<Arc<Capture>> {
         let section = value.section()?;
         let directory = section.required("directory", "\"captures\"", values::path);
-        let file_octets = section.or("file_size", 256 << 10, values::size(1024..=1 << 30));
+        let file_octets = section.or("file_size", 256 << 10, values::size(MIN_FILE_OCTETS as u64..=1 << 30));
         let files = section.or("files", 100, values::count(1..=100_000));
         let mask_numbers = section.or("mask_numbers", true, values::flag);
         let capture = Capture { directory: directory?, file_octets, files, mask_numbers };

@@ -274,10 +274,16 @@ fn bdat_says_how_many_octets_follow() {
         "BDAT 0x10",
         "BDAT 18446744073709551616",
         "BDAT 000000000000000000010",
+        "bdat\t10",
+        "BDAT:10",
+        "BDAT 10\0",
+        "BDAT 10 ü",
     ];
     for line in wrong {
         assert_eq!(reply(line.as_bytes()), "501 5.5.4 syntax: BDAT octets [LAST]", "{line}");
     }
+    assert_eq!(reply(b"BDAT \xff"), "501 5.5.4 syntax: BDAT octets [LAST]");
+    assert_eq!(reply(b"BDATA 10"), "500 5.5.1 unknown command; try HELP");
 }
 
 #[test]
@@ -469,6 +475,9 @@ fn odd_names_are_forgiven_and_kept_harmless() {
         assert_eq!(read(any, line), "500", "{line}");
     }
     assert_eq!(read(&["any_hello_name", "stray_spaces"], "EHLO a\tb"), "Some(\"a b\")");
+    // The cut falls behind a space, which is not kept at the end of a name.
+    let cut_at_a_space = format!("EHLO {} b", "a".repeat(254));
+    assert_eq!(read(any, &cut_at_a_space), format!("Some({:?})", "a".repeat(254)));
     assert_eq!(read(SPACES, "EHLO  x.it"), "Some(\"x.it\")");
     let long = read(any, &format!("EHLO _{}", "x".repeat(5000)));
     assert_eq!(long, format!("Some(\"_{}\")", "x".repeat(254)));
@@ -546,4 +555,32 @@ proptest! {
         let rcpt = rcpt_of(&format!("RCPT TO:<{address}>"));
         prop_assert_eq!(rcpt.recipient, ForwardPath::Mailbox(address));
     }
+}
+
+#[test]
+fn the_switch_that_would_forgive_a_line_is_known() {
+    let strict = Profile::default();
+    let table: [(&[u8], Option<&str>); 14] = [
+        (b"MAIL FROM:a@b.it", Some("bare_addresses")),
+        (b"RCPT TO:a@b.it", Some("bare_addresses")),
+        (b"MAIL FROM: <a@b.it>", Some("stray_spaces")),
+        (b"RCPT\tTO:<a@b.it>", Some("stray_spaces")),
+        (b"MAIL FROM: a@b.it", Some("appliance")),
+        (b"EHLO my_ups", Some("any_hello_name")),
+        (b"HELO B\xfcro", Some("any_hello_name")),
+        (b"HELO", Some("empty_hello")),
+        (b"EHLO \t", Some("empty_hello")),
+        (b"MAIL FROM:<a@@b.it>", None),
+        (b"MAIL FROM:<a@b.it> X=1", None),
+        (b"NOOP\nNOOP", None),
+        (b"HALLO", None),
+        (b"GET / HTTP/1.1", None),
+    ];
+    for (line, switch) in table {
+        assert!(parse(line, &strict).is_err(), "{}", line.escape_ascii());
+        assert_eq!(forgiven_by(line, &strict), switch, "{}", line.escape_ascii());
+    }
+    // What is forgiven already need not be named again.
+    let spaces = strict.with("stray_spaces").unwrap();
+    assert_eq!(forgiven_by(b"MAIL FROM: a@b.it", &spaces), Some("bare_addresses"));
 }

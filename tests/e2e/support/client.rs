@@ -70,9 +70,15 @@ impl Smtp {
 pub fn tool(name: &str) -> bool {
     let there =
         Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var_os("SMS_RELAY_TESTS_SKIP_NOTHING").is_none(), "{name} is not installed");
+    given(there, &format!("{name} is not installed"))
+}
+
+/// Whether what a test needs is there. Where it is not, the test says with `otherwise` why it skips
+/// itself, and fails in CI.
+pub fn given(there: bool, otherwise: &str) -> bool {
+    assert!(there || std::env::var_os("SMS_RELAY_TESTS_SKIP_NOTHING").is_none(), "{otherwise}");
     if !there {
-        println!("skipped: {name} is not installed");
+        println!("skipped: {otherwise}");
     }
     there
 }
@@ -80,9 +86,23 @@ pub fn tool(name: &str) -> bool {
 /// Runs a program to its end and returns its exit code and everything that it printed. One that
 /// waits for a person is ended after a minute, with code 124.
 pub fn run(name: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    run_fed(name, arguments, "")
+}
+
+/// The same with `input` on its standard input.
+pub fn run_fed(name: &str, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    run_within(60, name, arguments, input)
+}
+
+/// The same for one that takes longer by itself: it is ended after so many seconds.
+pub fn run_within(seconds: u32, name: &str, arguments: &[&str], input: &str) -> (Option<i32>, String) {
     let mut command = Command::new("timeout");
-    command.args(["60", name]).args(arguments).stdin(Stdio::null());
-    let output = command.output().unwrap();
+    command.args([&seconds.to_string(), name]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // One that ends without reading all of it says why with its code.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let printed = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
 }

@@ -17,6 +17,8 @@ pub enum Behaviour {
     RefuseRecipient,
     /// 550 at RCPT for everybody but this address.
     AcceptOnly(&'static str),
+    /// 550 at RCPT for this address.
+    RefuseOnly(&'static str),
     /// 451 at the final dot.
     Later,
     /// Keeps the mail and breaks the connection instead of answering.
@@ -28,6 +30,7 @@ impl Behaviour {
         match self {
             Self::RefuseRecipient => true,
             Self::AcceptOnly(address) => !rcpt.contains(&format!("<{address}>")),
+            Self::RefuseOnly(address) => rcpt.contains(&format!("<{address}>")),
             Self::Accept | Self::Later | Self::AcceptAndBreak => false,
         }
     }

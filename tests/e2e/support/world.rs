@@ -170,6 +170,14 @@ level = "debug"
         self.emulator.accepted().into_iter().map(|sms| sms.text).collect()
     }
 
+    /// Waits until the platform has accepted as many texts as these, and expects just these. Only for
+    /// texts to one phone, as their order is kept.
+    pub fn expect_texts(&self, expected: &[impl AsRef<str>]) {
+        let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+        self.wait_for_platform("all texts", |record| record.total() >= expected.len() as u64);
+        assert_eq!(self.texts(), expected);
+    }
+
     /// Waits until the platform's record is as wanted.
     pub fn wait_for_platform(&self, what: &str, wanted: impl Fn(&Record) -> bool) {
         let waited = self.runtime.block_on(self.emulator.wait_until(wanted, PATIENCE));
