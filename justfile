@@ -21,3 +21,7 @@ bench:
 # Durable accepts a second, with postfix's smtp-source as the client (apt-get install postfix).
 bench-accept:
     bash benches/accept.sh
+
+# Every fuzz target for so many seconds; docs/fuzzing.md tells what they check (needs nightly and cargo-fuzz).
+fuzz seconds="60":
+    fuzz/run.sh {{seconds}}
