@@ -5,14 +5,18 @@
 //! - `... -- latency [MAILS]`: 500 mails, one at a time
 //! - `... -- throughput [MAILS [MILLISECONDS]]`: bursts of 1,000 and of 10,000 mails; the API answers at once
 //! - `... -- memory`
+//! - `... -- idle [CONNECTIONS]`: 10,000 idle connections, a fifth as many slow ones, 600 MB without a line end
+//! - `... -- refusals [CONNECTIONS]`: what 5,000 refused ones cost
 //!
 //! Without `--bench`, as `cargo test --benches` starts it, it only shows that it works.
 
 // What is printed is the result.
 #![allow(clippy::print_stdout)]
 
+mod idle;
 mod latency;
 mod memory;
+mod refusals;
 mod throughput;
 mod world;
 
@@ -31,15 +35,22 @@ fn main() -> Result<()> {
     let single = mails.unwrap_or(if is_bench { 500 } else { 5 });
     let (watched, connections) = if is_bench { (10, 1_000) } else { (1, 10) };
     let watched = Duration::from_secs(watched);
+    let crowd = mails.unwrap_or(if is_bench { 10_000 } else { 20 });
+    let refused = mails.unwrap_or(if is_bench { 5_000 } else { 20 });
+    let endless = if is_bench { 600_000_000 } else { 11_000_000 };
     match arguments.first().map(String::as_str) {
         None => {
             latency::run(single)?;
             throughput::run(&bursts, delay)?;
-            memory::run(watched, connections, connections * 2)
+            memory::run(watched, connections, connections * 2)?;
+            idle::run(crowd, single.min(200), endless)?;
+            refusals::run(refused)
         }
         Some("latency") => latency::run(single),
         Some("throughput") => throughput::run(&bursts, delay),
         Some("memory") => memory::run(watched, connections, connections * 2),
-        Some(other) => bail!("`{other}` is none of latency, throughput and memory"),
+        Some("idle") => idle::run(crowd, if is_bench { 200 } else { 5 }, endless),
+        Some("refusals") => refusals::run(refused),
+        Some(other) => bail!("`{other}` is none of latency, throughput, memory, idle and refusals"),
     }
 }

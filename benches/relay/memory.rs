@@ -68,12 +68,22 @@ pub(crate) fn run(watched: Duration, connections: usize, burst: usize) -> Result
 }
 
 /// Resident memory in KiB.
-fn resident(pid: u32) -> Result<u64> {
+pub(crate) fn resident(pid: u32) -> Result<u64> {
     field(&format!("/proc/{pid}/status"), "VmRSS:")
 }
 
+/// The most that was ever resident since [`forget_peak`], in KiB.
+pub(crate) fn peak(pid: u32) -> Result<u64> {
+    field(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
+/// Makes the peak what is resident now (proc_pid_clear_refs(5)).
+pub(crate) fn forget_peak(pid: u32) -> Result<()> {
+    Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+}
+
 /// Context switches of all threads that gave the processor up by themselves, and ticks of processor time.
-fn work(pid: u32) -> Result<(u64, u64)> {
+pub(crate) fn work(pid: u32) -> Result<(u64, u64)> {
     let mut switches = 0;
     for thread in read_dir(format!("/proc/{pid}/task"))? {
         let status = thread?.path().join("status");

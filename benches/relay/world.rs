@@ -29,11 +29,16 @@ pub(crate) struct Relay {
 impl Relay {
     /// Starts it before the API at `api`; the configuration is the default but for what must differ.
     pub(crate) fn start(api: SocketAddr) -> Result<Self> {
+        Self::with_connections(api, 2000, 2000)
+    }
+
+    /// Starts one that takes this many connections in all and from one address.
+    pub(crate) fn with_connections(api: SocketAddr, in_all: usize, per_client: usize) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let allowed: Vec<String> = (1..=9).map(|digit| format!("\"+{digit}\"")).collect();
         let configuration = format!(
             "hostname = \"bench.example.com\"\n\
-             [smtp]\nconnections = 2000\nconnections_per_client = 2000\n\
+             [smtp]\nconnections = {in_all}\nconnections_per_client = {per_client}\n\
              [[smtp.listener]]\nname = \"smtp\"\nbind = \"127.0.0.1:0\"\n\
              [routing]\ndomains = [\"sms.local\"]\nallowed = [{}]\n\
              [defaults]\nsender = \"Bench\"\n\
@@ -206,7 +211,7 @@ impl Client {
         self.command("MAIL FROM:<ups@example.com>", "250")?;
         self.command(&format!("RCPT TO:<{recipient}@sms.local>"), "250")?;
         self.command("DATA", "354")?;
-        self.stream.get_mut().write_all(mail.as_bytes())?;
+        self.send(mail.as_bytes())?;
         let dot_at = Instant::now();
         let reply = self.command(".", "250")?;
         let accepted_at = Instant::now();
@@ -214,13 +219,19 @@ impl Client {
         Ok(Sent { id, dot_at, accepted_at })
     }
 
-    fn command(&mut self, line: &str, expected: &str) -> Result<String> {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
+    /// Sends octets as they are.
+    pub(crate) fn send(&mut self, octets: &[u8]) -> Result<()> {
+        Ok(self.stream.get_mut().write_all(octets)?)
+    }
+
+    /// Sends a line; its reply, or the last line of it, must begin with `expected`.
+    pub(crate) fn command(&mut self, line: &str, expected: &str) -> Result<String> {
+        self.send(format!("{line}\r\n").as_bytes())?;
         self.reply(expected)
     }
 
-    /// The last line of a reply.
-    fn reply(&mut self, expected: &str) -> Result<String> {
+    /// The last line of a reply, which must begin with `expected`.
+    pub(crate) fn reply(&mut self, expected: &str) -> Result<String> {
         let mut line = String::new();
         loop {
             line.clear();
