@@ -206,7 +206,8 @@ impl<'a> Talk<'a> {
         let end = sent.windows(2).position(|pair| pair == b"\r\n")?;
         let (line, octets) = (String::from_utf8_lossy(&sent[..end]).to_ascii_uppercase(), &sent[end + 2..]);
         // A command begins with its verb; behind a blank it is none.
-        let mut words = line.strip_prefix("BDAT ")?.split_ascii_whitespace();
+        let argument = line.strip_prefix("BDAT").filter(|rest| rest.starts_with([' ', '\t']))?;
+        let mut words = argument.split_ascii_whitespace();
         let announced: u64 = words.next()?.parse().ok()?;
         (announced == octets.len() as u64).then_some((octets, words.next() == Some("LAST")))
     }
