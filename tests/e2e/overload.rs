@@ -69,6 +69,9 @@ connections = 4
     turned_away(&relay, 3, "421 4.7.0 relay.test closes: too many connections are open; try again later");
     delivers(&mut pumps[3], "whoever is in stays in");
     world.expect_texts(&["from another network", "whoever is in stays in"]);
+    relay.wait_for_log("the last of them", |line| {
+        line["message"] == "connection refused" && line["client"] == "127.0.0.3"
+    });
     let reasons: Vec<String> = relay
         .log()
         .iter()
