@@ -217,9 +217,10 @@ impl App {
         self.pulse.age() < PULSE_LIMIT
     }
 
-    /// Takes rules, aliases, the gateway and the smarthost with their credentials, and everything of the
-    /// SMTP door but its sockets, certificates among it, from a new configuration. Connections and messages under way keep what they began with. Returns the
-    /// sections that changed too and need a restart.
+    /// Takes from a new configuration: rules, aliases, the gateway and the smarthost with their
+    /// credentials, and everything of the SMTP door but its sockets, certificates among it. Connections
+    /// and messages under way keep what they began with. Returns the sections that changed too and need
+    /// a restart.
     ///
     /// # Errors
     /// When the new gateway or smarthost does not work; nothing has changed then.

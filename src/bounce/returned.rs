@@ -2,7 +2,7 @@
 
 use super::field::{self, AutoSubmitted};
 use super::original::Returned;
-use super::{Letter, Parts, human};
+use super::{Letter, Parts, human, status};
 use crate::model::{Cause, OutgoingMail};
 
 /// The report about mail for the postmaster that the smarthost did not take (RFC 5321 section 6.1,
@@ -19,6 +19,12 @@ pub struct ReturnedMail<'a> {
     pub message_id: Option<&'a str>,
     /// Why.
     pub cause: &'a Cause,
+}
+
+/// The type `smtp` is for reply codes (RFC 3464 section 2.3.6); a connection that broke has none.
+fn diagnostic_type(words: &str) -> &'static str {
+    let begins_with_code = words.len() >= 3 && words.bytes().take(3).all(|b| b.is_ascii_digit());
+    if begins_with_code { "smtp" } else { status::RELAY }
 }
 
 impl ReturnedMail<'_> {
@@ -68,7 +74,7 @@ impl ReturnedMail<'_> {
         field::write(out, "Action", "failed");
         field::write(out, "Status", &self.cause.status.to_string());
         if let Some(words) = &self.cause.diagnostic {
-            field::write(out, "Diagnostic-Code", &format!("smtp; {words}"));
+            field::write(out, "Diagnostic-Code", &format!("{}; {words}", diagnostic_type(words)));
         }
         field::write(out, "Last-Attempt-Date", &field::date(self.letter.now));
     }

@@ -7,7 +7,7 @@ use crate::model::{Client, Door};
 /// for its reply codes (RFC 3464 section 2.3.6).
 const PLATFORM: &str = "x-qlara";
 /// Diagnostic type for causes that the relay itself found.
-const RELAY: &str = "x-sms-relay";
+pub(super) const RELAY: &str = "x-sms-relay";
 /// Address type of a form's destination, which is no mail address.
 const FORM_DESTINATION: &str = "x-sms";
 

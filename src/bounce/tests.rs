@@ -313,6 +313,30 @@ fn an_undeliverable_report_goes_to_the_operator_as_an_attachment() {
 }
 
 #[test]
+fn only_a_reply_of_the_smarthost_is_a_diagnostic_of_smtp() {
+    let world = World::new();
+    let mail = OutgoingMail {
+        id: MAIL.parse().unwrap(),
+        about: SUBMISSION.parse().unwrap(),
+        kind: MailKind::Postmaster,
+        reverse_path: ReversePath::Null,
+        recipient: world.to.clone(),
+        bytes: b"Subject: x\r\n\r\n".to_vec(),
+        expires_at: at(100),
+    };
+    for (words, line) in [
+        ("550 5.1.1 no such user", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"),
+        ("connection refused", "Diagnostic-Code: x-sms-relay; connection refused\r\n"),
+    ] {
+        let cause = Cause::new(EnhancedStatus::POLICY, "It did not go.").with_diagnostic(words);
+        let (letter, subject, message_id) = (world.letter(), None, None);
+        let bytes = ReturnedMail { letter, mail: &mail, subject, message_id, cause: &cause }.to_bytes();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
 fn a_summary_tells_of_many_mails_in_one() {
     let world = World::new();
     let recipients = numbered(&world, 1, Action::Failed);

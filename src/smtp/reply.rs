@@ -48,11 +48,6 @@ impl Reply {
         self.lines.join(" ")
     }
 
-    /// Whether the client did something that is refused for good (5yz).
-    pub fn is_permanent_refusal(&self) -> bool {
-        self.code >= 500
-    }
-
     /// Appends the reply as it goes over the wire.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         // `250-2.1.5 ` before every line (RFC 2034 section 4: the enhanced code is repeated).
@@ -135,6 +130,6 @@ mod tests {
     fn a_refusal_of_intake_becomes_its_code() {
         let refusal = Refusal { kind: RefusalKind::Loop, text: "it goes in circles".to_owned() };
         assert_eq!(written(&Reply::from(&refusal)), "554 5.4.6 it goes in circles\r\n");
-        assert!(Reply::from(&refusal).is_permanent_refusal());
+        assert_eq!(Reply::from(&refusal).code(), 554);
     }
 }
