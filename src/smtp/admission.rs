@@ -210,38 +210,53 @@ impl Visit {
                 connection::serve(stream, &mut session, &mut service, capture).await
             }
         };
-        let end = match ended {
+        let place = Place { client: address, listener: &name, offers_starttls: tls == Encryption::Possible };
+        shared.guard.metrics().session_ended(place.log_end(&ended, &shared));
+        drop((opened, permit));
+    }
+}
+
+/// Whose session it was, and where.
+struct Place<'a> {
+    client: IpAddr,
+    listener: &'a str,
+    offers_starttls: bool,
+}
+
+impl Place<'_> {
+    /// Logs how the session ended, and says what it counts as.
+    fn log_end(&self, ended: &Ended, shared: &Shared) -> End {
+        let Self { client, listener, .. } = *self;
+        match ended {
             Ended::Closed(end) => {
-                debug!(client = %address, listener = %name, ?end, "connection closed");
-                end
+                debug!(%client, listener, ?end, "connection closed");
+                *end
             }
             // The client believes that it has to send it again, and somebody may look for it here.
             Ended::Left(Awaited::Message) => {
-                if let Some(left_out) = shared.guard.may_log(address) {
+                if let Some(left_out) = shared.guard.may_log(client) {
                     let text = "the client closed the connection inside a message, which was not kept";
-                    info!(client = %address, listener = %name, left_out, "{text}");
+                    info!(%client, listener, left_out, "{text}");
                 }
                 End::Left
             }
             Ended::Left(awaited @ (Awaited::Command | Awaited::Secret)) => {
-                debug!(client = %address, listener = %name, ?awaited, "connection closed by the client");
+                debug!(%client, listener, ?awaited, "connection closed by the client");
                 End::Left
             }
             // What an operator looks for when an old printer stays silent, and what may help it.
             Ended::Handshake(error) => {
-                let switch = (tls == Encryption::Possible).then_some("hide_starttls");
-                if let Some(left_out) = shared.guard.may_log(address) {
-                    info!(client = %address, listener = %name, %error, switch, left_out, "TLS handshake failed");
+                let switch = self.offers_starttls.then_some("hide_starttls");
+                if let Some(left_out) = shared.guard.may_log(client) {
+                    info!(%client, listener, %error, switch, left_out, "TLS handshake failed");
                 }
                 End::Tls
             }
             Ended::Failed(error) => {
-                debug!(client = %address, listener = %name, %error, "connection lost");
+                debug!(%client, listener, %error, "connection lost");
                 End::Left
             }
-        };
-        shared.guard.metrics().session_ended(end);
-        drop((opened, permit));
+        }
     }
 }
 

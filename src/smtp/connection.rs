@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
-use crate::model::Masked;
+use crate::intake::Refusal;
+use crate::model::{Client, MailAddress, Masked, ReversePath};
 
 use super::auth::Credentials;
 use super::capture::{Dialogue, Said};
@@ -325,18 +326,8 @@ async fn ask_sender(mail: MailFrom, session: &mut Session, service: &Service<'_>
         Ok(()) => service.shared.receiver.sender(client, &mail.reverse_path).await,
         Err(refusal) => Err(refusal),
     };
-    if let Err(refusal) = &answer
-        && let Some(left_out) = service.shared.guard.may_log(client.address)
-    {
-        info!(
-            client = %client.address,
-            listener = %client.listener,
-            account = client.account,
-            sender = %for_log(&mail.reverse_path.to_string()),
-            reason = %for_log(&refusal.text),
-            left_out,
-            "sender refused"
-        );
+    if let Err(refusal) = &answer {
+        log_not_taken(Refused::Sender(&mail.reverse_path), refusal, client, service);
     }
     session.sender_answer(mail, answer)
 }
@@ -349,20 +340,34 @@ async fn ask(question: Question, session: &mut Session, service: &Service<'_>) -
         }
         Err(refusal) => Err(refusal),
     };
-    if let Err(refusal) = &answer
-        && let Some(left_out) = service.shared.guard.may_log(client.address)
-    {
-        info!(
-            client = %client.address,
-            listener = %client.listener,
-            account = client.account,
-            recipient = %for_log(&question.recipient.to_string()),
-            reason = %for_log(&refusal.text),
-            left_out,
-            "recipient refused"
-        );
+    if let Err(refusal) = &answer {
+        log_not_taken(Refused::Recipient(&question.recipient), refusal, client, service);
     }
     session.recipient_answer(question, answer)
+}
+
+/// Who was not taken.
+enum Refused<'a> {
+    Sender(&'a ReversePath),
+    Recipient(&'a MailAddress),
+}
+
+fn log_not_taken(refused: Refused<'_>, refusal: &Refusal, client: &Client, service: &Service<'_>) {
+    let Some(left_out) = service.shared.guard.may_log(client.address) else { return };
+    let (sender, recipient, what) = match refused {
+        Refused::Sender(path) => (Some(for_log(&path.to_string())), None, "sender refused"),
+        Refused::Recipient(address) => (None, Some(for_log(&address.to_string())), "recipient refused"),
+    };
+    info!(
+        client = %client.address,
+        listener = %client.listener,
+        account = client.account,
+        sender = sender.map(display),
+        recipient = recipient.map(display),
+        reason = %for_log(&refusal.text),
+        left_out,
+        "{what}"
+    );
 }
 
 async fn deliver(delivery: Delivery, session: &mut Session, service: &Service<'_>) -> Step {
