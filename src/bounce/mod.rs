@@ -17,6 +17,7 @@ mod field;
 mod human;
 mod original;
 mod returned;
+mod smarthost;
 mod status;
 mod summary;
 mod undeliverable;

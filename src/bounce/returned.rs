@@ -2,7 +2,7 @@
 
 use super::field::{self, AutoSubmitted};
 use super::original::Returned;
-use super::{Letter, Parts, human, status};
+use super::{Letter, Parts, human, smarthost};
 use crate::model::{Cause, OutgoingMail};
 
 /// The report about mail for the postmaster that the smarthost did not take (RFC 5321 section 6.1,
@@ -19,12 +19,6 @@ pub struct ReturnedMail<'a> {
     pub message_id: Option<&'a str>,
     /// Why.
     pub cause: &'a Cause,
-}
-
-/// The type `smtp` is for reply codes (RFC 3464 section 2.3.6); a connection that broke has none.
-fn diagnostic_type(words: &str) -> &'static str {
-    let begins_with_code = words.len() >= 3 && words.bytes().take(3).all(|b| b.is_ascii_digit());
-    if begins_with_code { "smtp" } else { status::RELAY }
 }
 
 impl ReturnedMail<'_> {
@@ -55,9 +49,7 @@ impl ReturnedMail<'_> {
             field::one_line(&self.mail.recipient.to_string()),
             field::one_line(&self.cause.text)
         );
-        if let Some(words) = &self.cause.diagnostic {
-            text.push_str(&format!("    The mail server said: {}\n", field::one_line(words)));
-        }
+        text.push_str(&self.cause.diagnostic.as_deref().map(smarthost::said).unwrap_or_default());
         text.push_str("\nIt will not be tried again. Reach whoever runs the relay in another way.\n\n");
         text.push_str(&human::kept_under(self.mail.about));
         text.push_str(returned.words());
@@ -74,7 +66,7 @@ impl ReturnedMail<'_> {
         field::write(out, "Action", "failed");
         field::write(out, "Status", &self.cause.status.to_string());
         if let Some(words) = &self.cause.diagnostic {
-            field::write(out, "Diagnostic-Code", &format!("{}; {words}", diagnostic_type(words)));
+            field::write(out, "Diagnostic-Code", &format!("{}; {words}", smarthost::diagnostic_type(words)));
         }
         field::write(out, "Last-Attempt-Date", &field::date(self.letter.now));
     }

@@ -324,15 +324,23 @@ fn only_a_reply_of_the_smarthost_is_a_diagnostic_of_smtp() {
         bytes: b"Subject: x\r\n\r\n".to_vec(),
         expires_at: at(100),
     };
-    for (words, line) in [
-        ("550 5.1.1 no such user", "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n"),
-        ("connection refused", "Diagnostic-Code: x-sms-relay; connection refused\r\n"),
+    for (words, line, told) in [
+        (
+            "550 5.1.1 no such user",
+            "Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n",
+            "    The mail server said: 550 5.1.1 no such user\r\n",
+        ),
+        (
+            "connection refused",
+            "Diagnostic-Code: x-sms-relay; connection refused\r\n",
+            "    What happened: connection refused\r\n",
+        ),
     ] {
         let cause = Cause::new(EnhancedStatus::POLICY, "It did not go.").with_diagnostic(words);
         let (letter, subject, message_id) = (world.letter(), None, None);
         let bytes = ReturnedMail { letter, mail: &mail, subject, message_id, cause: &cause }.to_bytes();
         let text = String::from_utf8(bytes).unwrap();
-        assert!(text.contains(line), "{text}");
+        assert!(text.contains(line) && text.contains(told), "{text}");
     }
 }
 

@@ -2,7 +2,7 @@
 //! its chain: nothing is ever sent about it (RFC 5321 section 6.1).
 
 use super::field::{self, AutoSubmitted};
-use super::{Letter, Parts, encode};
+use super::{Letter, Parts, encode, smarthost};
 use crate::model::{Cause, OutgoingMail};
 
 /// What the operator is told in place of the sender.
@@ -43,9 +43,7 @@ impl Undeliverable<'_> {
             field::host(self.letter.hostname),
             field::one_line(&self.cause.text)
         );
-        if let Some(words) = &self.cause.diagnostic {
-            text.push_str(&format!("    The mail server said: {}\n", field::one_line(words)));
-        }
+        text.push_str(&self.cause.diagnostic.as_deref().map(smarthost::said).unwrap_or_default());
         text.push_str(&format!(
             "\nThe report is attached and will not be tried again. It is about the id\n{}.\n\
              Tell the sender in another way if it matters.\n",
