@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::{Relay, World, run, tool};
 
@@ -123,8 +124,9 @@ fn the_parts_of_a_day_are_used_once_also_over_a_restart() {
         );
     }
     world.wait_for_platform("both", |record| record.total() == 2);
-    let warnings = relay.log().into_iter().filter(|line| line["level"] == "WARN" && line["account"] == "pbx");
-    assert_eq!(warnings.count(), 1, "{:#?}", relay.log());
+    let is_warning = |line: &Value| line["level"] == "WARN" && line["account"] == "pbx";
+    relay.wait_for_log("a warning about the account", is_warning);
+    assert_eq!(relay.log().iter().filter(|line| is_warning(line)).count(), 1, "{:#?}", relay.log());
     assert!(relay.terminate().success());
 
     let relay = world.start_with(&[("TZ", &zone)]);
