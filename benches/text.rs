@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sms_relay::text::{fit, measure};
+use sms_relay::text::{Fitting, fit, measure};
 
 fn text(c: &mut Criterion) {
     let sentence = "Room 1: temperature 41 C, limit 30 C [sensor 7]. ";
@@ -18,7 +18,9 @@ fn text(c: &mut Criterion) {
         let mut group = c.benchmark_group(*name);
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function("measure", |b| b.iter(|| measure(black_box(text))));
-        group.bench_function("fit_3_parts", |b| b.iter(|| fit(black_box(text), black_box(3))));
+        group.bench_function("fit_3_parts", |b| {
+            b.iter(|| fit(black_box(text), black_box(&Fitting::in_parts(3))))
+        });
         group.finish();
     }
 }

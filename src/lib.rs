@@ -11,30 +11,34 @@ pub mod model;
 pub mod bounce;
 pub mod credential;
 pub mod mail;
+pub mod pattern;
 pub mod retry;
-pub mod routing;
 pub mod text;
 
-// 2: the outside world
+// 2: the outside world, and the words of an SMS
 pub mod gateway;
 pub mod mailer;
 pub mod spool;
+pub mod wording;
 
-// 3: what the relay does
+// 3: which phone gets what
+pub mod routing;
+
+// 4: what the relay does
 pub mod dispatch;
 pub mod intake;
 pub mod reporting;
 pub mod tracking;
 
-// 4: doors
+// 5: doors
 pub mod http;
 pub mod smtp;
 
-// 5: wiring
+// 6: wiring
 pub mod app;
 pub mod config;
 
-// 6: commands
+// 7: commands
 pub mod cli;
 
 // Apart: imports model and text; used by cli and tests only.

@@ -5,7 +5,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use jiff::Timestamp;
 use sms_relay::config;
+use sms_relay::model::PhoneNumber;
 
 const EXAMPLE: &str = include_str!("../relay.example.toml");
 
@@ -89,11 +91,16 @@ fn it_shows_every_key() {
     }
     assert!(known.contains("smtp.listener.bind") && known.contains("rule.when.subject"), "{known:?}");
     let shown = shown_keys();
+    // What a rule has in common with [defaults] is shown there.
+    let common = |key: &str| {
+        let of_defaults = key.strip_prefix("rule.").map(|key| format!("defaults.{key}"));
+        of_defaults.is_some_and(|key| shown.contains(&key))
+    };
     // Where a secret is, the example says once for all secrets.
     let source = |key: &str| [".file", ".env", ".credential"].iter().any(|source| key.ends_with(source));
     let missing: Vec<&String> = known
         .iter()
-        .filter(|key| !source(key) && !shown.contains(key))
+        .filter(|key| !source(key) && !common(key) && !shown.contains(key))
         .filter(|key| !shown.iter().any(|shown| shown.starts_with(&format!("{key}."))))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -119,6 +126,10 @@ fn what_is_commented_out_is_the_default() {
         "parts_per_day",
         "senders",
         "auth_mechanisms",
+        "text_recipients",
+        "placeholders",
+        "end_mark",
+        "disclaimers",
     ];
     let unbounded = |key: &str| {
         let counted = ["messages", "recipients", "size"].iter().any(|counted| key.starts_with(counted));
@@ -159,7 +170,8 @@ fn what_is_commented_out_is_the_default() {
             continue;
         }
         let section = section.copied().unwrap_or_default();
-        if others.contains(&key) || unbounded(key) || as_listener(section, key) {
+        // Tests are no settings.
+        if others.contains(&key) || unbounded(key) || as_listener(section, key) || section == "[[test]]" {
             continue;
         }
         let mut lines = with_smarthost.clone();
@@ -167,7 +179,41 @@ fn what_is_commented_out_is_the_default() {
         assert_eq!(settings(&lines, bare), expected, "line {}: {bare}", n + 1);
         put_in += 1;
     }
-    assert!(put_in > 58, "only {put_in} lines were tried");
+    assert!(put_in > 68, "only {put_in} lines were tried");
+}
+
+/// The example's tests, with the example's own rules.
+#[test]
+
+fn its_tests_pass() {
+    let loaded = loaded(EXAMPLE).unwrap();
+    let outcome = loaded.tests.run(&loaded.config, Timestamp::UNIX_EPOCH);
+    assert_eq!((outcome.failed, outcome.problems.to_string()), (0, String::new()));
+    assert!(outcome.passed >= 8, "only {} tests", outcome.passed);
+}
+
+#[test]
+fn the_commented_prices_can_be_put_in() {
+    let (before, prices) = EXAMPLE.split_once("# [prices]\n").unwrap();
+    let (prices, after) = prices.split_once("\n\n").unwrap();
+    let prices = prices.replace("# ", "");
+    let loaded = loaded(&format!("{before}[prices]\n{prices}\n\n{after}")).unwrap();
+    let phone = PhoneNumber::from_e164("+393471234567").unwrap();
+    let price = loaded.config.routing.prices().of(&phone, 2).unwrap();
+    assert_eq!(
+        (price.to_string().as_str(), loaded.config.routing.prices().currency.as_str()),
+        ("0.09", "EUR")
+    );
+}
+
+#[test]
+fn the_commented_test_can_be_put_in() {
+    let (before, test) = EXAMPLE.split_once("# [[test]]\n").unwrap();
+    let (test, after) = test.split_once("\n\n").unwrap();
+    let test: Vec<&str> = test.lines().map(|line| line.strip_prefix("# ").unwrap()).collect();
+    let test = test.join("\n");
+    let loaded = loaded(&format!("{before}[[test]]\n{test}\n\n{after}"));
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
 }
 
 #[test]

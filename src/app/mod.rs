@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::dispatch::{Dispatch, Pulse};
+use crate::dispatch::{Dispatch, Figures, Pulse};
 use crate::gateway::universal::{GatewayError, Universal};
 use crate::gateway::{SharedGate, Swappable};
 use crate::http;
@@ -143,6 +143,8 @@ impl App {
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut registry = Registry::default();
         metrics.register(&mut registry);
+        let figures = Figures::new();
+        figures.register(&mut registry);
         let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
         let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door, Arc::new(registry))
             .await
@@ -167,6 +169,7 @@ impl App {
             gateway: gateway.clone(),
             gate: gate.clone(),
             pulse: Arc::clone(&pulse),
+            figures,
             settings: config.dispatch,
         };
         workers.spawn(dispatch.run(stopped.clone()));

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod emulator;
 mod exit;
+mod explain;
 mod hash_password;
 mod run;
 mod screen;
@@ -34,6 +35,7 @@ Examples:
   sms-relay demo                        see the whole job in a few seconds
   sms-relay emulator                    a platform on loopback to try a configuration with
   sms-relay check --config relay.toml   every mistake with file, line and column
+  sms-relay explain alarm.eml           what would be sent, and why
   sms-relay run --config relay.toml     the daemon
   sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
@@ -56,6 +58,9 @@ enum Command {
         #[arg(long, value_name = "PATH", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
     },
+    /// Shows what would become of a mail or a form, and why; nothing is sent.
+    #[command(long_about = explain::LONG_ABOUT, after_help = explain::EXAMPLES)]
+    Explain(Box<explain::Options>),
     /// Shows the main job with everything embedded: relay, platform, mailbox and phones.
     #[command(
         after_help = "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well"
@@ -83,6 +88,7 @@ pub fn main() -> ExitCode {
     let exit = match arguments.command {
         Command::Run { config } => run::run(&config),
         Command::Check { config } => check::check(&config),
+        Command::Explain(options) => explain::explain(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Emulator(options) => emulator::emulator(&options),
         Command::HashPassword => hash_password::hash_password(),

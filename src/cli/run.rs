@@ -127,7 +127,7 @@ fn reload(app: &App, path: &Path) {
 
 /// A line each; `check` shows them with the offending text.
 fn log_problems(problems: &Problems) {
-    for Problem { severity, file, place, text } in problems.iter() {
+    for Problem { severity, file, place, text, more: _ } in problems.iter() {
         let (line, column) = place.as_ref().map_or((None, None), |at| (Some(at.line), Some(at.column)));
         match severity {
             Severity::Error => tracing::error!(file = %file.display(), line, column, "{text}"),

@@ -7,11 +7,14 @@
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
 //! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `sending`, `reports` and
-//! `rules` each know some sections; `allowance` knows what accounts of both doors have in common.
+//! `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `wording`
+//! what rules and defaults have. `cases` has the tests, which only `check` runs.
 
 mod allowance;
+mod cases;
 mod certificates;
 mod doors;
+mod prices;
 mod problem;
 mod reader;
 mod reports;
@@ -20,6 +23,7 @@ mod secrets;
 mod sending;
 mod smtp;
 mod values;
+mod wording;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -28,6 +32,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use cases::{At, Difference, Expect, Outcome, Reason, Tests, compare};
 pub use problem::{Problem, Problems, Severity, Spot};
 
 use crate::model::MailAddress;
@@ -101,6 +106,8 @@ pub enum LogFormat {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
+    /// Its tests, which are not run yet.
+    pub tests: Tests,
     /// What is suspicious in it; mostly nothing.
     pub warnings: Problems,
     /// Every key that the file may have, with its sections before it, like `smtp.listener.bind`;
@@ -117,11 +124,11 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
     let reader = Reader::new(path, &source);
     let document = reader.parse()?;
-    let config = read(&reader, Section::top(&reader, document.get_ref()), Timestamp::now());
+    let (config, tests) = read(&reader, Section::top(&reader, document.get_ref()), Timestamp::now());
     let problems = reader.problems();
     match config {
         Some(config) if !problems.has_errors() => {
-            Ok(Loaded { config, warnings: problems, keys: reader.keys() })
+            Ok(Loaded { config, tests, warnings: problems, keys: reader.keys() })
         }
         Some(_) | None => Err(problems),
     }
@@ -142,18 +149,30 @@ fn read_file(path: &Path) -> Result<String, String> {
     })
 }
 
-/// Reads every section before anything is missed, so that all errors are noted.
-fn read(reader: &Reader, top: Section, now: Timestamp) -> Option<Config> {
+/// Reads every section, so that all errors are noted. Nothing is run.
+fn read(reader: &Reader, top: Section, now: Timestamp) -> (Option<Config>, Tests) {
     let hostname = top.or("hostname", String::new(), host_name);
     let hostname = if hostname.is_empty() { machine_name() } else { hostname };
     let doors = doors::read(reader, &top, &hostname, now);
     let routing = rules::read(reader, &top, &doors);
+    let tests = cases::read(reader, &top, &doors, routing.as_ref());
+    (settings(reader, top, &hostname, doors, routing), tests)
+}
+
+/// Reads what is left before anything is missed.
+fn settings(
+    reader: &Reader,
+    top: Section,
+    hostname: &str,
+    doors: doors::Doors,
+    routing: Option<Routing>,
+) -> Option<Config> {
     let spool = sending::spool(&top);
     let gateway = sending::gateway(reader, &top);
     let tracking = sending::tracking(&top);
     let dispatch = sending::dispatch(&top, &tracking);
     let has_forms = !doors.http.listeners.is_empty() && !doors.accounts.is_empty();
-    let reports = reports::read(reader, &top, &hostname, has_forms);
+    let reports = reports::read(reader, &top, hostname, has_forms);
     let log = log(&top);
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);

@@ -29,6 +29,8 @@ pub struct Problem {
     pub place: Option<Spot>,
     /// What is wrong and what to do: one sentence.
     pub text: String,
+    /// Lines to be shown below, like the difference between two texts; mostly empty.
+    pub more: String,
 }
 
 /// How bad a problem is.
@@ -77,7 +79,8 @@ impl Problems {
 
     /// One error about the whole file.
     pub(super) fn whole_file(file: &Path, text: String) -> Self {
-        Self(vec![Problem { severity: Severity::Error, file: file.to_owned(), place: None, text }])
+        let more = String::new();
+        Self(vec![Problem { severity: Severity::Error, file: file.to_owned(), place: None, text, more }])
     }
 
     pub(super) fn new(problems: Vec<Problem>) -> Self {
@@ -118,7 +121,8 @@ impl fmt::Display for Problem {
         writeln!(f, "{}:{}: {severity}: {}", spot.line, spot.column, self.text)?;
         let number = spot.line.to_string();
         writeln!(f, "  {number} | {}", spot.shown)?;
-        write!(f, "  {:1$} | {2}{3}", "", number.len(), spot.indent, "^".repeat(spot.carets))
+        write!(f, "  {:1$} | {2}{3}", "", number.len(), spot.indent, "^".repeat(spot.carets))?;
+        self.more.lines().try_for_each(|line| write!(f, "\n  {:1$}   {line}", "", number.len()))
     }
 }
 
@@ -231,7 +235,8 @@ mod tests {
     fn shown(source: &str, span: Range<usize>, masks: &[Range<usize>]) -> String {
         let place = Some(Spot::new(source, &span, masks));
         let text = "wrong".to_owned();
-        Problem { severity: Severity::Error, file: "r.toml".into(), place, text }.to_string()
+        let more = String::new();
+        Problem { severity: Severity::Error, file: "r.toml".into(), place, text, more }.to_string()
     }
 
     #[test]

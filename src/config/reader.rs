@@ -85,6 +85,16 @@ impl<'a> Reader<'a> {
         self.masks.borrow_mut().push(span);
     }
 
+    /// The file, as it was named.
+    pub(super) fn file(&self) -> &Path {
+        self.file
+    }
+
+    /// The place of `span`, to be kept.
+    pub(super) fn spot(&self, span: &Range<usize>) -> Spot {
+        Spot::new(self.source, span, &self.masks.borrow())
+    }
+
     /// Everything noted so far, in the order of the file; what has no place comes last.
     pub(super) fn problems(&self) -> Problems {
         let (notes, masks) = (self.notes.borrow(), self.masks.borrow());
@@ -95,6 +105,7 @@ impl<'a> Reader<'a> {
             file: self.file.to_owned(),
             place: note.span.as_ref().map(|span| Spot::new(self.source, span, &masks)),
             text: note.text.clone(),
+            more: String::new(),
         };
         Problems::new(notes.iter().map(problem).collect())
     }
@@ -315,6 +326,11 @@ pub(super) struct Value<'a> {
 impl<'a> Value<'a> {
     pub(super) fn span(&self) -> Range<usize> {
         self.item.span()
+    }
+
+    /// Its place, to be kept.
+    pub(super) fn spot(&self) -> Spot {
+        self.reader.spot(&self.span())
     }
 
     /// Notes an error about it.

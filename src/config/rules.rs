@@ -1,20 +1,20 @@
-//! `[routing]`, `[defaults]`, `[aliases]` and `[[rule]]`: from the file to a [`Routing`].
+//! `[routing]`, `[defaults]`, `[aliases]`, `[prices]` and `[[rule]]`: from the file to a [`Routing`].
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::allowance;
 use super::doors::Doors;
+use super::prices;
 use super::reader::{Reader, Section, Value};
 use super::values;
+use super::wording;
 use crate::model::DialPlan;
 use crate::routing::{
     Action, Conditions, Defaults, Fault, FaultKind, NoMatch, Parts, Place, Routing, Rule, SendAction,
-    Template,
 };
-
-/// Most parts of one SMS (3GPP TS 23.040 clause 9.2.3.24.1: one octet counts them).
-const MAX_PARTS: u64 = 255;
+use crate::wording::Wording;
 
 /// Reads the sections and builds the routing.
 pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Routing> {
@@ -23,7 +23,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
     let domains = section.or("domains", vec!["sms.local".to_owned()], values::list(values::text));
     let dial_plan = dial_plan(reader, &section);
     let allowed = section.optional("allowed", values::list(values::prefix));
-    let defaults = defaults(&defaults_section);
+    let defaults = defaults(reader, &defaults_section);
     let written =
         section.optional("no_match", values::word(&[("send", NoMatch::Send), ("refuse", NoMatch::Refuse)]));
     // Whoever gives a default sender wants it used; without one nothing can be sent by default.
@@ -34,13 +34,14 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
         reader.warning(section.place("allowed"), text.to_owned());
     }
 
+    let prices = prices::read(&top.section("prices"));
     let aliases = aliases(&top.section("aliases"));
     let sections = top.sections("rule");
     let mut rules = Vec::new();
     let mut places = Vec::new();
     for section in &sections {
         let when = section.section("when");
-        if let Some(rule) = rule(reader, section, &when) {
+        if let Some(rule) = rule(reader, section, &when, &defaults.wording) {
             rules.push(rule);
             places.push((section, when));
         }
@@ -50,6 +51,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
         domains,
         dial_plan: dial_plan.clone().unwrap_or_default(),
         allowed: allowed.unwrap_or_default(),
+        text_recipients: section.or("text_recipients", Vec::new(), values::list(values::text)),
         aliases: aliases.iter().map(|alias| (alias.name.clone(), alias.targets.clone())).collect(),
         rules,
         no_match: written.unwrap_or(usual),
@@ -58,7 +60,9 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
         accounts: doors.known_accounts.clone(),
     };
     let faults = match parts.build() {
-        Ok(routing) => return dial_plan.map(|_| routing.with_allowances(allowances)),
+        Ok(routing) => {
+            return dial_plan.map(|_| routing.with_allowances(allowances).with_prices(prices));
+        }
         Err(faults) => faults,
     };
     for fault in faults {
@@ -68,12 +72,17 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
                 let item = item.and_then(|item| items.get(item)).map(Value::span);
                 item.or_else(|| section.place("domains"))
             }
+            Place::TextRecipient(item) => {
+                let items = section.value("text_recipients").and_then(|value| value.items());
+                items.unwrap_or_default().get(item).map(Value::span)
+            }
             Place::Alias { index, target } => aliases.get(index).map(|alias| alias.place(target)),
             Place::Rule { index, key } => places.get(index).and_then(|(rule, when)| match key {
                 Some(key) if when.has(key) => when.place(key),
                 Some(key) => rule.place(key),
                 None => rule.place("name"),
             }),
+            Place::DefaultText => defaults_section.place("text"),
             Place::NoMatch => section.place("no_match"),
         };
         // What follows from another mistake is not told: a place that is wrong by itself, a sender
@@ -133,17 +142,13 @@ fn dial_plan(reader: &Reader, section: &Section) -> Option<DialPlan> {
     )
 }
 
-fn defaults(section: &Section) -> Defaults {
+fn defaults(reader: &Reader, section: &Section) -> Defaults {
+    let usual = wording::usual();
     Defaults {
         sender: section.optional("sender", values::sender),
-        text: section.or("text", Template::Body, values::template),
-        max_parts: section.or("max_parts", 3, parts),
+        wording: Arc::new(wording::read(reader, section, &usual).unwrap_or(usual)),
         lifetime: section.or("lifetime", Duration::from_secs(4 * 3600), values::time(values::SECOND)),
     }
-}
-
-fn parts(value: &Value) -> Option<u32> {
-    values::count(1..=MAX_PARTS)(value).and_then(|parts| u32::try_from(parts).ok())
 }
 
 struct Alias {
@@ -178,7 +183,7 @@ fn aliases(section: &Section) -> Vec<Alias> {
 
 /// One rule, or nothing when a part of it is wrong: a rule that lost a condition would take more
 /// than it should.
-fn rule(reader: &Reader, section: &Section, when: &Section) -> Option<Rule> {
+fn rule(reader: &Reader, section: &Section, when: &Section, default_wording: &Wording) -> Option<Rule> {
     let name = section.required("name", "\"fire\"", values::name);
     let conditions = Conditions {
         networks: when.optional("client", values::one_or_more(values::network)),
@@ -192,9 +197,8 @@ fn rule(reader: &Reader, section: &Section, when: &Section) -> Option<Rule> {
     };
     let send = SendAction {
         sender: section.optional("sender", values::sender),
-        text: section.optional("text", values::template),
+        wording: wording::read(reader, section, default_wording).map(Arc::new),
         campaign_id: section.optional("campaign_id", values::text),
-        max_parts: section.optional("max_parts", parts),
         lifetime: section.optional("lifetime", values::time(values::SECOND)),
         simulation: section.or("simulation", false, values::flag),
         skip_rcs_override: section.or("skip_rcs_override", false, values::flag),
@@ -207,18 +211,10 @@ fn rule(reader: &Reader, section: &Section, when: &Section) -> Option<Rule> {
         return None;
     }
     let ends = ["drop", "refuse"].into_iter().find(|key| section.has(key));
-    let sends = [
-        "sender",
-        "text",
-        "campaign_id",
-        "max_parts",
-        "lifetime",
-        "simulation",
-        "skip_rcs_override",
-        "enable_notification",
-    ];
+    let sends =
+        ["sender", "campaign_id", "lifetime", "simulation", "skip_rcs_override", "enable_notification"];
     if let Some(ends) = ends
-        && let Some(idle) = sends.into_iter().find(|key| section.has(key))
+        && let Some(idle) = sends.into_iter().chain(wording::KEYS).find(|key| section.has(key))
     {
         let text = format!("`{idle}` means nothing in a rule with `{ends}`; remove one of them");
         reader.error(section.place(idle), text);

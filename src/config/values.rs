@@ -10,8 +10,10 @@ use ipnet::IpNet;
 
 use super::reader::{Section, Value};
 use crate::model::{MailAddress, SenderId};
+use crate::pattern::Pattern;
 use crate::retry::Backoff;
-use crate::routing::{Pattern, Prefix, Template};
+use crate::routing::Prefix;
+use crate::wording::Template;
 
 /// Most octets of a file that the configuration names (a certificate, mostly).
 const MAX_FILE: u64 = 1 << 20;

@@ -5,6 +5,7 @@
 //! of the account) holds for every call. When it ends, calls under way are waited for; one that is
 //! cut off stays claimed in the spool, and the next start asks the platform about it.
 
+mod figures;
 mod judge;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use crate::gateway::{Gateway, SharedGate};
 use crate::model::MessageId;
 use crate::retry::{Backoff, Gate, Permission, later};
 use crate::spool::{Asked, Claimed, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step};
+pub use figures::Figures;
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
 /// sees the loop alive.
@@ -80,6 +82,8 @@ pub struct Dispatch {
     pub gate: SharedGate,
     /// Shows that the worker is alive.
     pub pulse: Arc<Pulse>,
+    /// Whether the platform counts as we do.
+    pub figures: Figures,
     /// How.
     pub settings: Settings,
 }
@@ -234,6 +238,9 @@ impl Dispatch {
         }
         // Said once it is written: the log never knows more than the spool.
         log_step(id, claimed.attempt, &step);
+        if let Step::Sent { parts, unicode, .. } = step {
+            self.figures.compare(id, &claimed.sms.text, parts, unicode);
+        }
     }
 
     async fn ask(self: Arc<Self>, question: Question) {
@@ -365,6 +372,7 @@ mod tests {
             gateway: Arc::new(Untouchable),
             gate,
             pulse: Arc::default(),
+            figures: Figures::new(),
             settings: Settings {
                 concurrency: 8,
                 backoff: wait,

@@ -6,7 +6,8 @@
 //!
 //! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
 //! `admission` counts connections. `submit` is `/sms`: `body` reads it, `fields` and `destinations`
-//! say what its fields mean, `account` whose it is, `answer` how the reply looks. `health` and
+//! say what its fields mean, `account` whose it is, `answer` how the reply looks. `preview` reads a request
+//! that nobody sent. `health` and
 //! `metrics` are for those who watch over the relay.
 
 mod account;
@@ -18,6 +19,7 @@ mod fields;
 mod framing;
 mod health;
 mod metrics;
+mod preview;
 mod server;
 mod submit;
 mod wire;
@@ -31,6 +33,7 @@ use ipnet::IpNet;
 use crate::intake::{Form, Receipt, Refusal};
 use crate::model::{Client, Secret};
 
+pub use preview::{Asked, Preview, Refused, preview};
 pub use server::{BindError, Server};
 
 /// Where forms go.

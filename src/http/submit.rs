@@ -68,23 +68,35 @@ impl From<Denial> for Stop {
 
 impl From<FieldError> for Stop {
     fn from(error: FieldError) -> Self {
-        BodyError::from(error).into()
+        Self::Denied(error.into())
     }
 }
 
 impl From<BodyError> for Stop {
     fn from(error: BodyError) -> Self {
+        Self::Denied(error.into())
+    }
+}
+
+impl From<FieldError> for Denial {
+    fn from(error: FieldError) -> Self {
+        BodyError::from(error).into()
+    }
+}
+
+impl From<BodyError> for Denial {
+    fn from(error: BodyError) -> Self {
         let reason = error.to_string();
-        Self::Denied(match error {
-            BodyError::TooLarge(_) => Denial::closing(StatusCode::PAYLOAD_TOO_LARGE, reason),
+        match error {
+            BodyError::TooLarge(_) => Self::closing(StatusCode::PAYLOAD_TOO_LARGE, reason),
             BodyError::MediaType(_) | BodyError::Encoded(_) => {
-                Denial::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason)
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason)
             }
-            BodyError::Broken => Denial::closing(StatusCode::BAD_REQUEST, reason),
+            BodyError::Broken => Self::closing(StatusCode::BAD_REQUEST, reason),
             BodyError::Json(_) | BodyError::Multipart(_) | BodyError::Field(_) => {
-                Denial::new(StatusCode::BAD_REQUEST, reason)
+                Self::new(StatusCode::BAD_REQUEST, reason)
             }
-        })
+        }
     }
 }
 
@@ -156,16 +168,8 @@ async fn take(
     body: Body,
 ) -> Result<Receipt, Stop> {
     let deadline = Instant::now() + desk.limits.request_time;
-    let is_get = parts.method == Method::GET;
-    // HEAD asks for what GET would answer, and must change nothing: there is no such answer here.
-    if !(parts.method == Method::POST || is_get && listener.allow_get) {
-        return Err(Denial::method(if listener.allow_get { "GET, POST" } else { "POST" }).into());
-    }
     let accounts = desk.accounts.load_full();
-    if !any_from(&accounts, client.address) {
-        let reason = format!("nobody may post from {}; see the networks of the accounts", client.address);
-        return Err(Denial::new(StatusCode::FORBIDDEN, reason).into());
-    }
+    let is_get = may_ask(&parts.method, listener, &accounts, client.address)?;
     let shown = shown_in_headers(&parts.headers);
     let early = match shown {
         Shown::Nothing => None,
@@ -202,27 +206,59 @@ async fn authenticate<'a>(
     client: &mut Client,
     shown: &Shown,
 ) -> Result<&'a Account, Denial> {
-    let denied = match identify(accounts, client.address, shown) {
+    match account_of(accounts, client.address, shown) {
         Ok(account) => {
             client.account = Some(account.name.clone());
-            return Ok(account);
+            Ok(account)
         }
-        Err(denied) => denied,
-    };
-    let (reason, note) = match denied {
-        Denied::Missing => ("a user name and password are needed, or an API key", None),
-        Denied::Wrong => (WRONG_CREDENTIAL, None),
-        Denied::WrongNetwork => {
-            (WRONG_CREDENTIAL, Some("the credential is right, the network is not its account's"))
+        Err((denied, denial)) => {
+            if denied != Denied::Missing {
+                sleep(WRONG_CREDENTIAL_DELAY).await;
+            }
+            Err(denial)
         }
-    };
-    if denied != Denied::Missing {
-        sleep(WRONG_CREDENTIAL_DELAY).await;
     }
-    Err(Denial { note, ..Denial::new(StatusCode::UNAUTHORIZED, reason) })
 }
 
-fn form(fields: &Fields, account: &Account) -> Result<Form, Stop> {
+/// Whether a request of this method may come from this address at all; `true` where it is a GET.
+pub(super) fn may_ask(
+    method: &Method,
+    listener: &Listener,
+    accounts: &[Account],
+    address: IpAddr,
+) -> Result<bool, Denial> {
+    let is_get = *method == Method::GET;
+    // HEAD asks for what GET would answer, and must change nothing: there is no such answer here.
+    if !(*method == Method::POST || is_get && listener.allow_get) {
+        return Err(Denial::method(if listener.allow_get { "GET, POST" } else { "POST" }));
+    }
+    if !any_from(accounts, address) {
+        let reason = format!("nobody may post from {address}; see the networks of the accounts");
+        return Err(Denial::new(StatusCode::FORBIDDEN, reason));
+    }
+    Ok(is_get)
+}
+
+/// The account that `shown` belongs to, or the answer to somebody who is nobody.
+pub(super) fn account_of<'a>(
+    accounts: &'a [Account],
+    address: IpAddr,
+    shown: &Shown,
+) -> Result<&'a Account, (Denied, Denial)> {
+    identify(accounts, address, shown).map_err(|denied| {
+        let (reason, note) = match denied {
+            Denied::Missing => ("a user name and password are needed, or an API key", None),
+            Denied::Wrong => (WRONG_CREDENTIAL, None),
+            Denied::WrongNetwork => {
+                (WRONG_CREDENTIAL, Some("the credential is right, the network is not its account's"))
+            }
+        };
+        (denied, Denial { note, ..Denial::new(StatusCode::UNAUTHORIZED, reason) })
+    })
+}
+
+/// What the fields ask for.
+pub(super) fn form(fields: &Fields, account: &Account) -> Result<Form, Denial> {
     let sender = fields.sender(&GENERIC)?;
     if sender.is_some() && !account.may_choose_sender {
         let reason = format!(
@@ -230,7 +266,7 @@ fn form(fields: &Fields, account: &Account) -> Result<Form, Stop> {
              the account",
             account.name
         );
-        return Err(Denial::new(StatusCode::FORBIDDEN, reason).into());
+        return Err(Denial::new(StatusCode::FORBIDDEN, reason));
     }
     Ok(Form { to: fields.destinations(&GENERIC)?, text: fields.text(&GENERIC)?, sender })
 }

@@ -1,19 +1,25 @@
 //! A form post as a submission.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::decide::Decisions;
+use super::decide::{Decisions, Known};
+use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
-use super::{Form, Receipt, Settings, report_to};
+use super::{Form, Receipt, Settings, mail, report_to};
+use crate::mail::Headers;
 use crate::model::{Client, Fate, Notify, Original, Recipient, SenderId, Submission, SubmissionId};
 use crate::routing::{Facts, Origin, Routing};
+use crate::wording::Source;
 
+/// What becomes of a form post; with `notes`, how it came about is told there.
 pub(super) fn prepare(
     routing: &Routing,
     settings: &Settings,
     client: &Client,
     form: &Form,
     now: Timestamp,
+    notes: Option<&mut Notes>,
 ) -> Result<Submission, Refusal> {
     let refuse = |text: &str| Refusal { kind: RefusalKind::NothingToSend, text: text.to_owned() };
     if form.to.is_empty() {
@@ -37,13 +43,26 @@ pub(super) fn prepare(
         text: &form.text,
         requested_sender: sender.as_ref(),
     };
-    let mut decisions = Decisions::new(id, now, routing, facts);
+    let received_at = now.to_zoned(TimeZone::system());
+    let source = Source {
+        subject: "",
+        text: &form.text,
+        text_with_links: None,
+        is_mail: false,
+        from: client.account.as_deref().unwrap_or_default(),
+        from_name: "",
+        client,
+        headers: Headers::default(),
+        attachments: &[],
+        received_at: &received_at,
+    };
+    let known = Known::new(facts, source);
+    let mut decisions = Decisions::new(id, now, routing, notes);
     for written in &form.to {
-        let destinations = routing.resolve_written(written)?;
-        routing.check_reach(&origin, written, &destinations)?;
-        routing.could_route(&origin, written, &destinations)?;
+        decisions.begin();
+        let destinations = mail::reached(routing, &origin, written)?;
         let recipient = Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
-        decisions.add(&recipient, written, &destinations)?;
+        decisions.add(&known, &recipient, written, &destinations)?;
     }
     Ok(Submission {
         id,

@@ -6,8 +6,10 @@
 //! reloaded meanwhile; and that no account gets more than it may have.
 
 mod decide;
+mod explain;
 mod form;
 mod mail;
+mod notes;
 mod quota;
 mod refusal;
 mod report_to;
@@ -28,13 +30,17 @@ use crate::model::{
 use crate::routing::{Origin, Routing};
 use crate::spool::{Spool, SpoolError};
 
+pub use explain::{
+    ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Incoming, explain,
+};
 use quota::{Quota, Reservation};
 pub use refusal::{Refusal, RefusalKind};
 
 /// Most SMS of one submission: recipients times the numbers behind their aliases.
 const MAX_MESSAGES: usize = 1000;
-/// A mail of more octets is taken apart away from the threads that serve connections.
-const LARGE_MAIL: usize = 64 * 1024;
+/// What has more octets, once for each phone that gets it, is taken apart away from the threads that serve
+/// connections: every phone's rules and template look through it.
+const LARGE: usize = 64 * 1024;
 
 /// What intake is told by the configuration, beside the routing.
 #[derive(Clone, Debug)]
@@ -126,13 +132,10 @@ impl Intake {
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
         let routing = self.routing.load_full();
+        mail::check_recipient(&routing, &self.settings, client, reverse_path, recipient)?;
         if self.settings.is_postmaster(&routing, recipient) {
-            return self.settings.operator_for(recipient).map(|_| ());
+            return Ok(());
         }
-        let destinations = routing.resolve(recipient)?;
-        let origin = Origin { client, envelope_sender: Some(reverse_path) };
-        routing.check_reach(&origin, recipient.local(), &destinations)?;
-        routing.could_route(&origin, recipient.local(), &destinations)?;
         match &client.account {
             Some(account) => {
                 let allowance = routing.allowance(Some(account));
@@ -157,15 +160,18 @@ impl Intake {
         self.check_rate(&routing, client)?;
         let rules = Arc::clone(&routing);
         let settings = Arc::clone(&self.settings);
-        let submission = if bytes.len() > LARGE_MAIL {
+        let submission = if is_large(
+            bytes.len(),
+            envelope.recipients.iter().map(|to| mail::phones(&routing, &to.address)),
+        ) {
             let client = client.clone();
             tokio::task::spawn_blocking(move || {
-                mail::prepare(&rules, &settings, &client, &envelope, &bytes, now)
+                mail::prepare(&rules, &settings, &client, &envelope, &bytes, now, None)
             })
             .await
             .map_err(|error| Refusal::temporary(format!("the mail could not be taken apart: {error}")))?
         } else {
-            mail::prepare(&routing, &settings, client, &envelope, &bytes, now)
+            mail::prepare(&routing, &settings, client, &envelope, &bytes, now, None)
         }?;
         let id = submission.id;
         self.accept(submission, &routing).await?;
@@ -180,7 +186,16 @@ impl Intake {
         let now = Timestamp::now();
         let routing = self.routing.load_full();
         self.check_rate(&routing, client)?;
-        let submission = form::prepare(&routing, &self.settings, client, &form, now)?;
+        let phones = form.to.iter().map(|to| routing.resolve_written(to).map_or(0, |numbers| numbers.len()));
+        let submission = if is_large(form.text.len(), phones) {
+            let (rules, settings, client) =
+                (Arc::clone(&routing), Arc::clone(&self.settings), client.clone());
+            tokio::task::spawn_blocking(move || form::prepare(&rules, &settings, &client, &form, now, None))
+                .await
+                .map_err(|error| Refusal::temporary(format!("the form could not be read: {error}")))?
+        } else {
+            form::prepare(&routing, &self.settings, client, &form, now, None)
+        }?;
         let receipt = form::receipt(&submission);
         self.accept(submission, &routing).await?;
         Ok(receipt)
@@ -214,6 +229,11 @@ impl Intake {
     pub async fn probe(&self) -> Result<(), SpoolError> {
         self.spool.probe().await
     }
+}
+
+/// Whether it is better taken apart elsewhere; a mail for nobody is still read once.
+fn is_large(octets: usize, phones: impl Iterator<Item = usize>) -> bool {
+    octets.saturating_mul(phones.fold(0, usize::saturating_add).max(1)) > LARGE
 }
 
 impl Settings {

@@ -29,7 +29,8 @@ pub enum RefusalKind {
     NothingToSend,
     /// The mail goes in circles: 554 5.4.6.
     Loop,
-    /// Too many recipients or destinations: 452 4.5.3, 413.
+    /// More SMS than one mail or form may stand for: 554 5.5.3, 413. Known when the whole mail is there, and
+    /// the same at the next try; 452 would bring it back for days (RFC 5321 section 4.5.4.1).
     TooMany,
     /// The spool can't take it now: 452 4.3.1, 503.
     StorageUnavailable,
@@ -55,7 +56,7 @@ impl RefusalKind {
             Self::NotAllowed => (550, EnhancedStatus::POLICY),
             Self::NothingToSend => (554, EnhancedStatus::new(5, 6, 0)),
             Self::Loop => (554, EnhancedStatus::new(5, 4, 6)),
-            Self::TooMany => (452, EnhancedStatus::new(4, 5, 3)),
+            Self::TooMany => (554, EnhancedStatus::new(5, 5, 3)),
             Self::StorageUnavailable => (452, EnhancedStatus::new(4, 3, 1)),
             Self::TooFast { .. } => (450, EnhancedStatus::new(4, 7, 1)),
             Self::QuotaSpent { .. } => (452, EnhancedStatus::new(4, 7, 1)),

@@ -1,15 +1,18 @@
 //! What becomes of a mail or a form, decided without a spool.
 
 mod accounts;
+mod addressed;
+mod explained;
+mod repeated;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Protocol, Ret, SenderId};
-use crate::routing::{
-    Action, Allowance, Conditions, Defaults, NoMatch, Parts, Pattern, Prefix, Rule, SendAction, Template,
-};
+use crate::pattern::Pattern;
+use crate::routing::{Action, Allowance, Conditions, Defaults, NoMatch, Parts, Prefix, Rule, SendAction};
+use crate::wording::Wording;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -23,6 +26,10 @@ fn rule(name: &str, subject: &str, action: Action) -> Rule {
 }
 
 fn routing() -> Routing {
+    parts().build().unwrap()
+}
+
+fn parts() -> Parts {
     let reason = |text: &str| text.to_owned();
     let vip = Rule {
         name: "vip".to_owned(),
@@ -33,27 +40,32 @@ fn routing() -> Routing {
         domains: vec!["sms.local".to_owned()],
         dial_plan: DialPlan::default(),
         allowed: vec![Prefix::new("+39").unwrap()],
+        text_recipients: vec!["UPS".to_owned()],
         aliases: vec![
             ("ops".to_owned(), vec!["+393280000001".to_owned(), "+393280000002".to_owned()]),
             ("boss".to_owned(), vec!["+393280000001".to_owned()]),
         ],
         rules: vec![
             rule("spam", "^newsletter", Action::Drop { reason: reason("nobody reads it at night") }),
-            rule("short", "^short", Action::Send(SendAction { max_parts: Some(1), ..SendAction::default() })),
+            rule(
+                "short",
+                "^short",
+                Action::Send(SendAction {
+                    wording: Some(Arc::new(Wording::in_parts(1))),
+                    ..SendAction::default()
+                }),
+            ),
             vip,
         ],
         no_match: NoMatch::Send,
         defaults: Defaults {
             sender: Some(SenderId::new("Relay").unwrap()),
-            text: Template::Body,
-            max_parts: 3,
+            wording: Arc::new(Wording::in_parts(3)),
             lifetime: Duration::from_secs(3600),
         },
         listeners: Vec::new(),
         accounts: Vec::new(),
     }
-    .build()
-    .unwrap()
 }
 
 fn settings(reports: Reports) -> Settings {
@@ -92,7 +104,7 @@ pub(super) fn form() -> Form {
 
 /// What [`form`] becomes.
 pub(super) fn prepared(client: &Client, now: Timestamp) -> Submission {
-    form::prepare(&routing(), &settings(Reports::Sender), client, &form(), now).unwrap()
+    form::prepare(&routing(), &settings(Reports::Sender), client, &form(), now, None).unwrap()
 }
 
 fn envelope(from: &str, to: &[&str]) -> Envelope {
@@ -119,6 +131,7 @@ fn submit(to: &[&str], mail: &str) -> Result<Submission, Refusal> {
         &envelope("ups@example.com", to),
         mail.as_bytes(),
         now(),
+        None,
     )
 }
 
@@ -227,7 +240,9 @@ fn headers_are_kept_and_the_whole_mail_where_the_sender_asked_and_it_is_small() 
     let kept = |ret, mail: &str| {
         let envelope = Envelope { ret, ..envelope("a@example.com", &["boss@sms.local"]) };
         let settings = settings(Reports::Sender);
-        mail::prepare(&routing(), &settings, &client(), &envelope, mail.as_bytes(), now()).unwrap().original
+        mail::prepare(&routing(), &settings, &client(), &envelope, mail.as_bytes(), now(), None)
+            .unwrap()
+            .original
     };
     let mail = "Subject: x\r\nMessage-ID: <1@example.com>\r\n\r\nhot\r\n";
     let headers = kept(Some(Ret::Headers), mail);
@@ -296,7 +311,7 @@ fn a_form_is_refused_whole_when_one_destination_is_wrong() {
             text: text.to_owned(),
             sender: sender.map(str::to_owned),
         };
-        form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now())
+        form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None)
     };
     let submission = form(&["boss", "+39 328 000 0009"], "Door 3", Some("Doors")).unwrap();
     assert_eq!(
@@ -321,4 +336,14 @@ fn a_form_is_refused_whole_when_one_destination_is_wrong() {
         refused(form(&["boss"], "x", Some("TwelveLetter"))).1,
         "sender `TwelveLetter` has 12 characters; an alphanumeric sender has at most 11"
     );
+}
+
+#[test]
+fn what_is_large_depends_on_the_phones() {
+    assert!(!is_large(LARGE, [1].into_iter()) && is_large(LARGE + 1, [1].into_iter()));
+    assert!(!is_large(LARGE / 2, [1, 1].into_iter()) && is_large(LARGE / 2, [1, 2].into_iter()));
+    assert!(!is_large(LARGE, [0].into_iter()) && is_large(LARGE + 1, [].into_iter()));
+    let phones = |to: &str| mail::phones(&routing(), &MailAddress::parse(to).unwrap());
+    assert_eq!(["ops@sms.local", "+393280000001@sms.local", "nobody@sms.local"].map(phones), [2, 1, 0]);
+    assert_eq!(phones("ups@sms.local"), MAX_MESSAGES);
 }

@@ -1,11 +1,7 @@
-//! Transfer encodings (RFC 2045 section 6) and charsets, best effort: damaged input gives what can
-//! be read of it.
+//! Transfer encodings (RFC 2045 section 6), best effort: damaged input gives what can be read of it.
 
 use std::borrow::Cow;
 
-use encoding_rs::WINDOWS_1252;
-use mail_parser::decoders::base64::base64_decode;
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode_char;
 
 /// How a part's octets are written.
@@ -20,12 +16,15 @@ pub(super) enum TransferEncoding {
 }
 
 impl TransferEncoding {
-    /// By the first word of `Content-Transfer-Encoding:`, lower case.
-    pub(super) fn from_name(name: &str) -> Self {
-        match name.trim_matches('"') {
-            "quoted-printable" => Self::QuotedPrintable,
-            "base64" => Self::Base64,
-            _ => Self::Identity,
+    /// By the first word of `Content-Transfer-Encoding:`.
+    pub(super) fn from_name(name: &[u8]) -> Self {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        if is(b"quoted-printable") {
+            Self::QuotedPrintable
+        } else if is(b"base64") {
+            Self::Base64
+        } else {
+            Self::Identity
         }
     }
 }
@@ -39,38 +38,6 @@ pub(super) fn transfer(body: &[u8], encoding: TransferEncoding) -> Cow<'_, [u8]>
     }
 }
 
-/// Text of octets in the declared charset. Where none is declared, or ASCII, UTF-8 or an unknown
-/// one, it is UTF-8 if it can be, and otherwise windows-1252: what undeclared mail is written in.
-pub(super) fn text(octets: &[u8], charset: Option<&str>) -> String {
-    let declared = charset.map(|name| name.trim().to_ascii_lowercase());
-    let decoder = match declared.as_deref() {
-        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => None,
-        Some(name) => charset_decoder(name.as_bytes()),
-    };
-    let text = match decoder {
-        Some(decoder) => decoder(octets),
-        None => utf8_or_windows_1252(octets),
-    };
-    match text.strip_prefix('\u{FEFF}') {
-        Some(without_mark) => without_mark.to_owned(),
-        None => text,
-    }
-}
-
-/// One wrong octet in a UTF-8 text is damage; a text without any right sequence is not UTF-8.
-fn utf8_or_windows_1252(octets: &[u8]) -> String {
-    let (mut right, mut wrong) = (0_usize, 0_usize);
-    for chunk in octets.utf8_chunks() {
-        right += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
-        wrong += usize::from(!chunk.invalid().is_empty());
-    }
-    if right >= wrong {
-        String::from_utf8_lossy(octets).into_owned()
-    } else {
-        WINDOWS_1252.decode_without_bom_handling(octets).0.into_owned()
-    }
-}
-
 /// Quoted-printable in which an `=` that escapes nothing stands for itself.
 fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(body.len());
@@ -81,7 +48,7 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
             Some(content) => (content, true),
             None => (content, false),
         };
-        escapes(content, &mut octets, |b| b);
+        escapes(content, &mut octets);
         if !soft && line.ends_with(b"\n") {
             octets.push(b'\n');
         }
@@ -89,44 +56,128 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// The Q encoding of encoded words (RFC 2047 section 4.2): `_` is a space.
-pub(super) fn q_word(payload: &[u8]) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(payload.len());
-    escapes(payload, &mut octets, |b| if b == b'_' { b' ' } else { b });
-    octets
+/// The Q encoding of encoded words (RFC 2047 section 4.2): `_` is a space. A soft line end, which has no
+/// business there, joins as it does in bodies.
+pub(super) fn q_word(payload: &[u8], octets: &mut Vec<u8>) {
+    let mut rest = payload;
+    while let Some(at) = rest.iter().position(|&b| b == b'=') {
+        spaced(&rest[..at], octets);
+        let behind = &rest[at + 1..];
+        let next = behind.trim_ascii_start();
+        rest = if behind[..behind.len() - next.len()].contains(&b'\n') {
+            next
+        } else if let Some(octet) = escaped(behind) {
+            octets.push(octet);
+            &behind[2..]
+        } else {
+            octets.push(b'=');
+            behind
+        };
+    }
+    spaced(rest, octets);
 }
 
-/// Decodes `=XX`, and maps what is not escaped.
-fn escapes(source: &[u8], octets: &mut Vec<u8>, map: impl Fn(u8) -> u8) {
+/// The octet of the two hexadecimal digits behind an `=`.
+fn escaped(behind: &[u8]) -> Option<u8> {
+    let [high, low, ..] = behind else { return None };
+    quoted_printable_decode_char(*high, *low)
+}
+
+fn spaced(text: &[u8], octets: &mut Vec<u8>) {
+    octets.extend(text.iter().map(|&b| if b == b'_' { b' ' } else { b }));
+}
+
+/// Decodes each `=XX`; an `=` that escapes nothing stays.
+fn escapes(source: &[u8], octets: &mut Vec<u8>) {
     let mut rest = source;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        octets.push(match (first, tail) {
-            (b'=', [high, low, after @ ..]) => match quoted_printable_decode_char(*high, *low) {
-                Some(octet) => {
-                    rest = after;
-                    octet
-                }
-                None => b'=',
-            },
-            (&octet, _) => map(octet),
-        });
+    while let Some(at) = rest.iter().position(|&b| b == b'=') {
+        octets.extend_from_slice(&rest[..at]);
+        let behind = &rest[at + 1..];
+        rest = match escaped(behind) {
+            Some(octet) => {
+                octets.push(octet);
+                &behind[2..]
+            }
+            None => {
+                octets.push(b'=');
+                behind
+            }
+        };
     }
+    octets.extend_from_slice(rest);
 }
 
 /// Base64, of which damaged lines are left out where there are others; `None` when no line is
-/// base64, so that the text was never encoded. By lines, because the library takes two words of
-/// plain text for base64.
+/// base64, so that the text was never encoded.
 fn base64(body: &[u8]) -> Option<Vec<u8>> {
     let alphabet = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-    let mut payload = Vec::with_capacity(body.len());
+    let mut octets = Vec::with_capacity(body.len() / 4 * 3);
+    let mut decoder = Base64::default();
+    let mut any = false;
     for line in body.split(|&b| b == b'\n').map(<[u8]>::trim_ascii) {
         let wrong = line.iter().filter(|b| !alphabet(b)).count();
-        if wrong * 16 <= line.len() && !line.contains(&b' ') {
-            payload.extend(line.iter().copied().filter(alphabet));
+        if !line.is_empty() && wrong * 16 <= line.len() && !line.contains(&b' ') {
+            any = true;
+            line.iter().for_each(|&b| decoder.push(b, &mut octets));
         }
     }
-    if payload.is_empty() { None } else { base64_decode(&payload) }
+    decoder.finish(&mut octets);
+    any.then_some(octets)
+}
+
+/// Base64 one character at a time, because mail has it cut anywhere: padding missing, or in the middle where
+/// two encoded texts were put together, and words of 4n + 1 characters. What is not of the alphabet is
+/// passed over.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Base64 {
+    bits: u32,
+    count: u8,
+}
+
+impl Base64 {
+    /// Takes one character.
+    pub(super) fn push(&mut self, character: u8, octets: &mut Vec<u8>) {
+        let value = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => return self.finish(octets),
+            _ => return,
+        };
+        self.bits = self.bits << 6 | u32::from(value);
+        self.count += 1;
+        if self.count == 4 {
+            let [_, group @ ..] = self.bits.to_be_bytes();
+            octets.extend_from_slice(&group);
+            *self = Self::default();
+        }
+    }
+
+    /// The text ends, or one of several does.
+    pub(super) fn finish(&mut self, octets: &mut Vec<u8>) {
+        match self.count {
+            2 => octets.push(self.bits.to_be_bytes()[3] >> 4 | self.bits.to_be_bytes()[2] << 4),
+            3 => {
+                let [_, _, first, second] = (self.bits >> 2).to_be_bytes();
+                octets.extend_from_slice(&[first, second]);
+            }
+            _ => {}
+        }
+        *self = Self::default();
+    }
+
+    /// Whether the characters that came can be all there are: whole groups, or ones whose surplus bits are
+    /// zero, as encoders leave them that save the padding.
+    pub(super) fn may_end(self) -> bool {
+        match self.count {
+            0 => true,
+            2 => self.bits & 0xF == 0,
+            3 => self.bits & 0x3 == 0,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -177,25 +228,22 @@ mod tests {
     }
 
     #[test]
-    fn undeclared_octets_are_utf8_or_else_windows_1252() {
-        assert_eq!(text("Caffè €".as_bytes(), None), "Caffè €");
-        assert_eq!(text(b"Caff\xe8 \x80", None), "Caffè €");
-        assert_eq!(text(b"Caff\xe8", Some("us-ascii")), "Caffè");
-        assert_eq!(text(b"Caff\xe8", Some("x-unknown")), "Caffè");
-        assert_eq!(text("Caffè".as_bytes(), Some("us-ascii")), "Caffè");
+    fn base64_may_be_cut_or_put_together() {
+        let decoded = |text: &str| base64(text.as_bytes()).unwrap();
+        assert_eq!(decoded("Zg==Zm8=Zm9v"), b"ffofoo");
+        assert_eq!(decoded("Zm8"), b"fo");
+        assert_eq!(decoded("Zg"), b"f");
+        assert_eq!(decoded("Zm9vZ"), b"foo", "4n + 1 characters");
     }
 
     #[test]
-    fn one_wrong_octet_does_not_make_a_utf8_text_latin() {
-        assert_eq!(text(b"\xc3\xa8 \xc3\xa8 \xff", Some("utf-8")), "è è \u{FFFD}");
-        assert_eq!(text(b"Caff\xe8", Some("UTF-8")), "Caffè");
-    }
-
-    #[test]
-    fn declared_charsets_are_believed() {
-        assert_eq!(text(b"\xa4", Some("ISO-8859-15")), "€");
-        assert_eq!(text(b"\x83n", Some("shift_jis")), "ハ");
-        assert_eq!(text(b"\xff\xfea\0", Some("utf-16")), "a");
-        assert_eq!(text(b"\xef\xbb\xbfa", None), "a");
+    fn q_words_have_spaces_and_soft_ends() {
+        for (written, expected) in
+            [("a_=E8=e8", &b"a \xe8\xe8"[..]), ("a=\r\n b", b"ab"), ("a= b=", b"a= b="), ("==E8", b"=\xe8")]
+        {
+            let mut octets = Vec::new();
+            q_word(written.as_bytes(), &mut octets);
+            assert_eq!(octets, expected, "{written:?}");
+        }
     }
 }

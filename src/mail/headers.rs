@@ -3,10 +3,13 @@
 //! Lenient as senders are: LF alone ends a line, the blank line behind the headers may be missing,
 //! and so may the headers.
 
-use mail_parser::parsers::MessageStream;
-use mail_parser::{ContentType, HeaderValue};
+use std::borrow::Cow;
 
-use super::{Automatic, HeaderSender, decode, words};
+use mail_parser::HeaderValue;
+use mail_parser::parsers::MessageStream;
+
+use super::parameters::Parameterised;
+use super::{Automatic, HeaderSender, charset, words};
 use crate::model::MailAddress;
 
 /// Longest field in octets that is handed to the library's field parsers, whose cost is not always
@@ -58,6 +61,7 @@ struct Field<'a> {
 }
 
 /// The fields of one section, in order.
+#[derive(Default)]
 pub(super) struct Fields<'a>(Vec<Field<'a>>);
 
 impl<'a> Fields<'a> {
@@ -72,10 +76,24 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Splits a whole mail. Blank lines in front of the headers are passed over. Text that has no
-/// well-known field at all is all body: a mail without headers.
-pub(super) fn split_mail(bytes: &[u8]) -> Section<'_> {
-    let mut start = 0;
+/// Whether a CR alone ends the lines of this mail, as some old senders have it. Then all there is of LF is
+/// at the very end, where the door puts it.
+pub(super) fn has_lone_cr(bytes: &[u8]) -> bool {
+    let first = bytes.iter().position(|&b| b == b'\n').unwrap_or(bytes.len());
+    let (lines, end) = bytes.split_at(first);
+    let lines = lines.strip_suffix(b"\r").unwrap_or(lines);
+    end.trim_ascii().is_empty() && lines.contains(&b'\r')
+}
+
+/// The same with LF in place of CR. Lengths and places stay as they are.
+pub(super) fn with_lone_cr(bytes: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Owned(bytes.iter().map(|&b| if b == b'\r' { b'\n' } else { b }).collect())
+}
+
+/// Splits a whole mail into its sections and their fields. A byte order mark and blank lines in front of the
+/// headers are passed over. Text that has no well-known field at all is all body: a mail without headers.
+pub(super) fn split_mail(bytes: &[u8]) -> (Section<'_>, Fields<'_>) {
+    let mut start = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     while start < bytes.len() {
         let (line, next) = line_at(bytes, start);
         if !line.trim_ascii().is_empty() {
@@ -84,10 +102,11 @@ pub(super) fn split_mail(bytes: &[u8]) -> Section<'_> {
         start = next;
     }
     let section = split(&bytes[start..], |_| false);
-    if section.fields().0.iter().any(|field| is_known(field.name)) {
-        Section { start, octets: section.octets, body: start + section.body }
+    let fields = section.fields();
+    if fields.0.iter().any(|field| is_known(field.name)) {
+        (Section { start, octets: section.octets, body: start + section.body }, fields)
     } else {
-        Section { start: 0, octets: &[], body: 0 }
+        (Section { start: 0, octets: &[], body: 0 }, Fields(Vec::new()))
     }
 }
 
@@ -159,38 +178,42 @@ fn field_name(line: &[u8]) -> Option<&[u8]> {
     (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(name)
 }
 
+/// Whether `line` is a field that says what a part is.
+pub(super) fn starts_part(line: &[u8]) -> bool {
+    field_name(line)
+        .and_then(|name| name.get(..8))
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
+}
+
 fn is_known(name: &[u8]) -> bool {
     KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name))
         || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"))
 }
 
-/// What the library's field parsers want: the value with a line end behind it, bounded.
-fn parseable(value: &[u8]) -> Vec<u8> {
-    let mut bytes = decode::text(&value[..value.len().min(MAX_PARSED_FIELD)], None).into_bytes();
-    bytes.push(b'\n');
-    bytes
-}
-
-/// A `Content-Type:` or `Content-Disposition:` value.
-pub(super) fn content_type(value: &[u8]) -> Option<ContentType<'static>> {
-    let bytes = parseable(value);
-    let parsed = MessageStream::new(&bytes).parse_content_type().into_owned();
-    if let HeaderValue::ContentType(parsed) = parsed { Some(parsed) } else { None }
-}
-
 /// The first subject that is not blank, on one line.
 pub(super) fn subject(fields: &Fields<'_>) -> Option<String> {
-    fields.all(b"subject").find_map(|value| one_line(&words::decode(value)))
+    fields.all(b"subject").find_map(|value| {
+        // Who writes raw octets into the subject writes the body in the same charset.
+        let declared = if value.is_ascii() { None } else { fields.first(b"content-type") };
+        let charset = declared.and_then(|value| Parameterised::new(value).token("charset"));
+        one_line(&words::decode(value, charset.as_deref()))
+    })
 }
 
 /// The first mailbox of `From:` with an address that is one.
 pub(super) fn from(fields: &Fields<'_>) -> Option<HeaderSender> {
-    let bytes = parseable(fields.first(b"from")?);
+    let value = fields.first(b"from")?;
+    let value = &value[..value.len().min(MAX_PARSED_FIELD)];
+    // The library decodes each word alone, and takes what is left unencoded in them for syntax.
+    let (hidden, runs) = words::hide(value);
+    let mut bytes = charset::text(&hidden, None).into_owned().into_bytes();
+    bytes.push(b'\n');
     let parsed = MessageStream::new(&bytes).parse_address();
     let HeaderValue::Address(list) = parsed else { return None };
     list.iter().find_map(|mailbox| {
         let address = MailAddress::parse(mailbox.address.as_deref()?.trim()).ok()?;
-        Some(HeaderSender { address, name: mailbox.name.as_deref().and_then(one_line) })
+        let name = mailbox.name.as_deref().map(|name| words::reveal(name, &runs));
+        Some(HeaderSender { address, name: name.as_deref().and_then(one_line) })
     })
 }
 
@@ -209,18 +232,17 @@ pub(super) fn message_id(fields: &Fields<'_>) -> Option<String> {
 /// What the fields say about who sent it.
 pub(super) fn automatic(fields: &Fields<'_>) -> Automatic {
     let report = |value: &[u8]| {
-        content_type(value).is_some_and(|t| {
-            t.ctype().eq_ignore_ascii_case("multipart")
-                && t.subtype().is_some_and(|s| s.eq_ignore_ascii_case("report"))
-        })
+        let (main, sub) = Parameterised::new(value).media_type();
+        main.eq_ignore_ascii_case(b"multipart") && sub.eq_ignore_ascii_case(b"report")
     };
     let words_of = |name: &'static [u8]| fields.all(name).map(first_word);
     if fields.first(b"content-type").is_some_and(report) {
         Automatic::Report
-    } else if words_of(b"auto-submitted").any(|word| !word.is_empty() && word != "no") {
+    } else if words_of(b"auto-submitted").any(|word| !word.is_empty() && !word.eq_ignore_ascii_case(b"no")) {
         Automatic::AutoSubmitted
     } else if fields.first(b"list-id").is_some()
-        || words_of(b"precedence").any(|word| matches!(word.as_str(), "bulk" | "list" | "junk"))
+        || words_of(b"precedence")
+            .any(|word| [&b"bulk"[..], b"list", b"junk"].iter().any(|known| word.eq_ignore_ascii_case(known)))
     {
         Automatic::Bulk
     } else {
@@ -228,15 +250,16 @@ pub(super) fn automatic(fields: &Fields<'_>) -> Automatic {
     }
 }
 
-/// The first word of a value in lower case: what stands in front of parameters and comments.
-pub(super) fn first_word(value: &[u8]) -> String {
-    let value = value.trim_ascii();
-    let end = value.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b';' | b'('));
-    String::from_utf8_lossy(&value[..end.unwrap_or(value.len())]).to_ascii_lowercase()
+/// The first word of a value: what stands in front of parameters and comments, without quotes.
+pub(super) fn first_word(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii_start();
+    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    let end = value.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b';' | b'(' | b'"'));
+    &value[..end.unwrap_or(value.len())]
 }
 
 /// Words joined by single spaces, controls counted as white space; `None` when there is none.
-fn one_line(text: &str) -> Option<String> {
+pub(super) fn one_line(text: &str) -> Option<String> {
     let mut line = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()) {
         if !line.is_empty() {

@@ -2,15 +2,16 @@
 //! by themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::recipient::{Prefix, Recipients};
 use super::rule::{Action, Rule};
-use super::template::Template;
-use super::{DEFAULT_RULE, Routing, alias, reach};
-use crate::model::{DialPlan, Door, MailAddress, PhoneError, SenderId, is_domain};
+use super::{DEFAULT_RULE, Prices, Routing, alias, reach};
+use crate::model::{DialPlan, Door, MailAddress, PhoneError, PhoneNumber, SenderId, is_domain};
+use crate::wording::Wording;
 
 /// Most characters of a campaign (SMS Universal API, `campaignId`).
 const MAX_CAMPAIGN: usize = 255;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub dial_plan: DialPlan,
     /// Destinations that are allowed; empty allows none.
     pub allowed: Vec<Prefix>,
+    /// Local parts of mail that names its destinations in its text.
+    pub text_recipients: Vec<String>,
     /// Names, each with the numbers and other names that it stands for, as written.
     pub aliases: Vec<(String, Vec<String>)>,
     /// The rules in order.
@@ -43,10 +46,8 @@ pub struct Parts {
 pub struct Defaults {
     /// What the phone shows as sender.
     pub sender: Option<SenderId>,
-    /// What becomes of subject and text.
-    pub text: Template,
-    /// Most parts; 1 to 255.
-    pub max_parts: u32,
+    /// How the words are made.
+    pub wording: Arc<Wording>,
     /// How long a message is tried.
     pub lifetime: Duration,
 }
@@ -104,6 +105,8 @@ pub enum Place {
         /// Which of its targets.
         target: Option<usize>,
     },
+    /// One of the recipients that name their destinations in their text.
+    TextRecipient(usize),
     /// A rule, or one of its keys.
     Rule {
         /// Which rule.
@@ -111,6 +114,8 @@ pub enum Place {
         /// The key as the configuration writes it.
         key: Option<&'static str>,
     },
+    /// The template of the defaults.
+    DefaultText,
     /// What happens when no rule matches.
     NoMatch,
 }
@@ -148,6 +153,28 @@ pub enum FaultKind {
     /// Leads to a destination that is not allowed.
     #[error("alias `{0}` leads to a number that `allowed` does not cover; add its prefix there")]
     AliasNotAllowed(String),
+    /// Not a local part, or one that means something else already.
+    #[error(
+        "`{}` cannot be a recipient that names its destinations in its text; use a name that is no number, no \
+         alias and not postmaster", .0.escape_debug()
+    )]
+    TextRecipient(String),
+    /// The template names a group that none of the rule's patterns has.
+    #[error(
+        "the template of rule `{rule}` names the group `{group}`, but no pattern of the rule has it; write (?P<{group}>...) in one of them"
+    )]
+    NoSuchGroup {
+        /// The rule.
+        rule: String,
+        /// The group.
+        group: String,
+    },
+    /// The template of the defaults names a group, and is used without any pattern.
+    #[error(
+        "the template names the group `{0}`, but what no rule takes is sent by it too, and there no pattern finds one; \
+         give the rules that have the group a `text` of their own, or write no_match = \"refuse\" in [routing]"
+    )]
+    GroupWithoutRule(String),
     /// The name of "no rule".
     #[error("`{DEFAULT_RULE}` stands for \"no rule\" in logs; give the rule another name")]
     RuleName,
@@ -229,8 +256,10 @@ impl Parts {
             domains: self.domains.clone(),
             dial_plan: self.dial_plan.clone(),
             allowed: self.allowed.clone(),
+            text_recipients: self.text_recipients.iter().map(|name| name.to_lowercase()).collect(),
             aliases,
         };
+        self.check_text_recipients(&recipients, &mut faults);
         // With nothing allowed at all the configuration gives one warning, not one for each alias.
         if !self.allowed.is_empty() {
             for (index, (name, _)) in self.aliases.iter().enumerate() {
@@ -246,11 +275,36 @@ impl Parts {
         if self.no_match == NoMatch::Send && self.defaults.sender.is_none() {
             faults.push(Fault { place: Place::NoMatch, kind: FaultKind::NoDefaultSender });
         }
+        if self.no_match == NoMatch::Send
+            && let Some(group) = self.defaults.wording.template.groups().first()
+        {
+            let kind = FaultKind::GroupWithoutRule(group.clone());
+            faults.push(Fault { place: Place::DefaultText, kind });
+        }
         if faults.is_empty() {
             let Self { rules, no_match, defaults, .. } = self;
-            Ok(Routing { recipients, rules, no_match, defaults, allowances: BTreeMap::new() })
+            Ok(Routing {
+                recipients,
+                rules,
+                no_match,
+                defaults,
+                allowances: BTreeMap::new(),
+                prices: Prices::default(),
+            })
         } else {
             Err(faults)
+        }
+    }
+
+    fn check_text_recipients(&self, recipients: &Recipients, faults: &mut Vec<Fault>) {
+        for (index, name) in self.text_recipients.iter().enumerate() {
+            let taken = recipients.aliases.contains_key(&name.to_lowercase())
+                || name.eq_ignore_ascii_case("postmaster")
+                || PhoneNumber::parse(name, &self.dial_plan).is_ok();
+            if taken || MailAddress::new(name, "x").is_err() {
+                let kind = FaultKind::TextRecipient(name.clone());
+                faults.push(Fault { place: Place::TextRecipient(index), kind });
+            }
         }
     }
 
@@ -267,6 +321,13 @@ impl Parts {
                 Action::Send(send) => {
                     if send.sender.is_none() && self.defaults.sender.is_none() {
                         fault(None, FaultKind::NoSender(rule.name.clone()));
+                    }
+                    let wording = send.wording.as_ref().unwrap_or(&self.defaults.wording);
+                    let has = |group: &str| rule.when.group_names().any(|name| name == group);
+                    let unknown = |group: &&String| !has(group);
+                    if let Some(group) = wording.template.groups().iter().find(unknown) {
+                        let group = group.clone();
+                        fault(Some("text"), FaultKind::NoSuchGroup { rule: rule.name.clone(), group });
                     }
                     let length = send.campaign_id.as_ref().map_or(0, |campaign| campaign.chars().count());
                     if length > MAX_CAMPAIGN {

@@ -7,31 +7,33 @@
 //!    why it is none of ours.
 //! 2. [`Routing::could_route`], at `RCPT`, refuses what every rule would refuse whatever the mail
 //!    says. It never refuses what [`Routing::decide`] could still take.
-//! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number.
+//! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number;
+//!    [`Routing::try_rules`] tells how it came to it.
 
 mod alias;
 mod allowance;
 mod build;
+mod price;
 mod reach;
 mod recipient;
 mod rule;
-mod template;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use allowance::{Allowance, SenderPattern, SenderPatternError, SenderRefused};
 pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
+pub use price::{Amount, AmountError, Prices};
 pub use recipient::{Prefix, PrefixError, RecipientRefusal};
-pub use rule::{Action, Conditions, Pattern, PatternError, Rule, SendAction};
-pub use template::{Custom, Template, TemplateError};
+pub use rule::{Action, Conditions, Rule, SendAction, Unmet};
 
 use crate::model::{Client, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use crate::wording::{Groups, Wording};
 use recipient::Recipients;
-use template::Words;
 
 /// The name that stands for "no rule" in a [`Decision`]; no rule may have it.
 pub const DEFAULT_RULE: &str = "default";
@@ -66,7 +68,7 @@ pub struct Facts<'a> {
 }
 
 /// What becomes of one SMS.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Decision {
     /// Send it.
     Send(Plan),
@@ -87,24 +89,46 @@ pub enum Decision {
 }
 
 /// How one SMS is sent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The rule that matched; [`DEFAULT_RULE`] without one.
     pub rule: String,
     /// What the phone shows as sender.
     pub sender: SenderId,
-    /// The words, not yet fitted into parts; empty only where subject and text are both blank,
-    /// which the caller refuses.
-    pub text: String,
-    /// Why the rule's template could not be used; `text` is then the subject and the body. Worth
-    /// a warning with the message's id.
-    pub template_problem: Option<String>,
-    /// Most parts; 1 to 255.
-    pub max_parts: u32,
+    /// How its words are made.
+    pub wording: Arc<Wording>,
+    /// What the named groups of the rule's patterns found.
+    pub groups: Groups,
     /// How long it is tried.
     pub lifetime: Duration,
     /// What else the platform is told.
     pub options: SmsOptions,
+}
+
+/// What the rules found in the content of one mail or form: it is the same for all its phones, and looked
+/// through once for each rule.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// By rule, once it was asked, the first condition that does not hold.
+    unmet: Vec<Option<Option<&'static str>>>,
+}
+
+impl Content {
+    fn unmet(&mut self, rule: usize, look: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
+        if self.unmet.len() <= rule {
+            self.unmet.resize(rule + 1, None);
+        }
+        *self.unmet[rule].get_or_insert_with(look)
+    }
+}
+
+/// One rule that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The rule.
+    pub rule: String,
+    /// What kept it from matching; `None` for the one that matched.
+    pub unmet: Option<Unmet>,
 }
 
 /// A recipient that every rule would refuse. `Display` is the reason, for the peer.
@@ -126,11 +150,12 @@ pub struct Routing {
     defaults: Defaults,
     /// By the names of accounts.
     allowances: BTreeMap<String, Allowance>,
+    prices: Prices,
 }
 
 impl Origin<'_> {
-    /// `MAIL FROM` as rules see it: `local@domain`, or `<>`.
-    fn sender_text(&self) -> Option<String> {
+    /// `MAIL FROM` as rules see it: `local@domain`, or `<>`; `None` for a form post.
+    pub fn sender_text(&self) -> Option<String> {
         self.envelope_sender.map(|sender| match sender {
             ReversePath::Null => "<>".to_owned(),
             ReversePath::Path(address) => address.to_string(),
@@ -145,6 +170,28 @@ impl Routing {
         Self { allowances, ..self }
     }
 
+    /// The same with what a part costs.
+    #[must_use]
+    pub fn with_prices(self, prices: Prices) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// What a part costs.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// The names of the rules, in order.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// Whether mail for `recipient` names its destinations in its text, by lines `to:`. Such a
+    /// recipient has no numbers of its own.
+    pub fn names_in_text(&self, recipient: &MailAddress) -> bool {
+        self.recipients.names_in_text(recipient)
+    }
+
     /// The numbers behind a mail recipient: its domain is one of ours and its local part an alias
     /// (without regard to case) or a number. At least one number, none twice, all allowed: an
     /// alias with one number that is not allowed is refused whole.
@@ -153,6 +200,11 @@ impl Routing {
     /// [`RecipientRefusal`], which says why in a sentence for the peer.
     pub fn resolve(&self, recipient: &MailAddress) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
         self.recipients.resolve(recipient)
+    }
+
+    /// The first of our domains, for people who need one that works.
+    pub fn first_domain(&self) -> &str {
+        self.recipients.domains.first().map_or("", String::as_str)
     }
 
     /// Whether mail for `domain` is ours to take.
@@ -223,10 +275,58 @@ impl Routing {
     /// What becomes of the SMS to `destination`, one of the numbers that `recipient` (as for
     /// [`Routing::could_route`]) resolved to. The first rule whose conditions all hold decides.
     pub fn decide(&self, facts: &Facts, recipient: &str, destination: &PhoneNumber) -> Decision {
-        let matching = self.rules.iter().find(|rule| rule.when.hold(facts, recipient, destination));
-        let Some(rule) = matching else {
+        self.decide_next(&mut Content::default(), facts, recipient, destination)
+    }
+
+    /// As [`Routing::decide`] for one phone of several: `content` is empty for the first, and kept for all
+    /// that get the same content.
+    pub fn decide_next(
+        &self,
+        content: &mut Content,
+        facts: &Facts,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> Decision {
+        let mut holds = |(index, rule): &(usize, &Rule)| {
+            rule.when.hold_at_recipient(&facts.origin, recipient, destination)
+                && content.unmet(*index, || rule.when.unmet_in_content(facts)).is_none()
+        };
+        let rule = self.rules.iter().enumerate().find(|rule| holds(rule));
+        self.act(rule.map(|(_, rule)| rule), facts, recipient, destination)
+    }
+
+    /// The same as [`Routing::decide`] says, and every rule that was asked up to the one that matched.
+    pub fn try_rules(
+        &self,
+        facts: &Facts,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> (Vec<Tried>, Decision) {
+        let mut tried = Vec::new();
+        let mut matching = None;
+        for rule in &self.rules {
+            let unmet = rule.when.unmet(facts, recipient, destination);
+            let unmet = unmet.map(|key| rule.when.explain(key, facts, recipient, destination));
+            let matched = unmet.is_none();
+            tried.push(Tried { rule: rule.name.clone(), unmet });
+            if matched {
+                matching = Some(rule);
+                break;
+            }
+        }
+        (tried, self.act(matching, facts, recipient, destination))
+    }
+
+    fn act(
+        &self,
+        rule: Option<&Rule>,
+        facts: &Facts,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> Decision {
+        let Some(rule) = rule else {
             return match self.no_match {
-                NoMatch::Send => self.plan(DEFAULT_RULE, &SendAction::default(), facts, recipient),
+                NoMatch::Send => self.plan(DEFAULT_RULE, &SendAction::default(), Groups::new(), facts),
                 NoMatch::Refuse => {
                     Decision::Refuse { rule: DEFAULT_RULE.to_owned(), reason: NO_RULE.to_owned() }
                 }
@@ -234,39 +334,35 @@ impl Routing {
         };
         let name = rule.name.clone();
         match &rule.action {
-            Action::Send(action) => self.plan(&rule.name, action, facts, recipient),
+            Action::Send(action) => {
+                let groups = rule.when.groups(facts, recipient, destination);
+                self.plan(&rule.name, action, groups, facts)
+            }
             Action::Drop { reason } => Decision::Drop { rule: name, reason: reason.clone() },
             Action::Refuse { reason } => Decision::Refuse { rule: name, reason: reason.clone() },
         }
     }
 
-    fn plan(&self, rule: &str, action: &SendAction, facts: &Facts, recipient: &str) -> Decision {
+    fn plan(&self, rule: &str, action: &SendAction, groups: Groups, facts: &Facts) -> Decision {
         let sender = action.sender.as_ref().or(facts.requested_sender).or(self.defaults.sender.as_ref());
         let Some(sender) = sender else {
             // `Parts::build` refuses a routing in which this can be reached.
             return Decision::Refuse { rule: rule.to_owned(), reason: "no sender is configured".to_owned() };
         };
-        let envelope_sender = facts.origin.sender_text();
-        let from = facts.header_sender.or(envelope_sender.as_deref());
-        let words = Words {
-            subject: facts.subject,
-            text: facts.text,
-            from: from.or(facts.origin.client.account.as_deref()).unwrap_or_default(),
-            to: recipient,
-        };
-        let (text, template_problem) = action.text.as_ref().unwrap_or(&self.defaults.text).render(&words);
+        let wording = action.wording.as_ref().unwrap_or(&self.defaults.wording);
+        let placeholders = &wording.fitting.placeholders;
         Decision::Send(Plan {
             rule: rule.to_owned(),
             sender: sender.clone(),
-            text,
-            template_problem,
-            max_parts: action.max_parts.unwrap_or(self.defaults.max_parts),
+            wording: Arc::clone(wording),
+            groups,
             lifetime: action.lifetime.unwrap_or(self.defaults.lifetime),
             options: SmsOptions {
                 campaign_id: action.campaign_id.clone(),
                 simulation: action.simulation,
                 skip_rcs_override: action.skip_rcs_override,
                 enable_notification: action.enable_notification,
+                placeholders: (!placeholders.is_empty()).then(|| placeholders.clone()),
                 ..SmsOptions::default()
             },
         })

@@ -6,8 +6,9 @@
 use ipnet::IpNet;
 
 use super::build::{Fault, FaultKind, KnownAccount, KnownListener, Place};
-use super::rule::{Conditions, Pattern, Rule};
+use super::rule::{Conditions, Rule};
 use crate::model::Door;
+use crate::pattern::Pattern;
 
 /// One fault for each rule that can never match.
 pub(super) fn unreachable(

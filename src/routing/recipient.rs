@@ -68,6 +68,11 @@ impl Prefix {
         if good { Ok(Self(text.to_owned())) } else { Err(PrefixError(shown(text))) }
     }
 
+    /// How many characters it has: the longer, the narrower.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there are numbers that begin with both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0) || other.0.starts_with(&self.0)
@@ -91,6 +96,8 @@ pub(super) struct Recipients {
     pub(super) domains: Vec<String>,
     pub(super) dial_plan: DialPlan,
     pub(super) allowed: Vec<Prefix>,
+    /// Local parts, in lower case, of mail that names its destinations in its text.
+    pub(super) text_recipients: Vec<String>,
     /// Names in lower case, numbers flattened and without duplicates.
     pub(super) aliases: BTreeMap<String, Vec<PhoneNumber>>,
 }
@@ -104,6 +111,11 @@ impl Recipients {
             });
         }
         self.resolve_written(recipient.local())
+    }
+
+    pub(super) fn names_in_text(&self, recipient: &MailAddress) -> bool {
+        let local = recipient.local().to_lowercase();
+        self.serves(recipient.domain()) && self.text_recipients.contains(&local)
     }
 
     pub(super) fn serves(&self, domain: &str) -> bool {

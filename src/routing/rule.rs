@@ -1,19 +1,16 @@
 //! One rule: what it asks for and what it does.
 
-use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use regex::{Regex, RegexBuilder};
-
-use super::template::Template;
 use super::{Facts, Origin};
 use crate::model::{PhoneNumber, SenderId};
+use crate::pattern::Pattern;
+use crate::wording::{Groups, Wording};
+use ipnet::IpNet;
 
-/// Memory that one compiled pattern may take, in octets.
-const MAX_COMPILED: usize = 1 << 20;
-/// How deep groups may stand in each other.
-const MAX_NESTING: u32 = 50;
+/// Octets of a value that [`Unmet`] repeats.
+const MAX_FOUND: usize = 1000;
 
 /// A rule: all conditions must hold, and then the action is taken.
 #[derive(Clone, Debug)]
@@ -70,12 +67,10 @@ pub enum Action {
 pub struct SendAction {
     /// What the phone shows as sender; wins over the sender that a form asks for.
     pub sender: Option<SenderId>,
-    /// What becomes of subject and text.
-    pub text: Option<Template>,
+    /// How its words are made.
+    pub wording: Option<Arc<Wording>>,
     /// The platform's campaign, at most 255 characters.
     pub campaign_id: Option<String>,
-    /// Most parts; 1 to 255.
-    pub max_parts: Option<u32>,
     /// How long it is tried.
     pub lifetime: Option<Duration>,
     /// Checked by the platform and not sent.
@@ -86,75 +81,26 @@ pub struct SendAction {
     pub enable_notification: Option<bool>,
 }
 
-/// A regular expression, found anywhere in the text unless anchored. It pays no regard to case;
-/// `(?-i)` at its beginning changes that. Its cost is linear in the text.
-#[derive(Clone, Debug)]
-pub struct Pattern(Regex);
-
-/// Why a text is not a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a valid regular expression: {reason}")]
-pub struct PatternError {
-    /// What is wrong.
-    pub reason: String,
-    /// Octets of the expression that it is about, where that is known.
-    pub range: Option<Range<usize>>,
-}
-
-impl Pattern {
-    /// Compiles `source`.
-    ///
-    /// # Errors
-    /// [`PatternError`] when it is not a regular expression, or too large once compiled.
-    pub fn new(source: &str) -> Result<Self, PatternError> {
-        // `regex` tells the place of an error only inside its text; its parser tells it as numbers.
-        regex_syntax::ParserBuilder::new()
-            .nest_limit(MAX_NESTING)
-            .case_insensitive(true)
-            .build()
-            .parse(source)
-            .map_err(|error| syntax_error(&error))?;
-        RegexBuilder::new(source)
-            .case_insensitive(true)
-            .nest_limit(MAX_NESTING)
-            .size_limit(MAX_COMPILED)
-            .build()
-            .map(Self)
-            .map_err(|error| {
-                let too_big = matches!(error, regex::Error::CompiledTooBig(_));
-                let small = || "it is too large; use smaller repetitions".to_owned();
-                PatternError { reason: if too_big { small() } else { error.to_string() }, range: None }
-            })
-    }
-
-    /// Whether it is found in `text`.
-    pub fn is_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
-    }
-
-    pub(super) fn same_as(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
-}
-
-fn syntax_error(error: &regex_syntax::Error) -> PatternError {
-    let (reason, span) = match error {
-        regex_syntax::Error::Parse(error) => (error.kind().to_string(), Some(error.span())),
-        regex_syntax::Error::Translate(error) => (error.kind().to_string(), Some(error.span())),
-        // The enum is open; its other variants have a text only.
-        other => (other.to_string(), None),
-    };
-    PatternError { reason, range: span.map(|span| span.start.offset..span.end.offset) }
+/// A condition that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
+    /// Its key in the configuration, like `subject`.
+    pub key: &'static str,
+    /// What it asks for, as the configuration writes it.
+    pub wanted: String,
+    /// What was there instead, up to 1,000 octets from its beginning; `None` where there was nothing, like a
+    /// `From:` field in a form.
+    pub found: Option<String>,
 }
 
 impl Conditions {
-    /// Whether everything holds that is known when a recipient is named (`RCPT`).
-    pub(super) fn hold_at_recipient(
+    /// The first condition that does not hold of those that can be told when a recipient is named (`RCPT`).
+    fn unmet_at_recipient(
         &self,
         origin: &Origin,
         recipient: &str,
         destination: &PhoneNumber,
-    ) -> bool {
+    ) -> Option<&'static str> {
         let Self {
             networks,
             listeners,
@@ -167,17 +113,38 @@ impl Conditions {
         } = self;
         let client = origin.client;
         let one_of = |names: &[String], name: &str| names.iter().any(|known| known == name);
-        networks.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&client.address)))
-            && listeners.as_ref().is_none_or(|names| one_of(names, &client.listener))
-            && accounts
-                .as_ref()
-                .is_none_or(|names| client.account.as_ref().is_some_and(|name| one_of(names, name)))
-            && envelope_sender
-                .as_ref()
-                .is_none_or(|pattern| origin.sender_text().is_some_and(|sender| pattern.is_in(&sender)))
-            && to
-                .as_ref()
-                .is_none_or(|pattern| pattern.is_in(recipient) || pattern.is_in(destination.as_str()))
+        if networks.as_ref().is_some_and(|nets| !nets.iter().any(|net| net.contains(&client.address))) {
+            Some("client")
+        } else if listeners.as_ref().is_some_and(|names| !one_of(names, &client.listener)) {
+            Some("listener")
+        } else if accounts
+            .as_ref()
+            .is_some_and(|names| !client.account.as_ref().is_some_and(|name| one_of(names, name)))
+        {
+            Some("account")
+        } else if envelope_sender
+            .as_ref()
+            .is_some_and(|pattern| !origin.sender_text().is_some_and(|sender| pattern.is_in(&sender)))
+        {
+            Some("envelope_sender")
+        } else if to
+            .as_ref()
+            .is_some_and(|pattern| !pattern.is_in(recipient) && !pattern.is_in(destination.as_str()))
+        {
+            Some("recipient")
+        } else {
+            None
+        }
+    }
+
+    /// Whether everything holds that is known when a recipient is named (`RCPT`).
+    pub(super) fn hold_at_recipient(
+        &self,
+        origin: &Origin,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> bool {
+        self.unmet_at_recipient(origin, recipient, destination).is_none()
     }
 
     /// Whether something is asked for that only the content can tell.
@@ -185,14 +152,94 @@ impl Conditions {
         self.header_sender.is_some() || self.subject.is_some() || self.text.is_some()
     }
 
-    /// Whether everything holds.
-    pub(super) fn hold(&self, facts: &Facts, recipient: &str, destination: &PhoneNumber) -> bool {
-        let found = |pattern: &Option<Pattern>, text: Option<&str>| {
-            pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| pattern.is_in(text)))
+    /// The key of the first condition that does not hold; `None` when everything holds.
+    pub(super) fn unmet(
+        &self,
+        facts: &Facts,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> Option<&'static str> {
+        self.unmet_at_recipient(&facts.origin, recipient, destination)
+            .or_else(|| self.unmet_in_content(facts))
+    }
+
+    /// The same of those that only the content can tell; it is so for every recipient.
+    pub(super) fn unmet_in_content(&self, facts: &Facts) -> Option<&'static str> {
+        let missing = |pattern: &Option<Pattern>, text: Option<&str>| {
+            pattern.as_ref().is_some_and(|pattern| !text.is_some_and(|text| pattern.is_in(text)))
         };
-        self.hold_at_recipient(&facts.origin, recipient, destination)
-            && found(&self.header_sender, facts.header_sender)
-            && found(&self.subject, Some(facts.subject))
-            && found(&self.text, Some(facts.text))
+        if missing(&self.header_sender, facts.header_sender) {
+            Some("header_sender")
+        } else if missing(&self.subject, Some(facts.subject)) {
+            Some("subject")
+        } else if missing(&self.text, Some(facts.text)) {
+            Some("text")
+        } else {
+            None
+        }
+    }
+
+    /// What people are told of the unmet condition `key`.
+    pub(super) fn explain(
+        &self,
+        key: &'static str,
+        facts: &Facts,
+        recipient: &str,
+        destination: &PhoneNumber,
+    ) -> Unmet {
+        let client = facts.origin.client;
+        // A copy for every rule and phone: a mail's whole text would be too much.
+        let beginning = |text: &str| text[..text.floor_char_boundary(MAX_FOUND)].to_owned();
+        let names = |names: &Option<Vec<String>>| names.iter().flatten().cloned().collect::<Vec<_>>();
+        let source = |pattern: &Option<Pattern>| pattern.iter().map(|p| p.source().to_owned()).collect();
+        let (wanted, found): (Vec<String>, Option<String>) = match key {
+            "client" => (
+                self.networks.iter().flatten().map(ToString::to_string).collect(),
+                Some(client.address.to_string()),
+            ),
+            "listener" => (names(&self.listeners), Some(client.listener.clone())),
+            "account" => (names(&self.accounts), client.account.clone()),
+            "envelope_sender" => (source(&self.envelope_sender), facts.origin.sender_text()),
+            "recipient" => (source(&self.recipient), Some(format!("{recipient} ({destination})"))),
+            "header_sender" => (source(&self.header_sender), facts.header_sender.map(str::to_owned)),
+            "subject" => (source(&self.subject), Some(beginning(facts.subject))),
+            _ => (source(&self.text), Some(beginning(facts.text))),
+        };
+        Unmet { key, wanted: wanted.join(", "), found }
+    }
+
+    /// The named groups of its patterns. Where two patterns have one name, the later in the order of
+    /// the fields counts.
+    pub(super) fn groups(&self, facts: &Facts, recipient: &str, destination: &PhoneNumber) -> Groups {
+        let sender = self.envelope_sender.as_ref().and_then(|_| facts.origin.sender_text());
+        let to = self.recipient.as_ref().map(|pattern| match pattern.is_in(recipient) {
+            true => recipient,
+            false => destination.as_str(),
+        });
+        let pairs = [
+            (&self.envelope_sender, sender.as_deref()),
+            (&self.header_sender, facts.header_sender),
+            (&self.recipient, to),
+            (&self.subject, Some(facts.subject)),
+            (&self.text, Some(facts.text)),
+        ];
+        let mut groups = Groups::new();
+        for (pattern, text) in pairs {
+            if let (Some(pattern), Some(text)) = (pattern, text)
+                && pattern.group_names().next().is_some()
+            {
+                let found = pattern.groups(text).unwrap_or_default();
+                groups.extend(found.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            }
+        }
+        groups
+    }
+
+    /// The names of all groups that its patterns have.
+    pub(super) fn group_names(&self) -> impl Iterator<Item = &str> {
+        [&self.envelope_sender, &self.header_sender, &self.recipient, &self.subject, &self.text]
+            .into_iter()
+            .flatten()
+            .flat_map(Pattern::group_names)
     }
 }

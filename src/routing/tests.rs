@@ -6,6 +6,8 @@ mod recipients;
 
 use super::*;
 use crate::model::{DialPlan, Door};
+use crate::pattern::Pattern;
+use crate::wording::Template;
 
 const ALARM: &str = "+393471234567";
 const NIGHT: &str = "+393470000002";
@@ -29,13 +31,13 @@ fn parts() -> Parts {
         domains: vec!["sms.local".to_owned(), "sms.example.com".to_owned()],
         dial_plan: DialPlan::default(),
         allowed: vec![Prefix::new("+39").unwrap()],
+        text_recipients: Vec::new(),
         aliases: Vec::new(),
         rules: Vec::new(),
         no_match: NoMatch::Refuse,
         defaults: Defaults {
             sender: Some(SenderId::new("Relay").unwrap()),
-            text: Template::Body,
-            max_parts: 3,
+            wording: Arc::new(Wording::in_parts(3)),
             lifetime: Duration::from_secs(4 * 3600),
         },
         listeners: vec![
@@ -70,6 +72,15 @@ fn refuse(reason: &str) -> Action {
     Action::Refuse { reason: reason.to_owned() }
 }
 
+/// A decision without what is sent.
+fn said(decision: Decision) -> String {
+    match decision {
+        Decision::Send(plan) => format!("sent by {}", plan.rule),
+        Decision::Drop { rule, reason } => format!("dropped by {rule}: {reason}"),
+        Decision::Refuse { rule, reason } => format!("refused by {rule}: {reason}"),
+    }
+}
+
 fn rule(name: &str, when: Conditions, action: Action) -> Rule {
     Rule { name: name.to_owned(), when, action }
 }
@@ -87,6 +98,14 @@ fn faults(parts: Parts) -> Vec<String> {
 
 /// A mail from `printer@example.com`, subject "Toner", text "Toner is low".
 fn decide_with<'a>(routing: &Routing, change: impl FnOnce(&mut Facts<'a>)) -> Decision {
+    routing.decide(&facts(change), "oncall", &number(ALARM))
+}
+
+fn try_rules(routing: &Routing) -> (Vec<Tried>, Decision) {
+    routing.try_rules(&facts(|_| {}), "oncall", &number(ALARM))
+}
+
+fn facts<'a>(change: impl FnOnce(&mut Facts<'a>)) -> Facts<'a> {
     let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
     // Leaked, so that `change` may put in anything that lives longer than this call.
     let (client, sender) = (Box::leak(Box::new(client())), Box::leak(Box::new(sender)));
@@ -98,7 +117,7 @@ fn decide_with<'a>(routing: &Routing, change: impl FnOnce(&mut Facts<'a>)) -> De
         requested_sender: None,
     };
     change(&mut facts);
-    routing.decide(&facts, "oncall", &number(ALARM))
+    facts
 }
 
 fn decide(routing: &Routing) -> Decision {
@@ -304,69 +323,121 @@ fn the_first_rule_that_matches_decides() {
         rule("low", Conditions { text: pattern("low"), ..Conditions::default() }, refuse("no")),
         rule("rest", Conditions::default(), send()),
     ]);
-    assert_eq!(
-        decide(&routing),
-        Decision::Drop { rule: "toner".to_owned(), reason: "nobody cares".to_owned() }
-    );
-    assert_eq!(
-        decide_with(&routing, |facts| facts.subject = ""),
-        Decision::Refuse { rule: "low".to_owned(), reason: "no".to_owned() }
-    );
+    assert_eq!(said(decide(&routing)), "dropped by toner: nobody cares");
+    assert_eq!(said(decide_with(&routing, |facts| facts.subject = "")), "refused by low: no");
     assert_eq!(rule_of(decide_with(&routing, |facts| (facts.subject, facts.text) = ("", "x"))), "rest");
 }
 
 #[test]
 fn without_a_match_it_is_sent_by_the_defaults_or_refused() {
-    assert_eq!(
-        decide(&parts().build().unwrap()),
-        Decision::Refuse { rule: "default".to_owned(), reason: "no rule takes this message".to_owned() }
-    );
+    assert_eq!(said(decide(&parts().build().unwrap())), "refused by default: no rule takes this message");
     let routing = Parts { no_match: NoMatch::Send, ..parts() }.build().unwrap();
-    assert_eq!(
-        plan(decide(&routing)),
-        Plan {
-            rule: "default".to_owned(),
-            sender: SenderId::new("Relay").unwrap(),
-            text: "Toner is low".to_owned(),
-            template_problem: None,
-            max_parts: 3,
-            lifetime: Duration::from_secs(14400),
-            options: SmsOptions::default(),
-        }
-    );
+    let plan = plan(decide(&routing));
+    assert_eq!((plan.rule.as_str(), plan.sender.as_str()), ("default", "Relay"));
+    assert_eq!(plan.wording.fitting.max_parts, 3);
+    assert_eq!(plan.lifetime, Duration::from_secs(14400));
+    assert_eq!(plan.options, SmsOptions::default());
 }
 
 #[test]
 fn a_rule_sets_everything_that_the_platform_is_told() {
+    let mut wording = Wording::in_parts(1);
+    wording.template = Template::Both;
+    wording.fitting.placeholders.insert("site".to_owned(), "Milano".to_owned());
     let action = SendAction {
         sender: Some(SenderId::new("Printers").unwrap()),
-        text: Some(Template::Both),
+        wording: Some(Arc::new(wording)),
         campaign_id: Some("toner".to_owned()),
-        max_parts: Some(1),
         lifetime: Some(Duration::from_secs(60)),
         simulation: true,
         skip_rcs_override: true,
         enable_notification: Some(false),
     };
     let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
+    let plan = plan(decide(&routing));
+    assert_eq!((plan.rule.as_str(), plan.sender.as_str()), ("it", "Printers"));
+    assert!(matches!(plan.wording.template, Template::Both));
+    assert_eq!(plan.wording.fitting.max_parts, 1);
+    assert_eq!(plan.lifetime, Duration::from_secs(60));
     assert_eq!(
-        plan(decide(&routing)),
-        Plan {
-            rule: "it".to_owned(),
-            sender: SenderId::new("Printers").unwrap(),
-            text: "Toner\nToner is low".to_owned(),
-            template_problem: None,
-            max_parts: 1,
-            lifetime: Duration::from_secs(60),
-            options: SmsOptions {
-                campaign_id: Some("toner".to_owned()),
-                simulation: true,
-                skip_rcs_override: true,
-                enable_notification: Some(false),
-                ..SmsOptions::default()
-            },
+        plan.options,
+        SmsOptions {
+            campaign_id: Some("toner".to_owned()),
+            simulation: true,
+            skip_rcs_override: true,
+            enable_notification: Some(false),
+            placeholders: Some([("site".to_owned(), "Milano".to_owned())].into()),
+            ..SmsOptions::default()
         }
     );
+}
+
+#[test]
+fn named_groups_of_the_rule_that_matches_are_kept() {
+    let when = Conditions {
+        subject: pattern("(?P<what>toner|paper)( is)? ?(?P<state>low)?"),
+        recipient: pattern("^(?P<who>.*)$"),
+        ..Conditions::default()
+    };
+    let routing = with_rules(vec![rule("it", when, send())]);
+    let groups = plan(decide(&routing)).groups;
+    let expected = [("what", "Toner"), ("who", "oncall")];
+    assert_eq!(groups, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[test]
+fn every_rule_that_was_asked_tells_what_it_missed() {
+    let routing = with_rules(vec![
+        rule(
+            "nets",
+            Conditions { networks: Some(vec!["10.9.0.0/16".parse().unwrap()]), ..Conditions::default() },
+            send(),
+        ),
+        rule("paper", Conditions { subject: pattern("paper"), ..Conditions::default() }, send()),
+        rule("toner", Conditions { subject: pattern("toner"), ..Conditions::default() }, send()),
+        rule("rest", Conditions::default(), send()),
+    ]);
+    let (tried, decision) = try_rules(&routing);
+    let unmet = |key, wanted: &str, found: &str| {
+        Some(Unmet { key, wanted: wanted.to_owned(), found: Some(found.to_owned()) })
+    };
+    let tried: Vec<_> = tried.into_iter().map(|tried| (tried.rule, tried.unmet)).collect();
+    assert_eq!(
+        tried,
+        [
+            ("nets".to_owned(), unmet("client", "10.9.0.0/16", "10.0.0.7")),
+            ("paper".to_owned(), unmet("subject", "paper", "Toner")),
+            ("toner".to_owned(), None),
+        ]
+    );
+    assert_eq!(rule_of(decision), "toner");
+}
+
+#[test]
+fn a_template_may_only_name_groups_that_its_rule_has() {
+    let mut wording = Wording::in_parts(1);
+    wording.template = Template::new("{{ groups.host }} {{ groups.state }}").unwrap();
+    let when = Conditions { text: pattern("(?P<host>\\w+) is down"), ..Conditions::default() };
+    let action = SendAction { wording: Some(Arc::new(wording)), ..SendAction::default() };
+    assert_eq!(
+        faults(Parts { rules: vec![rule("it", when, Action::Send(action))], ..parts() }),
+        [
+            "the template of rule `it` names the group `state`, but no pattern of the rule has it; write (?P<state>...) in one of them"
+        ]
+    );
+}
+
+#[test]
+fn a_recipient_of_the_text_is_a_name_of_its_own() {
+    let routing = Parts { text_recipients: vec!["UPS".to_owned()], ..parts() }.build().unwrap();
+    let named = |address| routing.names_in_text(&MailAddress::parse(address).unwrap());
+    assert!(named("ups@sms.local") && named("Ups@SMS.example.com"));
+    assert!(!named("ups@example.com") && !named("ups2@sms.local"));
+    let aliases = vec![("oncall".to_owned(), vec![ALARM.to_owned()])];
+    let text_recipients = ["OnCall", "+393471234567", "Postmaster", ""].map(str::to_owned).to_vec();
+    let said = faults(Parts { text_recipients, aliases, ..parts() });
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].starts_with("`OnCall` cannot be a recipient that names its destinations"), "{said:?}");
 }
 
 #[test]
@@ -379,106 +450,6 @@ fn a_rules_sender_wins_over_the_requested_one_and_that_over_the_default() {
     assert_eq!(sender(SendAction::default()), "Wanted");
     let own = SendAction { sender: Some(SenderId::new("Own").unwrap()), ..SendAction::default() };
     assert_eq!(sender(own), "Own");
-}
-
-fn text_of(template: &str, subject: &str, text: &str) -> (String, Option<String>) {
-    let action = SendAction { text: Some(Template::new(template).unwrap()), ..SendAction::default() };
-    let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
-    let plan = plan(decide_with(&routing, |facts| (facts.subject, facts.text) = (subject, text)));
-    (plan.text, plan.template_problem)
-}
-
-#[test]
-fn texts_are_made_of_what_is_there() {
-    for (template, subject, text, expected) in [
-        ("body", "S", "T\r\n", "T"),
-        ("body", "S", " \n", "S"),
-        ("subject", "S", "T", "S"),
-        ("subject", "", "T", "T"),
-        ("both", "S", "T", "S\nT"),
-        ("both", "", "T", "T"),
-        ("both", "S", "", "S"),
-        ("both", "", "", ""),
-        (
-            "{{ subject|upper }}: {{ text }} ({{ from }} to {{ to }})",
-            "s",
-            "<b> {x}",
-            "S: <b> {x} (Printer 3 <p3@example.com> to oncall)",
-        ),
-        (
-            "{% for line in text|lines %}{% if 'ERR' in line %}{{ line }};{% endif %}{% endfor %}",
-            "",
-            "a\nERR 1\nb\nERR 2",
-            "ERR 1;ERR 2;",
-        ),
-    ] {
-        assert_eq!(text_of(template, subject, text), (expected.to_owned(), None), "{template}");
-    }
-}
-
-#[test]
-fn a_template_that_fails_on_a_message_costs_its_layout_only() {
-    let failing = [
-        ("{{ (text|split)[99] }}", "undefined value"),
-        ("{% if 'x' in subject %}{{ text }}{% endif %}", "the template made an empty text"),
-        (
-            "{% for a in text %}{% for b in text %}{% for c in text %}{{ a }}{% endfor %}{% endfor %}{% endfor %}",
-            "engine ran out of fuel",
-        ),
-        ("{{ text * 100000 }}", "failed to write output"),
-    ];
-    for (template, why) in failing {
-        let (text, problem) = text_of(template, "S", &"word ".repeat(50));
-        assert_eq!(text, format!("S\n{}", "word ".repeat(50).trim()), "{template}");
-        let problem = problem.unwrap();
-        assert!(problem.contains(why), "{template}: {problem}");
-    }
-}
-
-#[test]
-fn templates_are_checked_when_they_are_built() {
-    let error = |source: &str| {
-        let error = Template::new(source).unwrap_err();
-        let range = error.range().map(|range| source[range].to_owned());
-        (error.to_string(), range)
-    };
-    assert_eq!(
-        error("{{ subject }}: {{ body }}"),
-        (
-            "a template has no variable `body`; it has subject, text, from, to".to_owned(),
-            Some("body".to_owned())
-        )
-    );
-    let (text, range) = error("{{ subject ");
-    assert!(text.starts_with("this is not a valid template: syntax error"), "{text}");
-    assert!(range.is_some());
-    let (text, range) = error("{{ subject|shout }}");
-    assert_eq!(text, "this template cannot be filled in: unknown filter (filter shout is unknown)");
-    assert_eq!(range.as_deref(), Some("shout"));
-    assert!(Template::new("{{ range(10) }}").is_err());
-    assert!(Template::new("{% include 'x' %}").is_err());
-}
-
-#[test]
-fn patterns_tell_where_they_are_wrong() {
-    let error = Pattern::new("alarm (high|low").unwrap_err();
-    assert_eq!(error.to_string(), "this is not a valid regular expression: unclosed group");
-    assert_eq!(error.range, Some(6..7));
-    assert_eq!(Pattern::new("a\\p{Foo}").unwrap_err().range, Some(1..8));
-    assert_eq!(
-        Pattern::new("(a{1000}){1000}").unwrap_err().to_string(),
-        "this is not a valid regular expression: it is too large; use smaller repetitions"
-    );
-    assert!(Pattern::new(&"(".repeat(60)).is_err());
-}
-
-fn could(routing: &Routing) -> Result<(), String> {
-    let client = client();
-    let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
-    let origin = Origin { client: &client, envelope_sender: Some(&sender) };
-    routing
-        .could_route(&origin, "oncall", &[number(ALARM), number(NIGHT)])
-        .map_err(|refused| format!("{}: {refused}", refused.rule))
 }
 
 #[test]
@@ -540,4 +511,32 @@ fn names_senders_and_campaigns_are_checked() {
             "what no rule takes is to be sent, but there is no sender; set `sender` in [defaults]"
         ]
     );
+}
+
+fn could(routing: &Routing) -> Result<(), String> {
+    let client = client();
+    let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
+    let origin = Origin { client: &client, envelope_sender: Some(&sender) };
+    routing
+        .could_route(&origin, "oncall", &[number(ALARM), number(NIGHT)])
+        .map_err(|refused| format!("{}: {refused}", refused.rule))
+}
+
+#[test]
+fn an_unmet_condition_repeats_a_thousand_octets_and_not_one_more() {
+    let when = Conditions { text: Some(Pattern::new("x").unwrap()), ..Conditions::default() };
+    let found = |text: &str| {
+        let client = client();
+        let facts = Facts {
+            origin: Origin { client: &client, envelope_sender: None },
+            header_sender: None,
+            subject: "",
+            text,
+            requested_sender: None,
+        };
+        let number = PhoneNumber::from_e164("+393471234567").unwrap();
+        when.explain("text", &facts, "a", &number).found.unwrap().len()
+    };
+    assert_eq!([found(&"a".repeat(1000)), found(&"a".repeat(1001)), found(&"è".repeat(501))], [1000; 3]);
+    assert_eq!(found(&format!("a{}", "è".repeat(500))), 999);
 }

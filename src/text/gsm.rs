@@ -66,6 +66,20 @@ const LOOKUP: [u8; LOOKUP_LEN] = {
     table
 };
 
+/// How many septets each ASCII character takes; 0 for those that the alphabet does not have.
+pub(super) const ASCII_SEPTETS: [u8; 128] = {
+    let mut septets = [0; 128];
+    let mut i = 0;
+    while i < septets.len() {
+        septets[i] = match LOOKUP[i] {
+            ABSENT => 0,
+            code => 1 + code / EXTENDED,
+        };
+        i += 1;
+    }
+    septets
+};
+
 /// How a character is written in septets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Septets {
@@ -151,6 +165,14 @@ mod tests {
             if let Some(character) = char::from_u32(point) {
                 assert_eq!(encode(character), expected.get(&point).copied(), "U+{point:04X}");
             }
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_ascii_says_the_same() {
+        for (code, &septets) in ASCII_SEPTETS.iter().enumerate() {
+            let character = char::from(u8::try_from(code).unwrap());
+            assert_eq!(u32::from(septets), encode(character).map_or(0, Septets::count), "{character:?}");
         }
     }
 

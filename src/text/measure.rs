@@ -18,12 +18,74 @@ pub struct Size {
 
 /// What `text` takes as it stands: [`fit`](super::fit()) cleans it first. Linear in the text.
 pub fn measure(text: &str) -> Size {
+    if let Some(size) = measure_short_ascii(text) {
+        return size;
+    }
     let encoding = encoding_of(text);
     let mut packer = Packer::new(encoding);
     for character in text.chars() {
         packer.push(units(character, encoding));
     }
     Size { encoding, units: packer.total, parts: packer.parts() }
+}
+
+/// The short way for most alerts: one part of ASCII.
+fn measure_short_ascii(text: &str) -> Option<Size> {
+    if text.len() > 160 {
+        return None;
+    }
+    let mut units = 0;
+    for &octet in text.as_bytes() {
+        match gsm::ASCII_SEPTETS.get(usize::from(octet)) {
+            None | Some(0) => return None,
+            Some(&septets) => units += usize::from(septets),
+        }
+    }
+    (units <= 160).then(|| Size { encoding: Encoding::Gsm7, units, parts: u32::from(units > 0) })
+}
+
+/// A character that the GSM alphabet does not have, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// The character.
+    pub character: char,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its place in the line in characters, from 1.
+    pub column: usize,
+}
+
+/// The characters of `text` that make it UCS-2, in order. Linear.
+pub fn foreign(text: &str) -> Vec<Foreign> {
+    let mut found = Vec::new();
+    for (line, words) in text.split('\n').enumerate() {
+        for (column, character) in words.chars().enumerate() {
+            if gsm::encode(character).is_none() {
+                found.push(Foreign { character, line: line + 1, column: column + 1 });
+            }
+        }
+    }
+    found
+}
+
+/// The words of each part of `text`, as we predict the platform to split it; one part for a text that
+/// fits alone, none for the empty text. Linear.
+pub fn parts(text: &str) -> Vec<&str> {
+    let encoding = encoding_of(text);
+    let mut packer = Packer::new(encoding);
+    let mut starts = Vec::new();
+    for (at, character) in text.char_indices() {
+        let before = packer.full;
+        packer.push(units(character, encoding));
+        if packer.full > before {
+            starts.push(at);
+        }
+    }
+    if packer.parts() <= 1 {
+        starts.truncate(1);
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).map(|(&start, end)| &text[start..end]).collect()
 }
 
 fn encoding_of(text: &str) -> Encoding {
@@ -80,6 +142,16 @@ impl Packer {
         self.used += units;
     }
 
+    /// Whether so many parts surely hold what was pushed and `more` units behind it: quick, and true
+    /// unless it comes near. A pair that is not split wastes one unit of a part at most.
+    pub(super) fn is_surely_within(&self, max_parts: u32, more: usize) -> bool {
+        let each = match self.encoding {
+            Encoding::Gsm7 => 152,
+            Encoding::Ucs2 => 66,
+        };
+        self.total + more <= usize::try_from(max_parts).unwrap_or(usize::MAX).saturating_mul(each)
+    }
+
     /// Parts needed for what was pushed.
     pub(super) fn parts(&self) -> u32 {
         let alone = match self.encoding {
@@ -116,6 +188,25 @@ mod tests {
         for (length, parts) in [(1, 1), (69, 1), (70, 1), (71, 2), (133, 2), (134, 2), (135, 3), (202, 4)] {
             assert_eq!(measure(&"ç".repeat(length)), ucs2(length, parts), "{length}");
         }
+    }
+
+    #[test]
+    fn parts_are_split_where_the_packing_says() {
+        assert_eq!(parts(""), [""; 0]);
+        let alone = "a".repeat(160);
+        assert_eq!(parts(&alone), [alone.as_str()]);
+        let border = format!("{}€{}", "a".repeat(152), "b".repeat(20));
+        let rest = format!("€{}", "b".repeat(20));
+        assert_eq!(parts(&border), [&border[..152], rest.as_str()]);
+        let emoji = "😀".repeat(36);
+        assert_eq!(parts(&emoji), [&emoji[..33 * 4], &emoji[33 * 4..]]);
+    }
+
+    #[test]
+    fn foreign_characters_are_found_with_their_places() {
+        let found = foreign("caffè\nit’s ж€");
+        let at = |character, line, column| Foreign { character, line, column };
+        assert_eq!(found, [at('’', 2, 3), at('ж', 2, 6)]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ Usage: sms-relay <COMMAND>
 Commands:
   run            Runs the daemon until SIGTERM; SIGHUP reloads rules, aliases and credentials
   check          Reads a configuration and explains every mistake in it
+  explain        Shows what would become of a mail or a form, and why; nothing is sent
   demo           Shows the main job with everything embedded: relay, platform, mailbox and phones
   emulator       Runs the platform's API on loopback, to try a configuration and send nothing
   hash-password  Makes the hash of a password for an account of the SMTP door
@@ -38,6 +39,7 @@ Examples:
   sms-relay demo                        see the whole job in a few seconds
   sms-relay emulator                    a platform on loopback to try a configuration with
   sms-relay check --config relay.toml   every mistake with file, line and column
+  sms-relay explain alarm.eml           what would be sent, and why
   sms-relay run --config relay.toml     the daemon
   sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
@@ -77,12 +79,16 @@ For more information, try '--help'.
 }
 
 #[test]
+
 fn check_says_that_the_copied_example_has_no_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("relay.toml");
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("relay.example.toml"), &path).unwrap();
     let shown = path.to_str().unwrap();
-    assert_eq!(relay(&["check", "--config", shown]), (Some(0), format!("{shown}: no error\n")));
+    assert_eq!(
+        relay(&["check", "--config", shown]),
+        (Some(0), format!("{shown}: no error\n9 tests passed\n"))
+    );
 }
 
 #[test]

@@ -35,7 +35,8 @@ fn claimed(kind: MailKind, attempt: u32) -> ClaimedMail {
 }
 
 fn cause(class: u8) -> Cause {
-    Cause::new(EnhancedStatus::new(class, 1, 1), "The mail server said no.").with_diagnostic("no such user")
+    Cause::new(EnhancedStatus::new(class, 1, 1), "The mail server said no.")
+        .with_diagnostic("550 no such user")
 }
 
 /// The step after `outcome` at second `now`.
@@ -80,7 +81,7 @@ fn a_lost_report_goes_to_the_operator() {
         );
         assert_eq!(mail.expires_at, at(now + 3600));
         let text = String::from_utf8(mail.bytes).unwrap();
-        assert!(text.contains("    The mail server said: no such user\r\n"), "{text}");
+        assert!(text.contains("    The mail server said: 550 no such user\r\n"), "{text}");
         assert!(text.contains("\r\nSubject: SMS not delivered\r\n\r\nSorry.\r\n"), "{text}");
     }
 }

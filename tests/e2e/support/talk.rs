@@ -99,6 +99,28 @@ impl Talk {
         self.say(&format!("AUTH PLAIN {}", STANDARD.encode(format!("\0{username}\0{password}"))))
     }
 
+    /// One whole mail of any octets, LF line ends, to all these. The reply to the final dot.
+    pub fn mail(&mut self, from: &str, to: &[&str], mail: &[u8]) -> String {
+        self.hand_in(from, to, mail);
+        self.hear()
+    }
+
+    /// The same without waiting for that reply.
+    pub fn hand_in(&mut self, from: &str, to: &[&str], mail: &[u8]) {
+        assert_eq!(self.say(&format!("MAIL FROM:<{from}>")), "250 2.1.0 sender ok");
+        for recipient in to {
+            assert_eq!(self.say(&format!("RCPT TO:<{recipient}>")), "250 2.1.5 recipient ok");
+        }
+        assert!(self.say("DATA").starts_with("354 "));
+        let lines = mail.split(|octet| *octet == b'\n').flat_map(|line| {
+            let stuffed: &[u8] = if line.starts_with(b".") { b"." } else { b"" };
+            [stuffed, line, b"\r\n"]
+        });
+        let mut octets = lines.collect::<Vec<_>>().concat();
+        octets.extend_from_slice(b".\r\n");
+        self.send(&octets);
+    }
+
     /// Sends a line and hears the reply.
     pub fn say(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n").as_bytes());

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod attached;
+mod broken;
+
 fn text(mail: &str) -> String {
     read(mail.as_bytes()).text
 }
@@ -34,6 +37,8 @@ fn a_plain_mail_is_read_whole() {
         Mail {
             subject: Some("Temperature high".to_owned()),
             text: "Room 1: 41 degrees\n\nCheck it.".to_owned(),
+            text_with_links: None,
+            attachments: Vec::new(),
             from: Some(HeaderSender {
                 address: MailAddress::parse("Alarm@example.com").unwrap(),
                 name: Some("Café Alarm".to_owned()),
@@ -42,6 +47,7 @@ fn a_plain_mail_is_read_whole() {
             automatic: Automatic::No,
             received_count: 2,
             header_section: 0..150,
+            lone_cr: false,
         }
     );
     assert!(bytes[..150].ends_with(b"high\r\n") && bytes[150..].starts_with(b"\r\nRoom"));
@@ -101,7 +107,7 @@ fn subjects_are_decoded_onto_one_line() {
         ("folded\r\n\tand\r\n   again", "folded and again"),
         ("=?utf-8?B?Q2FmZsOo?=\r\n =?utf-8?Q?_pronto?=", "Caffè pronto"),
         ("=?utf-8?Q?two=0D=0Alines=00?=", "two lines"),
-        ("=?utf-8?Q?broken", "=?utf-8?Q?broken"),
+        ("=?utf-8?Q?broken", "broken"),
         ("Straße", "Straße"),
     ] {
         assert_eq!(subject(value).as_deref(), Some(expected), "{value:?}");
@@ -224,7 +230,7 @@ fn html_alone_becomes_lines_of_text() {
     let html = "<html><head><title>t</title><style>p{}</style></head><body><!-- c --><p>One &amp; two</p>\n\
         <ul><li>a</li><li>b</li></ul><table><tr><td>Room</td><td>41&nbsp;&deg;C</td></tr></table>x<br>y\
         <script>1</script></body></html>";
-    assert_eq!(text(&format!("Content-Type: text/html\n\n{html}")), "One & two\na\nb\nRoom 41 °C\nx\ny");
+    assert_eq!(text(&format!("Content-Type: text/html\n\n{html}")), "One & two\n- a\n- b\nRoom 41 °C\nx\ny");
 }
 
 #[test]
@@ -308,7 +314,7 @@ fn hostile_mails_are_read_like_others() {
     assert_eq!(text(&format!("{}Subject: x\n\ndeep\n", "Content-Type: message/rfc822\n\n".repeat(N))), "");
     let words = |word: &str| subject(&word.repeat(N)).map_or(0, |s| s.chars().count());
     assert_eq!(words("=?utf-8?q?=C3=A8?=\r\n "), N);
-    assert_eq!(words("=?utf-8?q?a"), N * "=?utf-8?q?a".len());
+    assert_eq!(words("=?utf-8?q?a"), (N - 1) * "=?utf-8?q?a".len() + 1, "the last may lack its end");
     assert_eq!(words("=?"), N * 2);
     assert_eq!(words("=?utf-8?b?"), N * "=?utf-8?b?".len());
     let fields = format!("Content-Type: text/plain{}\n\nfound\n", "; a*1=x".repeat(N));
@@ -316,6 +322,17 @@ fn hostile_mails_are_read_like_others() {
     assert_eq!(text(&format!("{}Subject: x\n\nfound\n", "X: y\n".repeat(N))), "found");
     assert_eq!(read(format!("From: {}\n\nfound\n", "(\"<a,@".repeat(N)).as_bytes()).text, "found");
     assert_eq!(text(&format!("Subject: x\n{}", "not a field\n".repeat(N))).lines().count(), N);
+}
+
+/// What the fuzz target `extraction` takes for the most.
+#[test]
+fn a_text_is_at_most_five_times_its_mail() {
+    let quotes = "<blockquote type=cite>".repeat(10);
+    let head = format!("Content-Type: text/html; charset=windows-1252\n\n{quotes}<pre>");
+    let mail = [head.as_bytes(), &b"\x80\n".repeat(10_000)].concat();
+    let text = read(&mail).text;
+    assert!(text.lines().all(|line| line == "> > > €"));
+    assert!(text.len() > 4 * mail.len() && text.len() <= 5 * mail.len(), "{} of {}", text.len(), mail.len());
 }
 
 /// Pieces of mails in any order, which get further into the reader than random octets do.
@@ -332,6 +349,37 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
         "text/plain; charset=",
         "utf-8",
         "utf-7",
+        "hz",
+        "iso-2022-kr",
+        "utf-32",
+        "cp852",
+        "; name=",
+        "; filename*0*=utf-8''%C3",
+        "Content-Disposition: attachment",
+        "text/calendar",
+        "text/x-unknown",
+        "begin 644 a\n",
+        "#0V%T\n",
+        "end\n",
+        "<div hidden>",
+        "<p style=\"font-size:0\">",
+        "</div>",
+        "<td>",
+        "<li>",
+        "<table>",
+        "</table>",
+        "<br>",
+        "<div>",
+        "<blockquote type=cite>",
+        "</blockquote>",
+        "application/json",
+        "image/png",
+        "<a href=https://a.example>",
+        "</a>",
+        "<img alt=x>",
+        "&zwnj;",
+        "\r",
+        "\u{FEFF}",
         "iso-2022-jp",
         "utf-16",
         "gb18030",
@@ -400,7 +448,19 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     let mail = read(bytes);
     prop_assert!(bytes.get(mail.header_section.clone()).is_some());
-    prop_assert!(!mail.text.contains('\r'));
+    prop_assert!(!mail.text.contains(['\r', '\0']));
+    if let Some(linked) = &mail.text_with_links {
+        prop_assert!(!linked.contains(['\r', '\0']) && *linked != mail.text);
+        prop_assert!(linked.lines().all(|line| line.trim_end() == line));
+    }
+    prop_assert!(mail.attachments.len() <= 100);
+    for attachment in &mail.attachments {
+        prop_assert!(attachment.media_type.contains('/') && attachment.media_type.len() <= 255);
+        if let Some(name) = &attachment.name {
+            prop_assert!(!name.trim().is_empty() && name.chars().count() <= 255);
+            prop_assert!(!name.contains(char::is_control) && !name.contains(['/', '\\']));
+        }
+    }
     prop_assert_eq!(mail.text.trim(), &mail.text);
     prop_assert!(mail.text.lines().all(|line| line.trim_end() == line));
     if let Some(subject) = mail.subject {

@@ -1,0 +1,331 @@
+//! Every key against explanations made by hand.
+
+use super::super::expect::At;
+use super::*;
+use crate::intake::{ExplainedPhone, ExplainedRecipient, Refusal, RefusalKind};
+use crate::model::SmsText;
+use crate::text::{foreign, measure};
+use crate::wording::Groups;
+
+const ONE: &str = "+393471234567";
+const TWO: &str = "+393470000001";
+
+fn number(text: &str) -> PhoneNumber {
+    PhoneNumber::from_e164(text).unwrap()
+}
+
+/// An expectation that stands at so many columns of its file.
+fn at<T>(column: usize, value: T) -> At<T> {
+    At { value, place: place(column) }
+}
+
+fn place(column: usize) -> Spot {
+    Spot::new(&"x".repeat(100), &(column..column + 1), &[])
+}
+
+fn sms(text: &str) -> ExplainedSms {
+    let size = measure(text);
+    ExplainedSms {
+        text: SmsText { body: text.to_owned(), encoding: size.encoding, parts: size.parts },
+        units: size.units,
+        parts: Vec::new(),
+        foreign: foreign(text),
+        parts_without_foreign: 1,
+        price: None,
+        same_as: None,
+    }
+}
+
+fn phone(to: &str, rule: &str, fate: ExplainedFate) -> ExplainedPhone {
+    ExplainedPhone { destination: number(to), named: None, tried: Vec::new(), rule: rule.to_owned(), fate }
+}
+
+/// `fire` sends these texts.
+fn gets(to: &str, sender: &str, texts: &[&str]) -> ExplainedPhone {
+    let fate = ExplainedFate::Sent {
+        sender: SenderId::new(sender).unwrap(),
+        removed: Vec::new(),
+        variables: Vec::new(),
+        groups: Groups::new(),
+        template_problem: None,
+        words: texts.concat(),
+        sms: texts.iter().map(|text| sms(text)).collect(),
+    };
+    phone(to, "fire", fate)
+}
+
+fn dropped(to: &str, reason: &str) -> ExplainedPhone {
+    phone(to, "noise", ExplainedFate::Dropped { reason: reason.to_owned() })
+}
+
+fn refused(to: &str, reason: &str) -> ExplainedPhone {
+    phone(to, "no", ExplainedFate::Refused { reason: reason.to_owned() })
+}
+
+fn refusal(text: &str) -> Refusal {
+    Refusal { kind: RefusalKind::NotAllowed, text: text.to_owned() }
+}
+
+/// One recipient, `everybody@sms.local`, with these phones.
+fn explained(phones: Vec<ExplainedPhone>) -> Explanation {
+    of(vec![Ok(phones)])
+}
+
+fn of(outcomes: Vec<Result<Vec<ExplainedPhone>, Refusal>>) -> Explanation {
+    let recipient = |outcome| ExplainedRecipient {
+        written: "everybody@sms.local".to_owned(),
+        outcome,
+        forwarded_to: None,
+    };
+    Explanation {
+        subject: String::new(),
+        from: String::new(),
+        text: String::new(),
+        attachments: Vec::new(),
+        recipients: outcomes.into_iter().map(recipient).collect(),
+        refusal: None,
+    }
+}
+
+/// The sentences, and the columns of what they are about.
+fn told(expect: &Expect, explanation: &Explanation) -> Vec<(usize, String)> {
+    compare(expect, explanation).into_iter().map(|one| (one.place.column - 1, one.text)).collect()
+}
+
+fn one(expect: Expect, explanation: &Explanation) -> String {
+    let mut told = told(&expect, explanation);
+    assert_eq!(told.len(), 1, "{told:?}");
+    told.remove(0).1
+}
+
+fn sender(text: &str) -> Option<At<SenderId>> {
+    Some(at(2, SenderId::new(text).unwrap()))
+}
+
+fn to(numbers: &[&str]) -> Option<At<BTreeSet<PhoneNumber>>> {
+    Some(at(1, numbers.iter().map(|text| number(text)).collect()))
+}
+
+fn text(texts: &[&str]) -> Option<At<Vec<String>>> {
+    Some(at(3, texts.iter().map(|text| (*text).to_owned()).collect()))
+}
+
+#[test]
+fn what_is_as_expected_is_not_told() {
+    let all = Expect {
+        to: to(&[TWO, ONE]),
+        rule: Some(at(0, "fire".to_owned())),
+        sender: sender("Alarm"),
+        text: text(&["Fire"]),
+        parts: Some(at(4, 1)),
+        encoding: Some(at(5, Encoding::Gsm7)),
+        ..Expect::default()
+    };
+    let explanation = explained(vec![gets(ONE, "Alarm", &["Fire"]), gets(TWO, "Alarm", &["Fire"])]);
+    assert_eq!(told(&all, &explanation), []);
+    assert_eq!(told(&Expect::default(), &explained(vec![refused(ONE, "x")])), [], "nothing named");
+}
+
+#[test]
+fn each_key_is_told_with_its_own_place() {
+    let all = Expect {
+        to: to(&[TWO]),
+        rule: Some(at(0, "water".to_owned())),
+        sender: sender("Relay"),
+        text: text(&["Fire"]),
+        parts: Some(at(4, 2)),
+        encoding: Some(at(5, Encoding::Gsm7)),
+        ..Expect::default()
+    };
+    let expected = [
+        (0, "rule `fire` decides for +393471234567, not `water`"),
+        (1, "it goes to +393471234567 and not to +393470000001"),
+        (2, "the sender for +393471234567 is `Alarm`, not `Relay`"),
+        (3, "+393471234567 gets other words"),
+        (4, "+393471234567 gets 1 part, not 2"),
+        (5, "the SMS to +393471234567 is in ucs2, not gsm7; `ж` at line 2, column 4 needs Unicode"),
+    ];
+    let expected = expected.map(|(column, text)| (column, text.to_owned()));
+    assert_eq!(told(&all, &explained(vec![gets(ONE, "Alarm", &["Fire\nin ж"])])), expected);
+}
+
+#[test]
+fn phones_are_compared_as_a_set() {
+    let explanation = explained(vec![gets(ONE, "Alarm", &["x"]), gets(TWO, "Alarm", &["x"])]);
+    let told = |numbers| one(Expect { to: to(numbers), ..Expect::default() }, &explanation);
+    assert_eq!(told(&[ONE]), "it also goes to +393470000001");
+    assert_eq!(told(&[ONE, TWO, "+393470000002"]), "nothing goes to +393470000002");
+    let partly = explained(vec![gets(ONE, "Alarm", &["x"]), dropped(TWO, "noise")]);
+    let told = one(Expect { to: to(&[ONE, TWO]), ..Expect::default() }, &partly);
+    assert_eq!(told, "nothing goes to +393470000001");
+}
+
+#[test]
+fn every_phone_must_get_what_is_expected() {
+    let explanation = explained(vec![
+        gets(ONE, "Alarm", &["x"]),
+        gets(TWO, "Relay", &["x"]),
+        gets("+393470000002", "Relay", &["x"]),
+    ]);
+    let expect = Expect { sender: sender("Alarm"), ..Expect::default() };
+    assert_eq!(
+        one(expect, &explanation),
+        "the sender for +393470000001 is `Relay`, not `Alarm` (and so for 1 other phone)"
+    );
+    // Who gets nothing has nothing to be compared.
+    let partly = explained(vec![gets(ONE, "Alarm", &["x"]), refused(TWO, "no")]);
+    let expect = Expect { sender: sender("Alarm"), text: text(&["x"]), ..Expect::default() };
+    assert_eq!(told(&expect, &partly), []);
+}
+
+#[test]
+fn other_words_are_shown_line_by_line() {
+    let explanation = explained(vec![gets(ONE, "Alarm", &["Fire\nHall 4"])]);
+    let expect = Expect { text: text(&["Fire\nHall 3"]), ..Expect::default() };
+    let differences = compare(&expect, &explanation);
+    assert_eq!(differences.len(), 1);
+    assert_eq!(differences[0].diff, "  Fire\n- Hall 3\n       ^\n+ Hall 4\n       ^");
+}
+
+#[test]
+fn several_sms_are_compared_one_by_one() {
+    let explanation = explained(vec![gets(ONE, "Alarm", &["1/2 Fire", "2/2 Hall"])]);
+    let expect = |texts| Expect { text: text(texts), parts: Some(at(4, 2)), ..Expect::default() };
+    assert_eq!(told(&expect(&["1/2 Fire", "2/2 Hall"]), &explanation), []);
+    let differences = compare(&expect(&["1/2 Fire"]), &explanation);
+    assert_eq!(differences[0].text, "+393471234567 gets 2 SMS, not 1");
+    assert_eq!(differences[0].diff, "  1/2 Fire\n+ ---\n+ 2/2 Hall");
+    let differences = compare(&expect(&["1/2 Fire", "2/2 Gate"]), &explanation);
+    assert_eq!(differences[0].text, "+393471234567 gets other words");
+    assert_eq!(differences[0].diff, "  1/2 Fire\n  ---\n- 2/2 Gate\n      ^^^^\n+ 2/2 Hall\n      ^^^^");
+}
+
+#[test]
+fn parts_say_what_makes_them_many() {
+    let long = format!("{}ж", "a".repeat(80));
+    let explanation = explained(vec![gets(ONE, "Alarm", &[&long])]);
+    assert_eq!(
+        one(Expect { parts: Some(at(4, 1)), ..Expect::default() }, &explanation),
+        "+393471234567 gets 2 parts, not 1; `ж` at line 1, column 81 needs Unicode"
+    );
+}
+
+#[test]
+fn a_template_that_failed_is_told_with_its_words() {
+    let mut phone = gets(ONE, "Alarm", &["x"]);
+    if let ExplainedFate::Sent { template_problem, .. } = &mut phone.fate {
+        *template_problem = Some("division by zero".to_owned());
+    }
+    assert_eq!(
+        one(Expect { text: text(&["y"]), ..Expect::default() }, &explained(vec![phone])),
+        "+393471234567 gets other words; the template of rule `fire` could not be used: division by zero"
+    );
+}
+
+#[test]
+fn a_phone_that_two_recipients_lead_to_is_compared_for_each() {
+    let first = gets(ONE, "Alarm", &["1/2 Fire", "2/2 Hall"]);
+    let mut again = first.clone();
+    if let ExplainedFate::Sent { sms, .. } = &mut again.fate {
+        sms[0].same_as = Some("boss@sms.local".to_owned());
+    }
+    let expect = |texts, parts| Expect {
+        to: to(&[ONE]),
+        text: text(texts),
+        parts: Some(at(4, parts)),
+        ..Expect::default()
+    };
+    let explanation = of(vec![Ok(vec![first.clone()]), Ok(vec![again])]);
+    assert_eq!(told(&expect(&["1/2 Fire", "2/2 Hall"], 2), &explanation), []);
+    let other = of(vec![Ok(vec![first]), Ok(vec![gets(ONE, "Alarm", &["1/2 Fire", "2/2 Gate"])])]);
+    let told = told(&expect(&["1/2 Fire", "2/2 Hall"], 2), &other);
+    assert_eq!(told, [(3, "+393471234567 gets other words".to_owned())]);
+}
+
+#[test]
+fn that_nothing_is_sent_is_told_once() {
+    let expect = Expect {
+        to: to(&[ONE]),
+        sender: sender("Alarm"),
+        text: text(&["x"]),
+        parts: Some(at(4, 1)),
+        encoding: Some(at(5, Encoding::Gsm7)),
+        ..Expect::default()
+    };
+    let whole = Explanation {
+        refusal: Some(refusal("it goes in circles")),
+        ..explained(vec![gets(ONE, "Alarm", &["x"])])
+    };
+    for (explanation, why) in [
+        (of(vec![]), "there is no recipient"),
+        (of(vec![Err(refusal("not allowed"))]), "everybody@sms.local is refused: not allowed"),
+        (explained(vec![]), "mail for everybody@sms.local goes to the operator, by mail"),
+        (explained(vec![dropped(ONE, "noise")]), "rule `noise` drops it for +393471234567: noise"),
+        (explained(vec![refused(ONE, "never")]), "rule `no` refuses it for +393471234567: never"),
+        (whole, "it is refused: it goes in circles"),
+    ] {
+        assert_eq!(told(&expect, &explanation), [(1, format!("nothing is sent: {why}"))]);
+    }
+}
+
+#[test]
+fn a_rule_decides_for_what_is_not_sent_too() {
+    let rule = |name: &str| Expect { rule: Some(at(0, name.to_owned())), ..Expect::default() };
+    assert_eq!(told(&rule("noise"), &explained(vec![dropped(ONE, "x")])), []);
+    assert_eq!(
+        one(rule("fire"), &explained(vec![gets(TWO, "Alarm", &["x"]), dropped(ONE, "x")])),
+        "rule `noise` decides for +393471234567, not `fire`"
+    );
+    assert_eq!(
+        one(rule("fire"), &of(vec![Err(refusal("unknown"))])),
+        "no rule decides: everybody@sms.local is refused: unknown"
+    );
+}
+
+#[test]
+fn refused_is_everybody_and_each_for_the_reason() {
+    let because = |reason: Reason| Expect { refused: Some(at(6, reason)), ..Expect::default() };
+    let words = |words: &str| because(Reason::With(words.to_owned()));
+    let both = of(vec![Err(refusal("Not allowed here")), Ok(vec![refused(ONE, "it is not allowed")])]);
+    assert_eq!(told(&because(Reason::Any), &both), []);
+    assert_eq!(told(&words("not ALLOWED"), &both), []);
+    assert_eq!(one(words("here"), &both), "it is refused for another reason: it is not allowed");
+    let whole = Explanation { refusal: Some(refusal("in circles")), ..explained(vec![]) };
+    assert_eq!(told(&words("circles"), &whole), []);
+
+    let any = || because(Reason::Any);
+    let partly = explained(vec![refused(ONE, "no"), gets(TWO, "Alarm", &["x"])]);
+    assert_eq!(one(any(), &partly), "it is not refused: rule `fire` sends it to +393470000001");
+    assert_eq!(
+        one(any(), &explained(vec![dropped(ONE, "x")])),
+        "it is not refused: rule `noise` drops it for +393471234567: x"
+    );
+    assert_eq!(
+        one(any(), &explained(vec![])),
+        "it is not refused: mail for everybody@sms.local goes to the operator, by mail"
+    );
+    assert_eq!(one(any(), &of(vec![])), "it is not refused: there is no recipient");
+}
+
+#[test]
+fn dropped_is_every_phone_and_each_for_the_reason() {
+    let because = |reason: Reason| Expect { dropped: Some(at(7, reason)), ..Expect::default() };
+    let words = |words: &str| because(Reason::With(words.to_owned()));
+    let both = explained(vec![dropped(ONE, "An automatic reply"), dropped(TWO, "automatic")]);
+    assert_eq!(told(&because(Reason::Any), &both), []);
+    assert_eq!(told(&words("automatic"), &both), []);
+    assert_eq!(one(words("reply"), &both), "it is dropped for another reason: automatic");
+
+    let any = || because(Reason::Any);
+    assert_eq!(
+        one(any(), &explained(vec![dropped(ONE, "x"), gets(TWO, "Alarm", &["x"])])),
+        "it is not dropped: rule `fire` sends it to +393470000001"
+    );
+    assert_eq!(
+        one(any(), &of(vec![Err(refusal("unknown"))])),
+        "it is not dropped: everybody@sms.local is refused: unknown"
+    );
+    let whole = Explanation { refusal: Some(refusal("in circles")), ..explained(vec![dropped(ONE, "x")]) };
+    assert_eq!(one(any(), &whole), "it is not dropped: it is refused: in circles");
+    assert_eq!(one(any(), &of(vec![])), "it is not dropped: there is no recipient");
+}

@@ -1,0 +1,140 @@
+//! What a test expects.
+
+use std::collections::BTreeSet;
+
+use super::super::problem::Spot;
+use super::super::reader::{Reader, Section, Value};
+use super::super::values;
+use crate::model::{Encoding, PhoneNumber, SenderId};
+use crate::routing::{DEFAULT_RULE, Routing};
+
+/// What a test expects. `None` is not compared; there is at least one.
+#[derive(Clone, Debug, Default)]
+pub struct Expect {
+    /// The phones that get something: these and no others.
+    pub to: Option<At<BTreeSet<PhoneNumber>>>,
+    /// The rule that decides, for every phone.
+    pub rule: Option<At<String>>,
+    /// The sender of every SMS.
+    pub sender: Option<At<SenderId>>,
+    /// The words that each phone gets, in full: an item for each SMS.
+    pub text: Option<At<Vec<String>>>,
+    /// The parts that each phone gets, those of several SMS together.
+    pub parts: Option<At<u32>>,
+    /// The encoding of every SMS.
+    pub encoding: Option<At<Encoding>>,
+    /// Every recipient is refused, each for this reason.
+    pub refused: Option<At<Reason>>,
+    /// Every phone's SMS is dropped, each for this reason.
+    pub dropped: Option<At<Reason>>,
+}
+
+/// An expectation, and where it is written.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// What is expected.
+    pub value: T,
+    /// Where.
+    pub place: Spot,
+}
+
+/// Why nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Whatever the reason.
+    Any,
+    /// The reason has these words in it, in any case.
+    With(String),
+}
+
+/// The keys that say something of what is sent.
+const OF_SMS: [&str; 5] = ["to", "sender", "text", "parts", "encoding"];
+
+/// Reads `expect` of one test; `None` where it says nothing.
+pub(super) fn read(reader: &Reader, test: &Section, routing: Option<&Routing>) -> Option<Expect> {
+    let section = test.section("expect");
+    let encodings = values::word(&[("gsm7", Encoding::Gsm7), ("ucs2", Encoding::Ucs2)]);
+    let expect = Expect {
+        to: section.optional("to", at(phones)),
+        rule: section.optional("rule", at(|value| rule(value, routing))),
+        sender: section.optional("sender", at(values::sender)),
+        text: section.optional("text", at(texts)),
+        parts: section.optional("parts", at(parts)),
+        encoding: section.optional("encoding", at(encodings)),
+        refused: section.optional("refused", at(reason)),
+        dropped: section.optional("dropped", at(reason)),
+    };
+    let ends: Vec<&str> = ["refused", "dropped"].into_iter().filter(|key| section.has(key)).collect();
+    if let Some(end) = ends.first()
+        && let Some(idle) = ends.get(1).or_else(|| OF_SMS.iter().find(|key| section.has(key)))
+    {
+        let text = format!("`{idle}` cannot be beside `{end}`; keep one of them");
+        reader.error(section.place(idle), text);
+    }
+    if section.written_spans().is_empty() {
+        let place = section.span().or_else(|| test.place("name"));
+        let text = "this test expects nothing; write at least one of to, rule, sender, text, parts, encoding, refused, \
+                    dropped, like expect.text = \"Fire in hall 3\"";
+        reader.error(place, text.to_owned());
+        return None;
+    }
+    Some(expect)
+}
+
+fn at<T>(read: impl Fn(&Value) -> Option<T>) -> impl Fn(&Value) -> Option<At<T>> {
+    move |value| read(value).map(|read| At { value: read, place: value.spot() })
+}
+
+fn phones(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
+    let phone = |value: &Value| {
+        let written = values::text(value)?;
+        PhoneNumber::from_e164(&written).ok().or_else(|| {
+            let shown = written.escape_debug();
+            value.fail(format!(
+                "`{shown}` is not a phone number in international form; write it like \"+393471234567\""
+            ))
+        })
+    };
+    let phones = values::one_or_more(phone)(value)?;
+    if phones.is_empty() {
+        return value.fail("`to` is empty; for what is not sent write `refused` or `dropped`".to_owned());
+    }
+    Some(phones.into_iter().collect())
+}
+
+fn rule(value: &Value, routing: Option<&Routing>) -> Option<String> {
+    let name = values::text(value)?;
+    let known = |routing: &Routing| name == DEFAULT_RULE || routing.rule_names().any(|known| known == name);
+    if routing.is_none_or(known) {
+        return Some(name);
+    }
+    let shown = name.escape_debug();
+    value
+        .fail(format!("there is no rule `{shown}`; write the name of a rule, or \"{DEFAULT_RULE}\" for none"))
+}
+
+/// One text, or one for each SMS. White space around a text is not part of it, as in an SMS.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let texts = values::one_or_more(values::text)(value)?;
+    if texts.is_empty() {
+        return value.fail("`text` is empty; for what is not sent write `refused` or `dropped`".to_owned());
+    }
+    Some(texts.iter().map(|text| text.trim().to_owned()).collect())
+}
+
+fn parts(value: &Value) -> Option<u32> {
+    values::count(1..=255)(value).and_then(|parts| u32::try_from(parts).ok())
+}
+
+/// `true`, or words of the reason.
+fn reason(value: &Value) -> Option<Reason> {
+    match (value.item.get_ref().as_bool(), value.item.get_ref().as_str()) {
+        (Some(true), _) => Some(Reason::Any),
+        (Some(false), _) => value.fail(format!(
+            "`{} = false` expects nothing; leave it out, or write `to` for the phone that gets it",
+            value.name
+        )),
+        (None, Some(_)) => values::text(value).map(Reason::With),
+        (None, None) => value.wrong_type("true, or words of the reason in quotes"),
+    }
+}

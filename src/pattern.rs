@@ -1,0 +1,142 @@
+//! Regular expressions of the operator's: bounded in memory, linear in time, errors with their place.
+
+use std::ops::Range;
+
+use regex::{Regex, RegexBuilder};
+
+/// Memory that one compiled pattern may take, in octets.
+const MAX_COMPILED: usize = 1 << 20;
+/// How deep groups may stand in each other.
+const MAX_NESTING: u32 = 50;
+
+/// A regular expression, found anywhere in the text unless anchored. It pays no regard to case;
+/// `(?-i)` at its beginning changes that. Its cost is linear in the text.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+/// Why a text is not a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a valid regular expression: {reason}")]
+pub struct PatternError {
+    /// What is wrong.
+    pub reason: String,
+    /// Octets of the expression that it is about, where that is known.
+    pub range: Option<Range<usize>>,
+}
+
+impl Pattern {
+    /// Compiles `source`.
+    ///
+    /// # Errors
+    /// [`PatternError`] when it is not a regular expression, or too large once compiled.
+    pub fn new(source: &str) -> Result<Self, PatternError> {
+        // `regex` tells the place of an error only inside its text; its parser tells it as numbers.
+        regex_syntax::ParserBuilder::new()
+            .nest_limit(MAX_NESTING)
+            .case_insensitive(true)
+            .build()
+            .parse(source)
+            .map_err(|error| syntax_error(&error))?;
+        RegexBuilder::new(source)
+            .case_insensitive(true)
+            .nest_limit(MAX_NESTING)
+            .size_limit(MAX_COMPILED)
+            .build()
+            .map(Self)
+            .map_err(|error| {
+                let too_big = matches!(error, regex::Error::CompiledTooBig(_));
+                let small = || "it is too large; use smaller repetitions".to_owned();
+                PatternError { reason: if too_big { small() } else { error.to_string() }, range: None }
+            })
+    }
+
+    /// Whether it is found in `text`.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// The expression as it was written.
+    pub fn source(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Its named groups.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.0.capture_names().flatten()
+    }
+
+    /// The named groups that took part where it is first found in `text`; `None` where it is not in it.
+    pub fn groups(&self, text: &str) -> Option<Vec<(&str, String)>> {
+        let captures = self.0.captures(text)?;
+        let group = |name| captures.name(name).map(|found| (name, found.as_str().to_owned()));
+        Some(self.group_names().filter_map(group).collect())
+    }
+
+    /// The octets of `text` where it is first found.
+    pub fn find(&self, text: &str) -> Option<Range<usize>> {
+        self.0.find(text).map(|found| found.range())
+    }
+
+    /// The octets of every place of `text` where it is found, in order; some may be empty. Each is found in
+    /// linear time.
+    pub fn find_all(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
+        self.0.find_iter(text).map(|found| found.range())
+    }
+
+    /// The number of the named group `name`.
+    pub fn group_number(&self, name: &str) -> Option<usize> {
+        self.0.capture_names().position(|known| known == Some(name))
+    }
+
+    /// How many groups it has; the whole is group 0 and counts.
+    pub fn group_count(&self) -> usize {
+        self.0.captures_len()
+    }
+
+    /// What the group of this number matched where the pattern is first found in `text`; 0 is the whole.
+    pub fn group<'t>(&self, text: &'t str, number: usize) -> Option<&'t str> {
+        self.0.captures(text)?.get(number).map(|found| found.as_str())
+    }
+
+    /// Whether both find the same, as far as their expressions tell.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.source() == other.source()
+    }
+}
+
+fn syntax_error(error: &regex_syntax::Error) -> PatternError {
+    let (reason, span) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), Some(error.span())),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), Some(error.span())),
+        // The enum is open; its other variants have a text only.
+        other => (other.to_string(), None),
+    };
+    PatternError { reason, range: span.map(|span| span.start.offset..span.end.offset) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_tell_where_they_are_wrong() {
+        let error = Pattern::new("alarm (high|low").unwrap_err();
+        assert_eq!(error.to_string(), "this is not a valid regular expression: unclosed group");
+        assert_eq!(error.range, Some(6..7));
+        assert_eq!(Pattern::new("a\\p{Foo}").unwrap_err().range, Some(1..8));
+        assert_eq!(
+            Pattern::new("(a{1000}){1000}").unwrap_err().to_string(),
+            "this is not a valid regular expression: it is too large; use smaller repetitions"
+        );
+        assert!(Pattern::new(&"(".repeat(60)).is_err());
+    }
+
+    #[test]
+    fn groups_that_took_part_are_found_by_name() {
+        let pattern = Pattern::new("(?P<host>\\w+) is (down|(?P<state>up))").unwrap();
+        assert_eq!(pattern.groups("Alarm: SRV1 is down"), Some(vec![("host", "SRV1".to_owned())]));
+        assert_eq!(pattern.groups("nothing"), None);
+        assert_eq!(pattern.find("Alarm: SRV1 is down"), Some(7..19));
+        assert_eq!(pattern.group_names().collect::<Vec<_>>(), ["host", "state"]);
+    }
+}
