@@ -8,10 +8,12 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:?how many seconds for each target?}
 shift
-[ $# -gt 0 ] || set -- commands data auth proxy session
+[ $# -gt 0 ] || set -- commands data auth proxy session extraction distilling templates fitting
 # Files of one corpus: what reached new code comes first from the smallest.
 most=200
 longest=4096
+# Seconds for one input, on a busy machine too; cost that is not linear shows here.
+slowest=20
 
 # No sanitizer: the relay has no unsafe code, and without one a run does several times as much.
 cargo +nightly fuzz build -s none
@@ -24,10 +26,14 @@ for target in "$@"; do
     findings=fuzz/artifacts/$target
     log=$work/$target.log
     mkdir -p "$work/$target" "$findings"
+    case $target in
+    extraction | distilling | templates | fitting) dictionary=fuzz/words.dict ;;
+    *) dictionary=fuzz/smtp.dict ;;
+    esac
     binary=fuzz/target/$(rustc -vV | sed -n 's/^host: //p')/release/$target
     # It ends by itself at the first finding; the figures tell how far it came.
     nice "$binary" "$work/$target" "$corpus" -max_total_time="$seconds" -max_len=$longest \
-        -dict=fuzz/smtp.dict -artifact_prefix="$findings/" -print_final_stats=1 >"$log" 2>&1 || tail -n 40 "$log"
+        -dict=$dictionary -timeout=$slowest -artifact_prefix="$findings/" -print_final_stats=1 >"$log" 2>&1 || tail -n 40 "$log"
     # Of what was found only that which reaches code that nothing before it reaches.
     "$binary" -merge=1 -use_counters=0 -max_len=$longest "$corpus" "$work/$target" >"$work/merge.log" 2>&1
     # Seeds have names, findings have hashes for names.

@@ -1,5 +1,6 @@
 //! The fuzz targets' checks on a stable toolchain: over the corpora in `fuzz/corpus/`, over the
-//! dialogues of `tests/smtp/`, and over some thousands of changed copies of both, the same ones each time.
+//! dialogues of `tests/smtp/` and the mails of `tests/mails/`, and over some thousands of changed copies of all, the
+//! same ones each time.
 //! `docs/fuzzing.md` tells the rest.
 
 #![allow(clippy::unwrap_used, reason = "a helper of tests may panic, too")]
@@ -20,6 +21,8 @@ mod dialogue;
 #[allow(dead_code, reason = "the dialogues name it")]
 #[path = "smtp/relay.rs"]
 mod relay;
+#[path = "../fuzz/seeds.rs"]
+mod seeds;
 
 /// Changed copies for each target.
 const CHANGED: usize = 3000;
@@ -44,47 +47,26 @@ fn dialogues() -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Exchanges and headers that no dialogue holds.
-const OTHER_SEEDS: [(&str, &str, &[u8]); 28] = [
-    ("auth", "plain", b"PLAIN\r\nAHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n"),
-    ("auth", "plain-initial", b"PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n"),
-    ("auth", "plain-for-another", b"PLAIN cm9vdAB1cHMAcHc=\r\n"),
-    ("auth", "plain-empty", b"PLAIN =\r\n"),
-    ("auth", "plain-no-base64", b"PLAIN\r\n?\r\n"),
-    ("auth", "plain-cancelled", b"PLAIN\r\n*\r\n"),
-    ("auth", "plain-latin1", b"PLAIN AGvkdGhlAHP83w==\r\n"),
-    ("auth", "login", b"LOGIN\r\ndXBz\r\ncHc=\r\n"),
-    ("auth", "login-initial", b"login dXBz\r\ncHc\r\n"),
-    ("auth", "login-long", b"LOGIN\r\ndXBz\r\nMDEyMzQ1Njc4OWFiY2RlZg==\r\n"),
-    ("auth", "login-cancelled", b"LOGIN\r\ndXBz\r\n* \r\n"),
-    ("auth", "cram-md5", b"CRAM-MD5\r\ndGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n"),
-    ("auth", "cram-md5-initial", b"CRAM-MD5 dGlt\r\n"),
-    ("proxy", "tcp4", b"PROXY TCP4 192.0.2.7 192.0.2.1 56324 25\r\nEHLO c\r\n"),
-    ("proxy", "tcp6", b"PROXY TCP6 2001:db8::7 ::1 65535 0\r\n"),
-    ("proxy", "tcp6-mapped", b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n"),
-    ("proxy", "unknown", b"PROXY UNKNOWN\r\n"),
-    ("proxy", "unknown-with-text", b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"),
-    ("proxy", "port-with-zero", b"PROXY TCP4 192.0.2.7 192.0.2.1 056324 25\r\n"),
-    ("proxy", "longest", b"PROXY UNKNOWN 56789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456\r\n"),
-    ("proxy", "too-long", b"PROXY TCP6 0:0:0:0:0:0:0:1 0:0:0:0:0:0:0:1 1 0000000000000000000000000000000000000000000000000000000000000000000\r\n"),
-    ("proxy", "tcp6-too-long", b"PROXY TCP6 0000:0000:0000:0000:0000:ffff:255.255.255.255 0000:0000:0000:0000:0000:ffff:255.255.255.255 65535 65535\r\n"),
-    ("proxy", "none", b"EHLO c\r\n"),
-    ("proxy", "v2-tcp4", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc0\0\x02\x01\xdc\x04\0\x19EHLO c\r\n"),
-    ("proxy", "v2-tcp6", b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24 \x01\r\xb8ABCDEFGHIJKL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\xdc\x04\0\x19"),
-    ("proxy", "v2-fields", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10\xc0\0\x02\x07\xc0\0\x02\x01\xdc\x04\0\x19\x04\0\x01x"),
-    ("proxy", "v2-local", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"),
-    ("proxy", "v2-unix", b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\x04abcd"),
-];
+/// The mails of `tests/mails/`, by their file names.
+fn mails() -> BTreeMap<String, Vec<u8>> {
+    let Ok(entries) = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails")) else {
+        return BTreeMap::new();
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
+    let name = |path: &Path| format!("mail-{}", path.file_stem().unwrap().to_string_lossy());
+    paths.into_iter().map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
+}
 
 /// What of the dialogues is an input of `target`, and the rest by hand.
 fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
-    let other = OTHER_SEEDS.iter().filter(|(of, _, _)| *of == target);
+    let other = seeds::SEEDS.iter().filter(|(of, _, _)| *of == target);
     let other = other.map(|(_, name, octets)| (format!("seed-{name}"), octets.to_vec()));
     let whole = dialogues();
     let part = |octets: &[u8]| -> Option<Vec<u8>> {
         match target {
             "commands" | "session" => Some(octets.to_vec()),
-            "data" => behind(octets, b"DATA\r\n"),
+            "data" | "extraction" => behind(octets, b"DATA\r\n"),
             "auth" => behind(octets, b"\r\nAUTH "),
             "proxy" if octets.starts_with(b"PROXY ") || octets.starts_with(b"\r\n\r\n\0") => {
                 Some(octets.to_vec())
@@ -94,7 +76,8 @@ fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
     };
     let of_dialogues =
         whole.iter().filter_map(|(name, octets)| Some((format!("dialogue-{name}"), part(octets)?)));
-    of_dialogues.chain(other).collect()
+    let mails = if target == "extraction" { mails() } else { BTreeMap::new() };
+    of_dialogues.chain(other).chain(mails).collect()
 }
 
 /// What follows `mark` in `octets`.
@@ -112,36 +95,8 @@ fn corpus(target: &str) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Pieces of the protocol that chance alone seldom finds.
-const WORDS: [&[u8]; 24] = [
-    b"\r\n",
-    b"\r\n.\r\n",
-    b"\n.\n",
-    b"\r.\r",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r\n.\r",
-    b"\r\n..\r\n",
-    b"\0",
-    b"\xff",
-    b"EHLO c\r\n",
-    b"MAIL FROM:<a@x>\r\n",
-    b"RCPT TO:<bcd@y>\r\n",
-    b"DATA\r\n",
-    b"RSET\r\n",
-    b"QUIT\r\n",
-    b"AUTH PLAIN ",
-    b"AUTH LOGIN\r\n",
-    b"AHVzZXIAcGFzcw==\r\n",
-    b"*\r\n",
-    b"STARTTLS\r\n",
-    b"BDAT 5 LAST\r\n",
-    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n",
-    b" SIZE=99999999999999999999",
-];
-
 /// A copy of one input with a few things changed: octets, pieces taken out, doubled, put in from another.
-fn changed(inputs: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
+fn changed(inputs: &[Vec<u8>], words: &[&[u8]], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut copy = random.choice(inputs).unwrap().clone();
     for _ in 0..random.usize(1..6) {
         let at = random.usize(..=copy.len());
@@ -150,7 +105,7 @@ fn changed(inputs: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
             0 if at < copy.len() => copy[at] = random.u8(..),
             0 | 1 => drop(copy.drain(at..end)),
             2 => drop(copy.splice(at..at, copy[at..end].to_vec())),
-            3 | 4 => drop(copy.splice(at..at, random.choice(WORDS).unwrap().iter().copied())),
+            3 | 4 => drop(copy.splice(at..at, random.choice(words).unwrap().iter().copied())),
             _ => {
                 let other = random.choice(inputs).unwrap();
                 let from = random.usize(..=other.len());
@@ -178,9 +133,13 @@ fn run(target: &str, check: fn(&[u8])) {
     }
     let inputs: Vec<Vec<u8>> =
         corpus.into_values().chain(seeds.into_values()).filter(|input| input.len() <= LONGEST).collect();
+    let words: &[&[u8]] = match target {
+        "distilling" | "extraction" | "fitting" | "templates" => &seeds::WORDS,
+        _ => &seeds::SMTP,
+    };
     let mut random = fastrand::Rng::with_seed(2026);
     for number in 0..CHANGED {
-        checked(&format!("changed copy {number}"), &changed(&inputs, &mut random));
+        checked(&format!("changed copy {number}"), &changed(&inputs, words, &mut random));
     }
 }
 
@@ -210,11 +169,34 @@ fn session() {
 }
 
 #[test]
+fn distilling() {
+    run("distilling", bodies::distilling::check);
+}
+
+#[test]
+fn extraction() {
+    run("extraction", bodies::extraction::check);
+}
+
+#[test]
+fn fitting() {
+    run("fitting", bodies::fitting::check);
+}
+
+#[test]
+fn templates() {
+    run("templates", bodies::templates::check);
+}
+
+#[test]
 #[ignore = "writes into fuzz/corpus: cargo test --test fuzz_corpus -- --ignored write_the_seeds"]
 fn write_the_seeds() {
-    for target in ["auth", "commands", "data", "proxy", "session"] {
+    let words = ["distilling", "extraction", "fitting", "templates"];
+    for target in ["auth", "commands", "data", "proxy", "session"].into_iter().chain(words) {
         std::fs::create_dir_all(folder(target)).unwrap();
-        for (name, input) in seeds(target) {
+        // Mails and their dialogues are in the package already.
+        let written = |name: &str| target != "extraction" || name.starts_with("seed-");
+        for (name, input) in seeds(target).into_iter().filter(|(name, _)| written(name)) {
             std::fs::write(folder(target).join(name), input).unwrap();
         }
     }

@@ -1,14 +1,20 @@
 //! What the fuzz targets do with an input, and what must hold then.
 //!
-//! One file a target, each with a `check` that panics when something is wrong. An input is what a
-//! client sends and nothing else, so that a dialogue is a seed as it stands; how it is cut into
-//! packets comes from the input's own hash ([`pieces`]). `fuzz/fuzz_targets/` runs the checks with
+//! One file a target, each with a `check` that panics when something is wrong. An input of the SMTP targets is what
+//! a client sends and nothing else, so that a dialogue is a seed as it stands; how it is cut into
+//! packets comes from the input's own hash ([`pieces`]). An input of `extraction` is a mail; those of `distilling`
+//! and `fitting` begin with a line of [`options`], those of `templates` with the template. `fuzz/fuzz_targets/` runs the checks with
 //! libFuzzer, and `tests/fuzz_corpus.rs` runs them over the corpora on a stable toolchain.
 
 pub mod auth;
 pub mod commands;
 pub mod data;
+pub mod distilling;
+pub mod extraction;
+pub mod fitting;
+pub mod options;
 pub mod pieces;
 pub mod proxy;
 pub mod replies;
 pub mod session;
+pub mod templates;
