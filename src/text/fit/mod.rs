@@ -152,29 +152,53 @@ fn gsm_within(text: &str, max_parts: u32) -> Option<Size> {
 
 /// One SMS.
 fn one(text: &str, fitting: &Fitting, max_parts: u32) -> Taken {
-    let frame = Frame { marker: "", leading: false, trailing: true, max_parts };
-    best(fitting.transliteration, |script| match fitting.keep {
-        Keep::Start => from_start(text, script, frame),
-        Keep::End => from_end(text, script, max_parts),
-    })
+    let most_in_ucs2 = usize::try_from(max_parts).unwrap_or(usize::MAX).saturating_mul(70);
+    let is_beyond_ucs2 = |taken: &Taken| {
+        let kept = match fitting.keep {
+            Keep::Start => &text[..taken.source],
+            Keep::End => &text[text.len() - taken.source..],
+        };
+        kept.chars().map(char::len_utf16).sum::<usize>() > most_in_ucs2
+    };
+    best(fitting.transliteration, |script| taken(text, fitting.keep, script, max_parts), is_beyond_ucs2)
 }
 
-/// The best of what can be taken; the rule of [`Transliteration`].
-fn best(transliteration: Transliteration, take: impl Fn(Script) -> Taken) -> Taken {
-    let plain = as_it_is(&take);
-    if !plain.stopped {
-        return plain;
+fn taken(text: &str, keep: Keep, script: Script, max_parts: u32) -> Taken {
+    match keep {
+        Keep::Start => {
+            from_start(text, script, Frame { marker: "", leading: false, trailing: true, max_parts })
+        }
+        Keep::End => from_end(text, script, max_parts),
     }
-    match transliteration {
-        Transliteration::Off => plain,
-        Transliteration::Auto => {
-            let latin = take(Script::Rewritten(Reach::Latin));
-            if latin.is_better_than(&plain) { latin } else { plain }
-        }
-        Transliteration::Always => {
-            let all = take(Script::Rewritten(Reach::All));
-            if plain.is_better_than(&all) { plain } else { all }
-        }
+}
+
+/// The best of what can be taken; the rule of [`Transliteration`]. UCS-2 is not tried where more is kept
+/// without it than it could hold.
+fn best(
+    transliteration: Transliteration,
+    take: impl Fn(Script) -> Taken,
+    is_beyond_ucs2: impl Fn(&Taken) -> bool,
+) -> Taken {
+    let gsm = take(Script::Gsm);
+    if !gsm.stopped {
+        return gsm;
+    }
+    let rewritten = match transliteration {
+        Transliteration::Off => None,
+        Transliteration::Auto => Some(take(Script::Rewritten(Reach::Latin))),
+        Transliteration::Always => Some(take(Script::Rewritten(Reach::All))),
+    };
+    if let Some(rewritten) = &rewritten
+        && rewritten.source > gsm.source
+        && is_beyond_ucs2(rewritten)
+    {
+        return rewritten.clone();
+    }
+    let plain = or_ucs2(gsm, &take);
+    match (transliteration, rewritten) {
+        (Transliteration::Auto, Some(latin)) if latin.is_better_than(&plain) => latin,
+        (Transliteration::Always, Some(all)) if !plain.is_better_than(&all) => all,
+        _ => plain,
     }
 }
 
@@ -182,9 +206,11 @@ fn best(transliteration: Transliteration, take: impl Fn(Script) -> Taken) -> Tak
 /// end of the GSM text was not for want of room.
 fn as_it_is(take: impl Fn(Script) -> Taken) -> Taken {
     let gsm = take(Script::Gsm);
-    if !gsm.stopped {
-        return gsm;
-    }
+    if gsm.stopped { or_ucs2(gsm, take) } else { gsm }
+}
+
+/// Of the two that which keeps more.
+fn or_ucs2(gsm: Taken, take: impl Fn(Script) -> Taken) -> Taken {
     let ucs2 = take(Script::Ucs2);
     if gsm.source >= ucs2.source { gsm } else { Taken { stopped: true, ..ucs2 } }
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
+use crate::text::gsm;
 use crate::text::take::ellipsis;
-use crate::text::{gsm, to_gsm};
 
 const CLUSTERS: [&str; 12] =
     ["😀", "👨‍👩‍👧‍👦", "🇮🇹", "x\u{301}", "e\u{301}", "ж", "Ω", "\u{200D}", "\0", "ن", "न्दी", "日"];
@@ -53,13 +53,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
+    fn ucs2_is_left_out_only_where_it_could_not_win(text in words(), fitting in fittings()) {
+        let text = clean(&text);
+        let max_parts = fitting.max_parts;
+        let take = |script| taken(&text, fitting.keep, script, max_parts);
+        let (short, long) = (one(&text, &fitting, max_parts), best(fitting.transliteration, take, |_| false));
+        prop_assert_eq!((short.body, short.source, short.parts), (long.body, long.source, long.parts));
+    }
+
+    #[test]
     fn one_sms_keeps_its_promises(text in words(), fitting in fittings()) {
         let cleaned = clean(&text).into_owned();
         let fitted = fit(&text, &fitting);
         let [sms] = fitted.as_slice() else {
             prop_assert!(fitted.is_empty());
-            let nothing = fitting.transliteration != Transliteration::Off && to_gsm(&cleaned).trim().is_empty();
-            prop_assert!(cleaned.is_empty() || nothing);
+            prop_assert!(!shows_something(&cleaned));
             return Ok(());
         };
         prop_assert!((1..=fitting.max_parts).contains(&sms.parts));
