@@ -114,7 +114,7 @@ fn an_alert_is_read_as_it_was_written() {
 const MEGABYTES: [&str; 4] = [">", "-- \n", "https://", "to: 1\n"];
 
 #[test]
-fn long_texts_are_distilled_in_a_blink() {
+fn long_texts_are_distilled_within_bounds() {
     let steps = everything_on();
     for unit in [
         ">",

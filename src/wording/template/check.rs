@@ -7,11 +7,12 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "the trees are the engine's, whose version is fixed")]
 
 mod call;
+mod tokens;
 
 use std::ops::Range;
 
 use minijinja::machinery::ast::{BinOpKind, Expr, GetItem, Stmt, UnaryOpKind};
-use minijinja::machinery::{Span, Token, parse, tokenize};
+use minijinja::machinery::{Span, parse};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 
@@ -22,11 +23,6 @@ use super::{MAX_OUTPUT, MAX_WORDS, NAME, TemplateError};
 
 /// Octets of a template.
 const MAX_TEMPLATE: usize = 8 * 1024;
-/// Words and signs in all its braces.
-const MAX_TOKENS: usize = 1000;
-/// Words and signs in one pair of braces. The parser bounds how deep parentheses and blocks may stand in
-/// each other, but not how long a chain like `a.a.a` is, and each link is a level of its tree.
-const MAX_CHAIN: usize = 200;
 /// Steps of one rendering; a loop over a few thousand lines fits.
 const FUEL: u64 = 100_000;
 /// Octets that the steps of one rendering may move, in loops.
@@ -112,7 +108,7 @@ pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<Checked> {
             format!("this template has {length} octets; a template has at most {MAX_TEMPLATE}"),
         );
     }
-    check_tokens(source, syntax)?;
+    tokens::check(source, syntax)?;
     let tree = parse(source, NAME, syntax.clone()).map_err(|error| syntax_error(source, &error))?;
     let checked = Checked { used: Used::default(), patterns: Patterns::new(), fuel: FUEL };
     let mut walk = Walk { source, checked, scopes: vec![Vec::new()], loops: 0, held: 0, step: 1, raw: 1 };
@@ -120,56 +116,6 @@ pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<Checked> {
     let mut checked = walk.checked;
     checked.fuel = FUEL.min(MAX_MOVED / walk.step).min(MAX_RAW / walk.raw);
     Ok(checked)
-}
-
-/// Refuses what the parser would refuse in words that help nobody, and what is too much for it.
-fn check_tokens(source: &str, syntax: &SyntaxConfig) -> Checks<()> {
-    let mut count = 0;
-    let mut chain = 0;
-    let mut starts = false;
-    // Where the tokens end in an error, the parser tells it.
-    for (token, span) in tokenize(source, false, syntax.clone()).map_while(Result::ok) {
-        count += 1;
-        chain += 1;
-        if matches!(token, Token::BlockStart | Token::VariableStart) {
-            chain = 0;
-        }
-        if count > MAX_TOKENS {
-            return wrong(
-                range(span),
-                format!(
-                    "this template is too large: it has more than {MAX_TOKENS} words and signs in its braces"
-                ),
-            );
-        }
-        if chain > MAX_CHAIN {
-            return wrong(
-                range(span),
-                format!("more than {MAX_CHAIN} words and signs in one pair of braces; split it with `set`"),
-            );
-        }
-        if let (true, Token::Ident(word)) = (starts, &token) {
-            match *word {
-                "include" | "extends" | "import" | "from" | "macro" | "call" | "block" => {
-                    return wrong(
-                        range(span),
-                        format!("`{word}` is not for templates of an SMS; write everything into this one"),
-                    );
-                }
-                "do" | "autoescape" | "break" | "continue" => {
-                    return wrong(
-                        range(span),
-                        format!(
-                            "`{word}` is not for templates of an SMS; use if, for, set, with, filter and raw"
-                        ),
-                    );
-                }
-                _ => {}
-            }
-        }
-        starts = matches!(token, Token::BlockStart);
-    }
-    Ok(())
 }
 
 fn range(span: Span) -> Range<usize> {
