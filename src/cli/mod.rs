@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod drawing;
 mod emulator;
 mod exit;
 mod explain;

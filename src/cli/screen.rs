@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use unicode_segmentation::UnicodeSegmentation;
-
+use super::drawing::{printable, width_of, wrapped};
 use crate::emulator::Screen;
 use crate::model::Encoding;
 
@@ -26,7 +25,7 @@ impl fmt::Display for Phone<'_> {
         line(f, &format!("from {}", printable(screen.sender)))?;
         writeln!(f, "  ├{}┤", "─".repeat(WIDTH + 2))?;
         for paragraph in screen.text.split('\n') {
-            for row in wrapped(&printable(paragraph)) {
+            for row in wrapped(&printable(paragraph), WIDTH) {
                 line(f, &row)?;
             }
         }
@@ -36,40 +35,8 @@ impl fmt::Display for Phone<'_> {
 }
 
 fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let blank = WIDTH.saturating_sub(text.graphemes(true).count());
+    let blank = WIDTH.saturating_sub(width_of(text));
     writeln!(f, "  │ {text}{} │", " ".repeat(blank))
-}
-
-/// What a terminal must not be sent: control characters of somebody's mail.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
-}
-
-/// Rows of at most [`WIDTH`] grapheme clusters, broken at blanks where there are some.
-fn wrapped(text: &str) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    let mut width = 0;
-    for word in text.split_word_bounds() {
-        let length = word.graphemes(true).count();
-        if width + length > WIDTH && width > 0 {
-            rows.push(String::new());
-            width = 0;
-            if word.trim().is_empty() {
-                continue;
-            }
-        }
-        for cluster in word.graphemes(true) {
-            if width == WIDTH {
-                rows.push(String::new());
-                width = 0;
-            }
-            if let Some(row) = rows.last_mut() {
-                row.push_str(cluster);
-            }
-            width += 1;
-        }
-    }
-    rows
 }
 
 #[cfg(test)]
@@ -99,11 +66,5 @@ mod tests {
   └────────────────────────────────────────────────┘
     1 part, GSM 7-bit, DELIVERED"
         );
-    }
-
-    #[test]
-    fn a_word_longer_than_the_screen_is_broken() {
-        assert_eq!(wrapped(&"x".repeat(WIDTH + 1)), ["x".repeat(WIDTH), "x".to_owned()]);
-        assert_eq!(wrapped(""), [""]);
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::Told;
-use super::phone::{Phone, printable};
+use super::phone::Phone;
+use crate::cli::drawing::printable;
 use crate::intake::{ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Refusal};
 use crate::model::{Encoding, ReversePath};
 use crate::routing::{Amount, DEFAULT_RULE, Unmet};
