@@ -1,5 +1,5 @@
 //! How fast the spool is on this disk: durable accepts for each number of submitters that wait at
-//! a time, and claiming and settling out of a backlog.
+//! a time, claiming and settling out of a backlog, and callbacks about all of a backlog.
 //!
 //! `cargo bench --bench spool` measures for two seconds each; `-- 10` for ten. Without `--bench`,
 //! as `cargo test` starts it, it only shows that it works.
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use sms_relay::model::{
-    Client, Door, Encoding, EnhancedStatus, Fate, MailAddress, Message, Notify, Original, PhoneNumber,
-    Recipient, ReportTo, SenderId, Sms, SmsOptions, SmsText, Submission, SubmissionId,
+    About, Callback, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, MailAddress, Message,
+    Notify, Original, PartStatus, PhoneNumber, Price, Recipient, ReportTo, SenderId, Sms, SmsOptions,
+    SmsText, Submission, SubmissionId,
 };
 use sms_relay::spool::sqlite::Settings;
-use sms_relay::spool::{Spool, SqliteSpool, Step};
+use sms_relay::spool::{Room, Spool, SqliteSpool, Step, Taken};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,6 +39,13 @@ fn main() -> anyhow::Result<()> {
             for workers in [1, 32] {
                 claims(*backlog, workers, time).await?;
             }
+        }
+        println!(
+            "{:>10} {:>12} {:>14} {:>14} {:>14}",
+            "in flight", "callbacks/s", "callers", "per commit", "repeated/s"
+        );
+        for callers in [16, 256] {
+            callbacks(if is_bench { 100_000 } else { 500 }, callers).await?;
         }
         Ok(())
     })
@@ -95,6 +103,7 @@ fn submission(phone: usize, now: Timestamp) -> anyhow::Result<Submission> {
             account: None,
         },
         report_to: ReportTo::Sender(MailAddress::parse("ops@example.com")?),
+        tell_url: None,
         original: Original { content: vec![b'x'; 600], ..Original::default() },
         messages: vec![Message {
             recipient: Recipient {
@@ -104,7 +113,7 @@ fn submission(phone: usize, now: Timestamp) -> anyhow::Result<Submission> {
             },
             sms,
             rule: "default".to_owned(),
-            expires_at: now + SignedDuration::from_hours(4),
+            delivery: Delivery::until(now + SignedDuration::from_hours(4)),
             fate: Fate::Due,
         }],
         forwards: Vec::new(),
@@ -169,12 +178,26 @@ async fn claims(backlog: usize, workers: usize, time: Duration) -> anyhow::Resul
     let (mut done, mut spent) = (0, Duration::ZERO);
     while spent < time {
         let before = Instant::now();
-        let claimed = spool.claim_due(now, workers).await?;
+        let claimed = spool
+            .claim_due(
+                now,
+                vec![Room {
+                    gateway: "platform".to_owned(),
+                    calls: [workers; 3],
+                    is_open: true,
+                    may_hang: false,
+                }],
+            )
+            .await?
+            .into_iter()
+            .flat_map(|call| call.messages)
+            .collect::<Vec<_>>();
         let count = claimed.len();
         let mut tasks = tokio::task::JoinSet::new();
         for claim in claimed {
             let spool = Arc::clone(&spool);
             let step = Step::Sent {
+                platform_id: None,
                 parts: Some(1),
                 unicode: Some(false),
                 ask_at: now + SignedDuration::from_hours(1),
@@ -191,4 +214,108 @@ async fn claims(backlog: usize, workers: usize, time: Duration) -> anyhow::Resul
     }
     println!("{backlog:>10} {:>12.0} {workers:>14}", done as f64 / spent.as_secs_f64());
     Ok(())
+}
+
+/// Sends `count` SMS and takes a callback about each in random order, one in ten of them twice and one in a hundred
+/// a failure, `callers` at a time. Then all of them again, which is to change nothing. Counts at the end.
+async fn callbacks(count: usize, callers: usize) -> anyhow::Result<()> {
+    let directory = directory()?;
+    let spool = open(directory.path())?;
+    let now = Timestamp::now();
+    let mut ids = Vec::new();
+    for from in (0..count).step_by(500) {
+        let mut accepts = tokio::task::JoinSet::new();
+        for phone in from..count.min(from + 500) {
+            let given = submission(phone, now)?;
+            ids.push(given.id.message(1));
+            let spool = Arc::clone(&spool);
+            accepts.spawn(async move { spool.accept(given).await });
+        }
+        while let Some(done) = accepts.join_next().await {
+            done??;
+        }
+        let room = Room { gateway: "platform".to_owned(), calls: [500; 3], is_open: true, may_hang: false };
+        let mut settles = tokio::task::JoinSet::new();
+        for claim in spool.claim_due(now, vec![room]).await?.into_iter().flat_map(|call| call.messages) {
+            let spool = Arc::clone(&spool);
+            let step = Step::Sent {
+                platform_id: None,
+                parts: Some(1),
+                unicode: Some(false),
+                ask_at: now + SignedDuration::from_hours(1),
+                note: EnhancedStatus::SUCCESS.to_string(),
+            };
+            settles.spawn(async move { spool.settle(claim.sms.id, claim.attempt, step, now).await });
+        }
+        while let Some(done) = settles.join_next().await {
+            done??;
+        }
+    }
+    anyhow::ensure!(spool.backlog().await?.sent == count, "not all are in flight");
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut said: Vec<Callback> = Vec::new();
+    for (n, id) in ids.into_iter().enumerate() {
+        let callback = Callback {
+            about: About::Ours(id),
+            channel: Channel::Sms,
+            part: 1,
+            parts: 1,
+            status: if n % 100 == 7 { PartStatus::Undeliverable } else { PartStatus::Delivered },
+            description: "DELIVRD".to_owned(),
+            price: Some(Price::from_millionths(35_000)),
+            at: Some(now),
+        };
+        if n % 10 == 3 {
+            said.push(callback.clone());
+        }
+        said.push(callback);
+    }
+    random.shuffle(&mut said);
+    let said = Arc::new(said);
+    let commits = spool.commits();
+    let (spent, new, repeated) = take_all(&spool, &said, callers, now).await?;
+    let each = said.len() as f64 / (spool.commits() - commits) as f64;
+    let left = spool.backlog().await?;
+    anyhow::ensure!((new, repeated) == (count, said.len() - count), "{new} new, {repeated} repeated");
+    anyhow::ensure!((left.sent, left.due, left.unknown) == (0, 0, 0), "not all have ended: {left:?}");
+    let (again, new, _) = take_all(&spool, &said, callers, now).await?;
+    anyhow::ensure!(new == 0, "{new} of the repeated ones count as new");
+    println!(
+        "{count:>10} {:>12.0} {callers:>14} {each:>14.1} {:>14.0}",
+        said.len() as f64 / spent.as_secs_f64(),
+        said.len() as f64 / again.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Hands in all of `said`, and returns how long that took, how many were new and how many were not.
+async fn take_all(
+    spool: &Arc<SqliteSpool>,
+    said: &Arc<Vec<Callback>>,
+    callers: usize,
+    now: Timestamp,
+) -> anyhow::Result<(Duration, usize, usize)> {
+    let before = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let (spool, said) = (Arc::clone(spool), Arc::clone(said));
+        tasks.spawn(async move {
+            let (mut new, mut repeated) = (0, 0);
+            for callback in said.iter().skip(caller).step_by(callers) {
+                match spool.take_callback(callback.clone(), now).await? {
+                    Taken::New { .. } => new += 1,
+                    Taken::Repeated | Taken::Late { .. } => repeated += 1,
+                    Taken::Early | Taken::UnknownId => anyhow::bail!("an id got lost"),
+                }
+            }
+            anyhow::Ok((new, repeated))
+        });
+    }
+    let (mut new, mut repeated) = (0, 0);
+    while let Some(done) = tasks.join_next().await {
+        let (some_new, some_repeated) = done??;
+        new += some_new;
+        repeated += some_repeated;
+    }
+    Ok((before.elapsed(), new, repeated))
 }

@@ -105,6 +105,12 @@ pub const SEEDS: &[(&str, &str, &[u8])] = &[
     ("fitting", "found-joiner-in-placeholder-messages", b"3 pme\n{long} {long} {name} {long} {fo\xe2\x80\x8dreign} {long}\n"),
     ("fitting", "found-nothing-to-see", b"\n\xe2\x80\x8d"),
     ("fitting", "value-of-nothing", b"2 p\n{none}\n"),
+    ("notifications", "universal", br#"{"channel":"SMS","eventType":"DELIVERY","messageId":"01ARZ3NDEKTSV4RRFFQ69G5FAV-12","destination":"+393401234567","statusCode":3,"description":"delivered","price":0.035,"numPart":1,"totalParts":2,"eventDate":"2025-10-16T10:42:18Z"}"#),
+    ("notifications", "use-case", br#"{"channel":"SMS","eventType":"DELIVERY","messageId":"f47ac10b-58cc-4372-a567-0e02b2c3d479","statusCode":8,"statusDescription":"Expired","price":"0.07","numPart":"2","totalParts":"2","timestamp":"2026-04-09T12:15:03+02:00"}"#),
+    ("notifications", "several", br#"[{"messageId":"msg_1","customerMessageId":"01arz3ndektsv4rrffq69g5fav-1","statusCode":"6","channel":"RCS"},{"eventType":"READ"},{"statusCode":3},7]"#),
+    ("notifications", "nulls", b"\xef\xbb\xbf{\"messageId\":\"m\",\"statusCode\":42.0,\"channel\":null,\"numPart\":null,\"totalParts\":255,\"price\":-1,\"description\":\"no route to +39 347 1234567\"}"),
+    ("notifications", "wrong", br#"{"messageId":"m","statusCode":3,"numPart":3,"totalParts":2}"#),
+    ("notifications", "deep", b"[[[[[[[[{\"messageId\":[{\"a\":\"\\u0000\"}],\"statusCode\":1e300}]]]]]]]]"),
 ];
 
 /// Pieces of the protocol.
@@ -193,4 +199,34 @@ pub const WORDS: [&[u8]; 56] = [
     b"\xe2\x80\x8d",
     b"\xf0\x9f\x87\xae",
     b"\xe2\x80\x9c",
+];
+
+/// Pieces of delivery notifications.
+pub const NOTIFICATIONS: [&[u8]; 26] = [
+    b"\"messageId\":",
+    b"\"customerMessageId\":",
+    b"\"channel\":",
+    b"\"eventType\":",
+    b"\"statusCode\":",
+    b"\"numPart\":",
+    b"\"totalParts\":",
+    b"\"price\":",
+    b"\"description\":",
+    b"\"statusDescription\":",
+    b"\"eventDate\":",
+    b"\"timestamp\":",
+    b"\"01ARZ3NDEKTSV4RRFFQ69G5FAV-1\"",
+    b"\"DELIVERY\"",
+    b"\"WHATSAPP\"",
+    b"\"2025-10-16T10:42:18Z\"",
+    b"\"+393471234567\"",
+    b"\"\\u0000\"",
+    b"null",
+    b"255",
+    b"256",
+    b"-1",
+    b"1e300",
+    b"0.035",
+    b"},{",
+    b",",
 ];

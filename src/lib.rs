@@ -25,9 +25,11 @@ pub mod wording;
 pub mod routing;
 
 // 4: what the relay does
+pub mod credit;
 pub mod dispatch;
 pub mod intake;
 pub mod reporting;
+pub mod telling;
 pub mod tracking;
 
 // 5: doors

@@ -47,7 +47,7 @@ fn it_loads_without_an_error_or_a_warning() {
     let config = loaded.config;
     assert_eq!(config.smtp.listeners[0].bind.to_string(), "127.0.0.1:2525");
     assert_eq!(config.http.listeners[0].bind.to_string(), "127.0.0.1:8025");
-    assert_eq!(config.gateway.base_url, "http://127.0.0.1:8026");
+    assert_eq!(config.gateways[0].api.base_url, "http://127.0.0.1:8026");
     assert!(config.spool.directory.ends_with(Path::new("sms-relay-spool")));
     assert!(config.spool.directory.is_absolute(), "beside the file, wherever that is");
     assert_eq!(config.routing.resolve_written("everybody").unwrap().len(), 3);
@@ -123,6 +123,8 @@ fn what_is_commented_out_is_the_default() {
         "to",
         "allowed",
         "messages_per_minute",
+        "callback_url",
+        "callback_hosts",
         "parts_per_day",
         "senders",
         "auth_mechanisms",
@@ -130,6 +132,12 @@ fn what_is_commented_out_is_the_default() {
         "placeholders",
         "end_mark",
         "disclaimers",
+        "gateways",
+        "deliver_at",
+        "variables",
+        "escalate",
+        "messages_per_second",
+        "credit",
     ];
     let unbounded = |key: &str| {
         let counted = ["messages", "recipients", "size"].iter().any(|counted| key.starts_with(counted));
@@ -171,7 +179,14 @@ fn what_is_commented_out_is_the_default() {
         }
         let section = section.copied().unwrap_or_default();
         // Tests are no settings.
-        if others.contains(&key) || unbounded(key) || as_listener(section, key) || section == "[[test]]" {
+        // The usual words of a report are in no template.
+        let template = section == "[reporting]" && key == "template";
+        if template
+            || others.contains(&key)
+            || unbounded(key)
+            || as_listener(section, key)
+            || section == "[[test]]"
+        {
             continue;
         }
         let mut lines = with_smarthost.clone();
@@ -190,6 +205,16 @@ fn its_tests_pass() {
     let outcome = loaded.tests.run(&loaded.config, Timestamp::UNIX_EPOCH);
     assert_eq!((outcome.failed, outcome.problems.to_string()), (0, String::new()));
     assert!(outcome.passed >= 8, "only {} tests", outcome.passed);
+}
+
+#[test]
+fn the_commented_template_of_reports_can_be_put_in() {
+    let (before, template) = EXAMPLE.split_once("# template = \"\"\"\n").unwrap();
+    let (template, after) = template.split_once("# \"\"\"\n").unwrap();
+    let template: String = template.lines().map(|line| format!("{}\n", &line[2..])).collect();
+    let loaded = loaded(&format!("{before}template = \"\"\"\n{template}\"\"\"\n{after}")).unwrap();
+    assert_eq!(loaded.warnings.to_string(), "");
+    assert!(loaded.config.reporting.template.is_some());
 }
 
 #[test]
@@ -234,4 +259,22 @@ fn the_commented_account_can_be_put_in() {
     assert_eq!(loaded.config.smtp.accounts[0].username, "ups");
     // The example's listener has no certificate.
     assert!(loaded.warnings.to_string().contains("nobody can authenticate"), "{}", loaded.warnings);
+}
+
+/// Those with a default are tried elsewhere.
+#[test]
+fn the_commented_keys_without_a_default_can_be_put_in() {
+    let keys = ["gateways", "deliver_at", "variables", "escalate", "messages_per_second", "credit"];
+    let mut put_in = 0;
+    let uncommented = EXAMPLE.lines().map(|line| {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let is_one = keys.iter().any(|key| bare.starts_with(&format!("{key} = ")));
+        put_in += usize::from(is_one && line != bare);
+        if is_one { bare } else { line }
+    });
+    let lines: Vec<&str> = uncommented.collect();
+    let loaded = loaded(&lines.join("\n")).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((put_in, loaded.warnings.to_string().as_str()), (keys.len(), ""));
+    let gateway = &loaded.config.gateways[0];
+    assert_eq!((gateway.line.messages_per_second, gateway.api.name.as_str()), (Some(25.0), "platform"));
 }

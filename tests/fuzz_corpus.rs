@@ -135,6 +135,7 @@ fn run(target: &str, check: fn(&[u8])) {
         corpus.into_values().chain(seeds.into_values()).filter(|input| input.len() <= LONGEST).collect();
     let words: &[&[u8]] = match target {
         "distilling" | "extraction" | "fitting" | "templates" => &seeds::WORDS,
+        "notifications" => &seeds::NOTIFICATIONS,
         _ => &seeds::SMTP,
     };
     let mut random = fastrand::Rng::with_seed(2026);
@@ -184,6 +185,11 @@ fn fitting() {
 }
 
 #[test]
+fn notifications() {
+    run("notifications", bodies::notifications::check);
+}
+
+#[test]
 fn templates() {
     run("templates", bodies::templates::check);
 }
@@ -192,7 +198,7 @@ fn templates() {
 #[ignore = "writes into fuzz/corpus: cargo test --test fuzz_corpus -- --ignored write_the_seeds"]
 fn write_the_seeds() {
     let words = ["distilling", "extraction", "fitting", "templates"];
-    for target in ["auth", "commands", "data", "proxy", "session"].into_iter().chain(words) {
+    for target in ["auth", "commands", "data", "notifications", "proxy", "session"].into_iter().chain(words) {
         std::fs::create_dir_all(folder(target)).unwrap();
         // Mails and their dialogues are in the package already.
         let written = |name: &str| target != "extraction" || name.starts_with("seed-");

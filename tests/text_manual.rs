@@ -122,6 +122,7 @@ fn each_key_of_the_example_is_told() {
     let (_, defaults) = example.split_once("[defaults]").unwrap();
     let (defaults, _) = defaults.split_once("[aliases]").unwrap();
     let (sending, distill) = defaults.split_once("[defaults.distill]").unwrap();
+    let (sending, delivery) = sending.split_once("# How it reaches the phone").unwrap();
     let keys = |section: &'static str| {
         section
             .lines()
@@ -135,5 +136,12 @@ fn each_key_of_the_example_is_told() {
     for key in all {
         let told = [format!("| `{key}` |"), format!("`{key}` in"), format!("`distill.{key} = ")];
         assert!(told.iter().any(|told| MANUAL.contains(told)), "{key}");
+    }
+    let manual = include_str!("../docs/delivery.md");
+    let delivery: Vec<&str> = keys(delivery).collect();
+    assert_eq!(delivery.len(), 12, "{delivery:?}");
+    for key in delivery {
+        let told = [format!("`{key}`"), format!("`{key} = "), format!("\n{key} = ")];
+        assert!(told.iter().any(|told| manual.contains(told)), "{key}");
     }
 }

@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longest wait for anything that is to happen.
@@ -24,16 +25,43 @@ pub(crate) struct Relay {
     directory: TempDir,
     /// Its SMTP port.
     pub(crate) smtp: SocketAddr,
+    /// Its HTTP port, where it has one.
+    pub(crate) http: Option<SocketAddr>,
+}
+
+/// What of a configuration differs from one measurement to the next.
+pub(crate) struct Wanted<'a> {
+    /// Connections of SMTP in all.
+    pub(crate) in_all: usize,
+    /// The same from one address.
+    pub(crate) per_client: usize,
+    /// Who is told of failures.
+    pub(crate) reports_to: &'a str,
+    /// Further sections.
+    pub(crate) more: &'a str,
+}
+
+impl Default for Wanted<'_> {
+    fn default() -> Self {
+        Self { in_all: 2000, per_client: 2000, reports_to: "off", more: "" }
+    }
 }
 
 impl Relay {
     /// Starts it before the API at `api`; the configuration is the default but for what must differ.
     pub(crate) fn start(api: SocketAddr) -> Result<Self> {
-        Self::with_connections(api, 2000, 2000)
+        Self::wanted(api, &Wanted::default())
     }
 
     /// Starts one that takes this many connections in all and from one address.
     pub(crate) fn with_connections(api: SocketAddr, in_all: usize, per_client: usize) -> Result<Self> {
+        Self::wanted(api, &Wanted { in_all, per_client, ..Wanted::default() })
+    }
+
+    /// Starts one with a configuration that differs. Where `SMS_RELAY` names another program, such as a build of
+    /// another day, it is that one which is measured.
+    pub(crate) fn wanted(api: SocketAddr, wanted: &Wanted<'_>) -> Result<Self> {
+        let Wanted { in_all, per_client, reports_to, more } = wanted;
         let directory = tempfile::Builder::new().prefix("bench").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let allowed: Vec<String> = (1..=9).map(|digit| format!("\"+{digit}\"")).collect();
         let configuration = format!(
@@ -44,34 +72,33 @@ impl Relay {
              [defaults]\nsender = \"Bench\"\n\
              [spool]\ndirectory = \"spool\"\n\
              [gateway]\nurl = \"http://{api}\"\ncredentials = \"emulator\"\n\
-             [reporting]\nto = \"off\"\n",
+             [reporting]\nto = \"{reports_to}\"\n{more}",
             allowed.join(", ")
         );
         let path = directory.path().join("relay.toml");
         std::fs::write(&path, configuration)?;
         let log = directory.path().join("relay.log");
-        let process = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+        let program = std::env::var_os("SMS_RELAY").unwrap_or(env!("CARGO_BIN_EXE_sms-relay").into());
+        let process = Command::new(program)
             .args(["run", "--config"])
             .arg(&path)
             .stdin(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;
-        let mut relay = Self { process, directory, smtp: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        relay.smtp = relay.wait_until_ready(&log)?;
+        let mut relay = Self { process, directory, smtp: SocketAddr::from(([127, 0, 0, 1], 0)), http: None };
+        let lines = relay.wait_until_ready(&log)?;
+        relay.smtp = port(&lines, "smtp")?.context("no SMTP port in the log")?;
+        relay.http = port(&lines, "http")?;
         Ok(relay)
     }
 
-    /// The SMTP port, once the log says that it is open.
-    fn wait_until_ready(&mut self, log: &Path) -> Result<SocketAddr> {
+    /// The log, once it says that the ports are open.
+    fn wait_until_ready(&mut self, log: &Path) -> Result<String> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let lines = std::fs::read_to_string(log)?;
             if lines.contains(" ready ") {
-                let port = lines
-                    .split("listener=\"smtp\" address=")
-                    .nth(1)
-                    .and_then(|rest| rest.split_whitespace().next());
-                return port.context("no SMTP port in the log")?.parse().context("the SMTP port in the log");
+                return Ok(lines);
             }
             if let Some(status) = self.process.try_wait()? {
                 bail!("the relay ended with {status}: {lines}");
@@ -90,6 +117,23 @@ impl Relay {
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
+
+    /// Ends it as the system would, and leaves its spool alone until this is dropped.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.process), Signal::TERM)?;
+        let status = self.process.wait()?;
+        ensure!(status.success(), "the relay ended with {status}");
+        Ok(())
+    }
+}
+
+/// The port of a listener, by the log.
+fn port(lines: &str, listener: &str) -> Result<Option<SocketAddr>> {
+    let rest = lines.split(&format!("listener=\"{listener}\" address=")).nth(1);
+    let address = rest.and_then(|rest| rest.split_whitespace().next());
+    address
+        .map(|address| address.parse().with_context(|| format!("the port of {listener} in the log")))
+        .transpose()
 }
 
 impl Drop for Relay {
@@ -165,9 +209,10 @@ fn answer(stream: TcpStream, calls: &Sender<Call>, delay: Duration) -> Result<()
             Some(id) => {
                 // Nobody listens any more once the figures are printed.
                 let _ = calls.send(Call { id: id.to_owned(), at });
-                r#"{"results":{"sms":{"accepted":true,"unicode":false,"parts":3}}}"#
+                let parts = parts(json["body"].as_str().unwrap_or_default().len());
+                format!(r#"{{"results":{{"sms":{{"accepted":true,"unicode":false,"parts":{parts}}}}}}}"#)
             }
-            None => r#"{"deliveryStatus":"DELIVERED"}"#,
+            None => r#"{"deliveryStatus":"DELIVERED"}"#.to_owned(),
         };
         if !delay.is_zero() {
             thread::sleep(delay);
@@ -177,6 +222,11 @@ fn answer(stream: TcpStream, calls: &Sender<Call>, delay: Duration) -> Result<()
             format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
         writer.write_all(format!("{head}{said}").as_bytes())?;
     }
+}
+
+/// Parts of an SMS of so many signs of the GSM alphabet, none of which takes two places.
+pub(crate) fn parts(signs: usize) -> usize {
+    if signs <= 160 { 1 } else { signs.div_ceil(153) }
 }
 
 /// A mail client on one connection.
@@ -208,8 +258,13 @@ impl Client {
 
     /// Sends `mail`, which ends with a line end, to `recipient`.
     pub(crate) fn mail(&mut self, recipient: &str, mail: &str) -> Result<Sent> {
-        self.command("MAIL FROM:<ups@example.com>", "250")?;
-        self.command(&format!("RCPT TO:<{recipient}@sms.local>"), "250")?;
+        self.mail_from("ups@example.com", &format!("<{recipient}@sms.local>"), mail)
+    }
+
+    /// Sends `mail` from `sender` to `recipient`, which has its parameters with it.
+    pub(crate) fn mail_from(&mut self, sender: &str, recipient: &str, mail: &str) -> Result<Sent> {
+        self.command(&format!("MAIL FROM:<{sender}>"), "250")?;
+        self.command(&format!("RCPT TO:{recipient}"), "250")?;
         self.command("DATA", "354")?;
         self.send(mail.as_bytes())?;
         let dot_at = Instant::now();

@@ -11,8 +11,8 @@ use sms_relay::model::{
 };
 use sms_relay::pattern::Pattern;
 use sms_relay::routing::{
-    Action, Conditions, Decision, Defaults, Facts, KnownListener, NoMatch, Origin, Parts, Plan, Prefix,
-    Routing, Rule, SendAction,
+    Action, Conditions, Decision, Defaults, Delivering, Facts, KnownListener, NoMatch, Origin, Parts, Plan,
+    Prefix, Routing, Rule, SendAction,
 };
 use sms_relay::text::Fitting;
 use sms_relay::wording::{Distilling, Source, Template, Wording};
@@ -119,6 +119,7 @@ impl Way {
                 sender: Some(SenderId::new("Relay").unwrap()),
                 wording: wording("body", 3).unwrap(),
                 lifetime: Duration::from_secs(3600),
+                delivering: Delivering::default(),
             },
             listeners: vec![KnownListener {
                 name: "lan".to_owned(),
@@ -149,11 +150,10 @@ impl Way {
         let header_sender = mail.from.as_ref().map(|from| from.address.to_string());
         let reverse_path = origin.sender_text().unwrap_or_default();
         let facts = Facts {
-            origin,
             header_sender: header_sender.as_deref(),
             subject: mail.subject.as_deref().unwrap_or_default(),
             text: &mail.text,
-            requested_sender: None,
+            ..Facts::of(origin)
         };
         let source = Source {
             subject: facts.subject,

@@ -3,14 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use jiff::Timestamp;
 
-use crate::gateway::SharedGate;
-use crate::http::Submitter;
+use crate::credit::Credit;
+use crate::gateway::Lines;
+use crate::http::{self, Callbacks, Lookup, Submitter};
 use crate::intake::{Form, Intake, Receipt, Refusal};
-use crate::model::{Client, Envelope, MailAddress, ReversePath};
+use crate::model::{
+    Callback, Cause, Client, EnhancedStatus, Envelope, MailAddress, MessageId, ReversePath, Secret,
+    SubmissionId, TellUrl,
+};
 use crate::smtp::Receiver;
-use crate::spool::SpoolError;
+use crate::spool::{Spool, SpoolError, SubmissionView, Taken};
+use crate::telling::Signers;
 
 /// How long one look at the spool answers everybody's `/readyz`: each look is a sync of the disk, and
 /// anybody may ask.
@@ -42,14 +49,15 @@ impl Receiver for MailDoor {
 /// What the HTTP door asks.
 pub(super) struct FormDoor {
     intake: Arc<Intake>,
-    gate: SharedGate,
+    lines: Arc<Lines>,
+    credit: Arc<Credit>,
     /// The last look, and when it was taken.
     looked: Mutex<Option<(Instant, Result<(), SpoolError>)>>,
 }
 
 impl FormDoor {
-    pub(super) fn new(intake: Arc<Intake>, gate: SharedGate) -> Self {
-        Self { intake, gate, looked: Mutex::default() }
+    pub(super) fn new(intake: Arc<Intake>, lines: Arc<Lines>, credit: Arc<Credit>) -> Self {
+        Self { intake, lines, credit, looked: Mutex::default() }
     }
 
     /// Those who ask while a look is taken each take one, too; the spool commits them together.
@@ -75,7 +83,51 @@ impl Submitter for FormDoor {
 
     async fn ready(&self) -> Vec<String> {
         let spool = self.look().await.err().map(|error| format!("spool: {error}"));
-        let gateway = self.gate.trouble().map(|trouble| format!("gateway: {trouble}"));
-        spool.into_iter().chain(gateway).collect()
+        let lines = self.lines.all();
+        let troubles = lines.iter().filter_map(|line| {
+            line.gate.trouble().map(|trouble| format!("gateway {}: {trouble}", line.gateway.name()))
+        });
+        spool.into_iter().chain(troubles).chain(self.credit.trouble()).collect()
+    }
+}
+
+/// What the HTTP door asks about forms that it took.
+pub(super) struct FateDesk(pub(super) Arc<dyn Spool>);
+
+#[async_trait]
+impl Lookup for FateDesk {
+    async fn look(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
+        self.0.submission(id).await
+    }
+
+    async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError> {
+        let account = by.account.as_deref().unwrap_or_default();
+        let cause = Cause::new(EnhancedStatus::POLICY, format!("cancelled by account {account}"));
+        match self.0.cancel(id, cause, Timestamp::now()).await {
+            Ok(()) => Ok(true),
+            Err(SpoolError::Stale(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Takes what the platform says of its own accord.
+pub(super) struct CallbackDesk(pub(super) crate::tracking::Callbacks);
+
+#[async_trait]
+impl Callbacks for CallbackDesk {
+    async fn take(&self, callback: Callback) -> Result<Taken, SpoolError> {
+        self.0.take(callback, Timestamp::now()).await
+    }
+}
+
+/// The secrets by which programs know us, as the accounts have them now.
+pub(super) struct AccountSecrets(pub(super) Arc<ArcSwap<Vec<http::Account>>>);
+
+impl Signers for AccountSecrets {
+    fn secret(&self, to: &TellUrl) -> Option<Secret> {
+        let accounts = self.0.load();
+        let account = accounts.iter().find(|account| account.name == to.account)?;
+        account.program.as_ref().map(|program| program.secret.clone())
     }
 }

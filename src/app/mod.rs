@@ -10,6 +10,8 @@ mod doors;
 pub mod log;
 pub mod service;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
@@ -22,10 +24,11 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::Config;
-use crate::dispatch::{Dispatch, Figures, Pulse};
+use crate::config::{Config, ConfiguredGateway};
+use crate::credit::{self, Credit};
+use crate::dispatch::{Dispatch, Figures, Pulse, Traffic};
 use crate::gateway::universal::{GatewayError, Universal};
-use crate::gateway::{SharedGate, Swappable};
+use crate::gateway::{Flow, Gateway, LineSettings, Lines};
 use crate::http;
 use crate::intake::Intake;
 use crate::mailer::{Mailer, MailerError};
@@ -35,8 +38,9 @@ use crate::routing::Routing;
 use crate::smtp;
 use crate::spool::sqlite::SqliteSpool;
 use crate::spool::{Spool, SpoolError};
-use crate::tracking::Tracking;
-use doors::{FormDoor, MailDoor};
+use crate::telling::Teller;
+use crate::tracking::{self, Tracking};
+use doors::{AccountSecrets, CallbackDesk, FateDesk, FormDoor, MailDoor};
 
 /// How old the work loop's last beat may be while the relay counts as alive; the loop beats at
 /// least every 10 s.
@@ -80,8 +84,9 @@ pub struct App {
 struct Reloadable {
     routing: Arc<ArcSwap<Routing>>,
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
-    gateway: Arc<Swappable>,
-    gate: SharedGate,
+    callbacks: Arc<ArcSwap<Option<http::CallbackDoor>>>,
+    lines: Arc<Lines>,
+    credit: Arc<Credit>,
     mailer: Option<Arc<ArcSwap<Mailer>>>,
     smtp: smtp::Handle,
     /// What was read at the start and cannot be swapped.
@@ -89,7 +94,7 @@ struct Reloadable {
 }
 
 /// Sections of the configuration that need a restart, each with what it came to.
-type Fixed = [(&'static str, String); 8];
+type Fixed = [(&'static str, String); 9];
 
 /// Secrets do not show in these texts, and need none: they are swapped.
 fn fixed(config: &Config) -> Fixed {
@@ -98,6 +103,7 @@ fn fixed(config: &Config) -> Fixed {
         ("[http]", format!("{:?}", config.http)),
         ("[spool]", format!("{:?}", config.spool)),
         ("[dispatch] and [tracking]", format!("{:?} {:?}", config.dispatch, config.tracking)),
+        ("[telling]", format!("{:?}", config.telling)),
         ("[reporting] and [intake]", format!("{:?} {:?}", config.reporting, config.intake)),
         ("whether there is a [smarthost]", format!("{}", config.mailer.is_some())),
         ("[log]", format!("{:?}", config.log)),
@@ -127,13 +133,13 @@ impl App {
     /// [`StartError`]; everything that was begun is undone.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let fixed = fixed(&config);
-        let gateway = Arc::new(Swappable::new(Universal::new(config.gateway)?));
+        let watched = credit_settings(&config);
+        let lines = Arc::new(Lines::new(gateways(config.gateways)?));
         let mailer =
             config.mailer.map(Mailer::new).transpose()?.map(|mailer| Arc::new(ArcSwap::from_pointee(mailer)));
         let spool = Arc::new(SqliteSpool::open(config.spool)?);
         let routing = Arc::new(ArcSwap::from_pointee(config.routing));
         let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
-        let gate = SharedGate::new(config.dispatch.probe);
         let shared: Arc<dyn Spool> = spool.clone();
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
 
@@ -145,8 +151,24 @@ impl App {
         metrics.register(&mut registry);
         let figures = Figures::new();
         figures.register(&mut registry);
-        let form_door = Arc::new(FormDoor::new(intake, gate.clone()));
-        let http = http::Server::bind(config.http, Arc::clone(&accounts), form_door, Arc::new(registry))
+        let traffic = Traffic::new();
+        traffic.register(&mut registry);
+        let flow = Flow::default();
+        let credit = Arc::new(Credit::new(Arc::clone(&shared), Arc::clone(&lines), watched));
+        credit.register(&mut registry);
+        let callback_figures = http::CallbackFigures::new();
+        callback_figures.register(&mut registry);
+        let tracked = tracking::Metrics::new();
+        tracked.register(&mut registry);
+        let taken = tracking::Callbacks::new(Arc::clone(&shared), flow.clone(), tracked);
+        let behind = http::Behind {
+            submitter: Arc::new(FormDoor::new(intake, Arc::clone(&lines), Arc::clone(&credit))),
+            lookup: Arc::new(FateDesk(Arc::clone(&shared))),
+            callbacks: Arc::new(CallbackDesk(taken)),
+        };
+        let callbacks = Arc::new(ArcSwap::from_pointee(config.callbacks));
+        let (known, door, registry) = (Arc::clone(&accounts), Arc::clone(&callbacks), Arc::new(registry));
+        let http = http::Server::bind(config.http, known, door, behind, callback_figures, registry)
             .await
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut addresses = smtp.local_addresses();
@@ -166,20 +188,25 @@ impl App {
         let mut workers = JoinSet::new();
         let dispatch = Dispatch {
             spool: Arc::clone(&shared),
-            gateway: gateway.clone(),
-            gate: gate.clone(),
+            lines: Arc::clone(&lines),
             pulse: Arc::clone(&pulse),
+            flow: flow.clone(),
             figures,
+            traffic,
             settings: config.dispatch,
         };
         workers.spawn(dispatch.run(stopped.clone()));
         let tracking = Tracking {
             spool: Arc::clone(&shared),
-            gateway: gateway.clone(),
-            gate: gate.clone(),
+            lines: Arc::clone(&lines),
+            flow,
             settings: config.tracking,
         };
         workers.spawn(tracking.run(stopped.clone()));
+        let signers = Arc::new(AccountSecrets(Arc::clone(&accounts)));
+        let teller = Teller::new(Arc::clone(&shared), signers, config.telling);
+        workers.spawn(teller.run(stopped.clone()));
+        workers.spawn(Arc::clone(&credit).run(stopped.clone()));
         let reporting = Reporting::new(shared, mailer.clone(), config.reporting);
         workers.spawn(reporting.run(stopped.clone()));
 
@@ -198,7 +225,16 @@ impl App {
             pulse,
             drain: config.drain_time,
             addresses,
-            reloadable: Reloadable { routing, accounts, gateway, gate, mailer, smtp: smtp_handle, fixed },
+            reloadable: Reloadable {
+                routing,
+                accounts,
+                callbacks,
+                lines,
+                credit,
+                mailer,
+                smtp: smtp_handle,
+                fixed,
+            },
         })
     }
 
@@ -220,7 +256,7 @@ impl App {
         self.pulse.age() < PULSE_LIMIT
     }
 
-    /// Takes from a new configuration: rules, aliases, the gateway and the smarthost with their
+    /// Takes from a new configuration: rules, aliases, accounts, the guard of callbacks, the gateway and the smarthost with their
     /// credentials, and everything of the SMTP door but its sockets, certificates among it. Connections
     /// and messages under way keep what they began with. Returns the sections that changed too and need
     /// a restart.
@@ -231,17 +267,19 @@ impl App {
         let now_fixed = fixed(&config);
         let changed = self.reloadable.fixed.iter().zip(&now_fixed).filter(|(then, now)| then != now);
         let needs_restart = changed.map(|(then, _)| then.0).collect();
-        let gateway = Universal::new(config.gateway)?;
+        let watched = credit_settings(&config);
+        let gateways = gateways(config.gateways)?;
         let mailer = config.mailer.map(Mailer::new).transpose()?;
-        self.reloadable.gateway.swap(gateway);
         if let (Some(held), Some(mailer)) = (&self.reloadable.mailer, mailer) {
             held.store(Arc::new(mailer));
         }
         self.reloadable.routing.store(Arc::new(config.routing));
         self.reloadable.accounts.store(Arc::new(config.accounts));
+        self.reloadable.callbacks.store(Arc::new(config.callbacks));
+        self.reloadable.credit.reload(watched);
         self.reloadable.smtp.reload(config.smtp);
         // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
-        self.reloadable.gate.with(|gate| gate.mended(Timestamp::now()));
+        self.reloadable.lines.swap(gateways, Timestamp::now());
         self.spool.signals().due.notify_one();
         Ok(needs_restart)
     }
@@ -254,6 +292,29 @@ impl App {
         finish(&mut self.workers, deadline, "calls to the platform or the smarthost").await;
         self.spool.close().await;
     }
+}
+
+/// Whose credit is watched. A mail about it needs somebody to read it and a smarthost to take it.
+fn credit_settings(config: &Config) -> credit::Settings {
+    let watched = |one: &ConfiguredGateway| one.credit.map(|credit| (one.api.name.clone(), credit));
+    let reporting = &config.reporting;
+    credit::Settings {
+        gateways: config.gateways.iter().filter_map(watched).collect(),
+        operator: reporting.operator.clone().filter(|_| config.mailer.is_some()),
+        from: reporting.from.clone(),
+        hostname: reporting.hostname.clone(),
+        lifetime: reporting.lifetime,
+    }
+}
+
+/// Gateways' clients, each with how much it may be called.
+type Clients = Vec<(Arc<dyn Gateway>, LineSettings)>;
+
+/// The gateways' clients.
+fn gateways(configured: Vec<ConfiguredGateway>) -> Result<Clients, GatewayError> {
+    let client =
+        |one: ConfiguredGateway| Ok((Arc::new(Universal::new(one.api)?) as Arc<dyn Gateway>, one.line));
+    configured.into_iter().map(client).collect()
 }
 
 /// Waits for the tasks until the deadline, then cuts them off.

@@ -1,6 +1,8 @@
 //! The wiring itself: what no part of it can promise alone.
 
+use std::io;
 use std::path::Path;
+use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -55,6 +57,40 @@ async fn whoever_asks_whether_it_is_ready_costs_no_sync_each() {
     app.stop().await;
 }
 
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn whoever_reaches_the_http_door_cannot_fill_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let app = App::start(configured(directory.path())).await.unwrap();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    for _ in 0..15 {
+        assert!(get(&app, "/cgi-bin/luci").await.starts_with("HTTP/1.1 404 "));
+        assert!(get(&app, "/sms").await.starts_with("HTTP/1.1 405 "));
+    }
+    drop(guard);
+    app.stop().await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = log.lines().filter(|line| line.contains("client=127.0.0.1")).count();
+    assert_eq!(lines, 20, "of 30: {log}");
+}
+
 fn probes(directory: &Path) -> i64 {
     let spool = rusqlite::Connection::open(directory.join("spool/spool.sqlite")).unwrap();
     spool.query_row("SELECT writes FROM probe", [], |row| row.get(0)).unwrap()
@@ -87,7 +123,7 @@ async fn a_disk_without_room_shuts_the_doors_and_not_the_relay() {
 async fn a_reload_tries_a_gateway_that_was_shut_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let app = App::start(configured(directory.path())).await.unwrap();
-    let gate = &app.reloadable.gate;
+    let gate = &app.reloadable.lines.all()[0].gate.clone();
     let now = Timestamp::now();
     let fault = Answer::Fault(Cause::new(EnhancedStatus::POLICY, "http 401"));
     gate.answered("platform", SubmissionId::new(now).message(1), fault, now);

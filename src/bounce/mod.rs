@@ -1,12 +1,13 @@
 //! A failure (or a success that was asked for) as the bytes of an RFC 3464 report.
 //!
-//! Four mails are written here: [`Report`], a `multipart/report` about one mail or form post and
+//! Five mails are written here: [`Report`], a `multipart/report` about one mail or form post and
 //! all its recipients (RFC 3461, 3464, 6522); [`Summary`], one plain mail about many of them, for
 //! an address that has had too many reports; [`Undeliverable`], which tells the operator that a
-//! report could not be handed to its addressee (RFC 5321 section 6.1); and [`ReturnedMail`], a
-//! `multipart/report` about mail for the postmaster.
+//! report could not be handed to its addressee (RFC 5321 section 6.1); [`ReturnedMail`], a
+//! `multipart/report` about mail for the postmaster; and [`Notice`], a plain mail to the operator about the relay
+//! itself.
 //!
-//! All four are pure 7-bit ASCII with CRLF line ends and lines of at most 998 octets, whatever
+//! All five are pure 7-bit ASCII with CRLF line ends and lines of at most 998 octets, whatever
 //! they quote, so that any smarthost takes them and no MTA has to recode them (RFC 6522 section
 //! 3). Nothing that they quote can add a header field, a MIME part or a recipient.
 //!
@@ -15,6 +16,7 @@
 mod encode;
 mod field;
 mod human;
+mod notice;
 mod original;
 mod returned;
 mod smarthost;
@@ -25,10 +27,12 @@ mod undeliverable;
 use jiff::Timestamp;
 
 use crate::model::{
-    Cause, Client, Door, MailAddress, MailId, MessageId, Orcpt, Original, PhoneNumber, SubmissionId,
+    Cause, Client, Door, EnhancedStatus, MailAddress, MailId, Masked, MessageId, Orcpt, Original,
+    PhoneNumber, SubmissionId,
 };
 use field::AutoSubmitted;
 
+pub use notice::Notice;
 pub use returned::ReturnedMail;
 pub use summary::{Summary, SummaryEntry};
 pub use undeliverable::Undeliverable;
@@ -40,8 +44,6 @@ pub struct Report<'a> {
     pub letter: Letter<'a>,
     /// Whom it is written for.
     pub audience: Audience,
-    /// The host name of the platform, for `Remote-MTA` where the platform gave a cause.
-    pub platform: Option<&'a str>,
     /// Our id of the mail or form post.
     pub submission: SubmissionId,
     /// When it was accepted: `Arrival-Date`.
@@ -53,6 +55,11 @@ pub struct Report<'a> {
     /// What became of its recipients; not empty (a report about nobody says so and has no
     /// recipient fields, which RFC 3464 does not allow).
     pub recipients: &'a [ReportedRecipient<'a>],
+    /// Whether the words of the SMS are quoted. Without them a mail is never returned whole either,
+    /// whatever its sender asked for (RFC 3461 section 4.3 leaves less to the MTA).
+    pub include_text: bool,
+    /// The human part in words of the operator's; `None` for the usual ones.
+    pub human: Option<&'a str>,
 }
 
 /// What every mail of ours has at its top.
@@ -80,45 +87,110 @@ pub enum Audience {
     Operator,
 }
 
-/// What became of one SMS.
+/// What became of one recipient at one phone: one SMS, or the pieces of a text that took several.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportedRecipient<'a> {
-    /// Our id of the SMS.
-    pub id: MessageId,
+    /// Our ids of the SMS; not empty.
+    pub ids: &'a [MessageId],
     /// The envelope address, or a form's destination as written.
     pub address: &'a str,
     /// `ORCPT`.
     pub orcpt: Option<&'a Orcpt>,
-    /// The phone.
+    /// The phone; not shown for [`Action::Expanded`], which is about the name.
     pub phone: &'a PhoneNumber,
-    /// The words of the SMS.
-    pub text: &'a str,
-    /// How it ended.
+    /// The words of each SMS.
+    pub texts: &'a [&'a str],
+    /// What is to be told.
     pub action: Action,
     /// Why.
     pub cause: &'a Cause,
     /// When it was last tried, if ever.
     pub last_attempt_at: Option<Timestamp>,
+    /// When that was known.
+    pub at: Timestamp,
+    /// How long it will be tried, for [`Action::Delayed`].
+    pub retry_until: Option<Timestamp>,
+    /// The host name of the gateway that it went by, if it went by any: `Remote-MTA`.
+    pub platform: Option<&'a str>,
 }
 
-/// `Action` of RFC 3464 section 2.3.3, as far as this relay has something to report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `Action` of RFC 3464 section 2.3.3. The order is that of a report: what asks for something to be done
+/// comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
     /// It did not reach the phone and will not.
     Failed,
-    /// The phone has it.
-    Delivered,
+    /// It is late, and not given up.
+    Delayed,
+    /// The name stands for several phones and is on its way to them; of each phone only a failure is told.
+    Expanded,
     /// The platform took it; whether the phone has it will not be known.
     Relayed,
+    /// The phone has it.
+    Delivered,
 }
 
 impl Action {
+    /// In the order of a report.
+    pub const ALL: [Self; 5] = [Self::Failed, Self::Delayed, Self::Expanded, Self::Relayed, Self::Delivered];
+
     /// The keyword of RFC 3464.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
-            Self::Delivered => "delivered",
+            Self::Delayed => "delayed",
+            Self::Expanded => "expanded",
             Self::Relayed => "relayed",
+            Self::Delivered => "delivered",
+        }
+    }
+
+    /// The begin of a subject.
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Failed => "SMS not delivered",
+            Self::Delayed => "SMS delayed",
+            Self::Expanded => "SMS on its way to several phones",
+            Self::Relayed => "SMS handed to the platform",
+            Self::Delivered => "SMS delivered",
+        }
+    }
+}
+
+impl ReportedRecipient<'_> {
+    /// The status of the cause, in the class that the action has (RFC 3463 section 2): what is late has
+    /// not failed, and what was given up for a passing reason stays in class 4.
+    pub fn status(&self) -> EnhancedStatus {
+        let status = self.cause.status;
+        match (self.action, status.class) {
+            (Action::Failed, 4 | 5)
+            | (Action::Delayed, 4)
+            | (Action::Expanded | Action::Relayed | Action::Delivered, 2) => status,
+            (Action::Failed, _) => EnhancedStatus::new(5, 0, 0),
+            (Action::Delayed, 5) => EnhancedStatus { class: 4, ..status },
+            (Action::Delayed, _) => EnhancedStatus::new(4, 0, 0),
+            (Action::Expanded | Action::Relayed | Action::Delivered, _) => EnhancedStatus::SUCCESS,
+        }
+    }
+
+    /// When it was last tried; a name that stands for several phones is not tried itself.
+    fn tried_at(&self) -> Option<Timestamp> {
+        self.last_attempt_at.filter(|_| self.action != Action::Expanded)
+    }
+
+    /// The phone as `audience` may see it (RFC 3464 section 4.2): masked for a sender who wrote an alias.
+    /// `None` where no one phone is meant.
+    pub fn shown_phone(&self, audience: Audience) -> Option<String> {
+        let phone = self.phone.as_str();
+        let written = self.address.rsplit_once('@').map_or(self.address, |(local, _)| local);
+        let digits: String = written.chars().filter(char::is_ascii_digit).collect();
+        let digits = digits.trim_start_matches('0');
+        if self.action == Action::Expanded {
+            None
+        } else if audience == Audience::Operator || digits.len() >= 6 && phone.ends_with(digits) {
+            Some(phone.to_owned())
+        } else {
+            Some(Masked(phone).to_string())
         }
     }
 }
@@ -134,7 +206,10 @@ impl Report<'_> {
         };
         let out = self.letter.head(&self.subject(), cause, about);
         let mut parts = Parts::open(out, &self.letter, "multipart/report; report-type=delivery-status");
-        parts.text(&human::text(self, returned));
+        match self.human {
+            Some(words) => parts.text(&human::foreign(words)),
+            None => parts.text(&human::text(self, returned)),
+        }
         parts.begin("message/delivery-status", None);
         status::write(self, &mut parts.out);
         if let Some(returned) = returned {
@@ -144,20 +219,18 @@ impl Report<'_> {
     }
 
     fn subject(&self) -> String {
-        let any = |action| self.recipients.iter().any(|recipient| recipient.action == action);
-        let what = if any(Action::Failed) {
-            "SMS not delivered"
-        } else if any(Action::Relayed) {
-            "SMS handed to the platform"
-        } else {
-            "SMS delivered"
-        };
+        let what = headline(self.recipients.iter().map(|recipient| recipient.action));
         match (self.original.subject.as_deref().map(field::one_line), self.client.door) {
             (Some(subject), _) if !subject.is_empty() => format!("{what}: {subject}"),
             (_, Door::Http) => format!("{what}: form post {}", self.submission),
             (_, Door::Smtp) => format!("{what}: mail {}", self.submission),
         }
     }
+}
+
+/// What a subject begins with: the action that comes first in the report.
+fn headline(actions: impl Iterator<Item = Action>) -> &'static str {
+    actions.min().map_or("What became of SMS", Action::subject)
 }
 
 impl Letter<'_> {

@@ -21,7 +21,8 @@ pub(super) enum Returned<'a> {
 ///
 /// A mail that was kept whole for `RET=FULL` goes back whole only in a report of a failure (RFC
 /// 3461 section 4.3) and only if it is 7-bit: `message/rfc822` may not be encoded, and an 8-bit
-/// report is lost at a smarthost without 8BITMIME. Otherwise its headers do.
+/// report is lost at a smarthost without 8BITMIME. Otherwise its headers do, and so they do where the
+/// words of an SMS are to be left out of reports: the mail has the same words.
 pub(super) fn returned<'a>(report: &Report<'a>) -> Option<Returned<'a>> {
     let content: &[u8] = &report.original.content;
     match report.client.door {
@@ -29,7 +30,7 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<Returned<'a>> {
         Door::Smtp | Door::Http => return None,
     }
     let failure = report.recipients.iter().any(|recipient| recipient.action == Action::Failed);
-    if failure && report.original.is_full && encode::is_7bit(content) {
+    if failure && report.include_text && report.original.is_full && encode::is_7bit(content) {
         return Some(Returned::Full(content));
     }
     Some(Returned::headers_of(content))

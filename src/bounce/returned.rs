@@ -37,7 +37,7 @@ impl ReturnedMail<'_> {
     fn title(&self) -> String {
         match self.subject.map(field::one_line) {
             Some(subject) if !subject.is_empty() => format!("Mail not delivered: {subject}"),
-            Some(_) | None => format!("Mail not delivered: {}", self.mail.about),
+            Some(_) | None => format!("Mail not delivered: {}", self.mail.reference()),
         }
     }
 
@@ -51,7 +51,7 @@ impl ReturnedMail<'_> {
         );
         text.push_str(&self.cause.diagnostic.as_deref().map(smarthost::said).unwrap_or_default());
         text.push_str("\nIt will not be tried again. Reach whoever runs the relay in another way.\n\n");
-        text.push_str(&human::kept_under(self.mail.about));
+        text.push_str(&human::kept_under(&self.mail.reference()));
         text.push_str(returned.words());
         text.push('\n');
         text
@@ -59,7 +59,7 @@ impl ReturnedMail<'_> {
 
     fn write_status(&self, out: &mut Vec<u8>) {
         field::write(out, "Reporting-MTA", &format!("dns; {}", field::host(self.letter.hostname)));
-        field::write(out, "X-Relay-Queue-Id", &self.mail.about.to_string());
+        field::write(out, "X-Relay-Queue-Id", &self.mail.reference());
         out.extend_from_slice(b"\r\n");
         let recipient = self.mail.recipient.to_string();
         field::write(out, "Final-Recipient", &field::typed_address("rfc822", &recipient));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::field::{self, AutoSubmitted};
-use super::{Action, Audience, Letter, ReportedRecipient, encode, human};
+use super::{Audience, Letter, ReportedRecipient, encode, headline, human};
 use crate::model::SubmissionId;
 
 /// Outcomes of several mails or form posts. It is a plain mail and no delivery status
@@ -16,6 +16,8 @@ pub struct Summary<'a> {
     pub audience: Audience,
     /// How many reports an address gets in an hour.
     pub limit: usize,
+    /// Whether the words of the SMS are quoted.
+    pub include_text: bool,
     /// What it is about; not empty.
     pub entries: &'a [SummaryEntry<'a>],
 }
@@ -36,9 +38,8 @@ pub struct SummaryEntry<'a> {
 impl Summary<'_> {
     /// The whole mail.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let failed =
-            |entry: &SummaryEntry<'_>| entry.recipients.iter().any(|one| one.action == Action::Failed);
-        let what = if self.entries.iter().any(failed) { "SMS not delivered" } else { "What became of SMS" };
+        let actions = self.entries.iter().flat_map(|entry| entry.recipients).map(|one| one.action);
+        let what = headline(actions);
         let subject = format!("{what}: {} messages", self.entries.len());
         let mut out = self.letter.head(&subject, AutoSubmitted::Generated, None);
         field::write(&mut out, "Content-Type", "text/plain; charset=utf-8");
@@ -67,7 +68,9 @@ impl Summary<'_> {
                 entry.submission
             ));
             text.push_str(&human::outcomes(self.audience, entry.recipients));
-            text.push_str(&human::quoted_texts(entry.recipients));
+            if self.include_text {
+                text.push_str(&human::quoted_texts(entry.recipients));
+            }
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

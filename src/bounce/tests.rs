@@ -1,5 +1,7 @@
 use super::*;
-use crate::model::{EnhancedStatus, MailKind, OutgoingMail, Ret, ReversePath};
+use crate::model::{MailKind, OutgoingMail, Reason, Ret, ReversePath};
+
+mod quoted;
 
 const SUBMISSION: &str = "01HF7YAT00ARZ3NDEKTSV4RRFF";
 const MAIL: &str = "01HF7YAT01BXJ0M1S2Q3R4T5V6";
@@ -14,8 +16,13 @@ struct World {
     client: Client,
     original: Original,
     phone: PhoneNumber,
+    ids: Vec<MessageId>,
+    include_text: bool,
+    human: Option<String>,
     refused: Cause,
     expired: Cause,
+    late: Cause,
+    expanded: Cause,
     delivered: Cause,
     relayed: Cause,
 }
@@ -43,11 +50,16 @@ impl World {
                 is_full: false,
             },
             phone: PhoneNumber::from_e164("+393471234567").unwrap(),
+            ids: (1..=500).map(|n| SUBMISSION.parse::<SubmissionId>().unwrap().message(n)).collect(),
+            include_text: true,
+            human: None,
             refused: Cause::new(EnhancedStatus::UNKNOWN_RECIPIENT, "The platform refused the number.")
                 .with_diagnostic("http 422 invalid destination"),
             expired: Cause::new(EnhancedStatus::EXPIRED, "The platform could not be reached for 4 hours."),
-            delivered: Cause::new(EnhancedStatus::SUCCESS, "The handset confirmed it."),
-            relayed: Cause::new(EnhancedStatus::SUCCESS, "The platform has it; no news from the handset."),
+            late: Reason::NotReached.because("connection refused"),
+            expanded: Reason::Expanded.cause(),
+            delivered: Reason::Delivered.cause(),
+            relayed: Reason::Unconfirmed.cause(),
         }
     }
 
@@ -59,18 +71,23 @@ impl World {
     fn recipient<'a>(&'a self, ordinal: u32, address: &'a str, action: Action) -> ReportedRecipient<'a> {
         let cause = match action {
             Action::Failed => &self.refused,
+            Action::Delayed => &self.late,
+            Action::Expanded => &self.expanded,
             Action::Delivered => &self.delivered,
             Action::Relayed => &self.relayed,
         };
         ReportedRecipient {
-            id: SUBMISSION.parse::<SubmissionId>().unwrap().message(ordinal),
+            ids: &self.ids[ordinal as usize - 1..ordinal as usize],
             address,
             orcpt: None,
             phone: &self.phone,
-            text: "Disk full on nas: 98 %",
+            texts: &["Disk full on nas: 98 %"],
             action,
             cause,
             last_attempt_at: Some(at(30)),
+            at: at(45),
+            retry_until: Some(at(14_400)),
+            platform: Some("api.example.net"),
         }
     }
 
@@ -82,12 +99,13 @@ impl World {
         let report = Report {
             letter: self.letter(),
             audience,
-            platform: Some("api.example.net"),
             submission: SUBMISSION.parse().unwrap(),
             received_at: at(0),
             client: &self.client,
             original: &self.original,
             recipients,
+            include_text: self.include_text,
+            human: self.human.as_deref(),
         };
         let bytes = report.to_bytes();
         assert!(encode::is_7bit(&bytes), "{}", String::from_utf8_lossy(&bytes));
@@ -130,7 +148,7 @@ fn recipients_of_one_mail_share_a_report_and_numbers_behind_an_alias_are_masked(
         world.recipient(4, "00393471234567@sms.local", Action::Failed),
     ];
     four[3].cause = &world.expired;
-    four[3].text = "Größe 1 = 2\n.\nFrom x";
+    four[3].texts = &["Größe 1 = 2\n.\nFrom x"];
     let mail = world.report(&four);
     expect!("several_recipients", mail);
     assert!(!part(&mail, 2).contains("3471234567\r\nAction: delivered"), "the alias stays an alias");
@@ -230,10 +248,147 @@ fn nothing_that_is_quoted_becomes_a_header_a_part_or_a_recipient() {
     let orcpt = Orcpt { kind: evil.to_owned(), address: evil.to_owned() };
     let mut one = [world.recipient(1, evil, Action::Failed)];
     one[0].orcpt = Some(&orcpt);
-    one[0].text = evil;
+    let texts = [evil, evil];
+    one[0].texts = &texts;
+    one[0].platform = Some(evil);
     let mail = world.report_to(Audience::Operator, &one);
     expect!("hostile", mail);
     assert!(mail.lines().all(|line| !line.starts_with("Bcc") && !line.starts_with("--=_boundary")), "{mail}");
+}
+
+#[test]
+fn what_is_late_says_until_when_it_is_tried_and_returns_headers_only() {
+    let mut world = World::new();
+    world.original.ret = Some(Ret::Full);
+    world.original.is_full = true;
+    world.original.content = b"Subject: Disk full\r\n\r\nsecret body\r\n".to_vec();
+    expect!("delayed", world.report(&[world.recipient(1, "oncall@sms.local", Action::Delayed)]));
+}
+
+#[test]
+fn a_name_that_stands_for_several_phones_names_none_of_them() {
+    let world = World::new();
+    let mut one = [world.recipient(1, "team@sms.local", Action::Expanded)];
+    one[0].ids = &world.ids[..3];
+    let mail = world.report(&one);
+    expect!("expanded", mail);
+    assert!(!world.report_to(Audience::Operator, &one).contains("347"), "nor to the operator");
+}
+
+#[test]
+fn what_asks_for_something_to_be_done_comes_first_in_both_parts() {
+    let world = World::new();
+    let all = [
+        world.recipient(1, "a@sms.local", Action::Delivered),
+        world.recipient(2, "b@sms.local", Action::Relayed),
+        world.recipient(3, "c@sms.local", Action::Expanded),
+        world.recipient(4, "d@sms.local", Action::Delayed),
+        world.recipient(5, "e@sms.local", Action::Failed),
+    ];
+    expect!("mixed", world.report(&all));
+    for (skipped, subject) in [
+        (0, "SMS not delivered: Disk full"),
+        (1, "SMS delayed: Disk full"),
+        (2, "SMS on its way to several phones: Disk full"),
+        (3, "SMS handed to the platform: Disk full"),
+        (4, "SMS delivered: Disk full"),
+    ] {
+        let mail = world.report(&all[..5 - skipped]);
+        assert!(mail.contains(&format!("\r\nSubject: {subject}\r\n")), "{mail}");
+    }
+}
+
+#[test]
+fn the_pieces_of_a_text_are_one_recipient() {
+    let world = World::new();
+    let mut one = [world.recipient(1, "oncall@sms.local", Action::Failed)];
+    one[0].ids = &world.ids[..3];
+    one[0].texts = &["Disk full (1/3)", "on nas (2/3)\nat 98 %", "(3/3)"];
+    one[0].last_attempt_at = None;
+    one[0].platform = None;
+    expect!("pieces", world.report(&one));
+    one[0].ids = &world.ids[..20];
+    assert!(!world.report(&one).contains(" more"));
+    one[0].ids = &world.ids[..21];
+    let mail = world.report(&one).replace("=\r\n", "");
+    assert_eq!(mail.matches(&format!("{SUBMISSION}-20 and 1 more")).count(), 1, "{mail}");
+    assert_eq!(mail.matches("\r\nX-Relay-Message-Id: ").count(), 21, "each has a field of its own");
+}
+
+#[test]
+fn words_of_the_operators_take_the_place_of_the_human_part_alone() {
+    let mut world = World::new();
+    let usual = world.report(&numbered(&world, 1, Action::Failed));
+    world.human = Some("Größe!\r\nCall\0\u{85} 112.\n.\nFrom x\r--=_x\nBcc: victim@example.com".to_owned());
+    let mail = world.report(&numbered(&world, 1, Action::Failed));
+    expect!("template", mail);
+    assert_eq!(part(&mail, 2), part(&usual, 2));
+    assert_eq!(part(&mail, 3), part(&usual, 3));
+}
+
+#[test]
+fn without_the_text_neither_it_nor_the_mail_is_returned() {
+    let mut world = World::new();
+    world.include_text = false;
+    world.original.ret = Some(Ret::Full);
+    world.original.is_full = true;
+    world.original.content = b"Subject: Disk full\r\n\r\nnas: 98 %\r\n".to_vec();
+    let one = numbered(&world, 1, Action::Failed);
+    let mail = world.report(&one);
+    expect!("no_text", mail);
+    assert!(!mail.contains("98"), "{mail}");
+    let entry = SummaryEntry {
+        submission: SUBMISSION.parse().unwrap(),
+        received_at: at(0),
+        subject: None,
+        recipients: &one,
+    };
+    for (include_text, quoted) in [(true, 1), (false, 0)] {
+        let (letter, audience) = (world.letter(), Audience::Sender);
+        let bytes = Summary { letter, audience, limit: 20, include_text, entries: &[entry] }.to_bytes();
+        assert_eq!(String::from_utf8(bytes).unwrap().matches("> Disk full").count(), quoted);
+    }
+}
+
+#[test]
+fn the_class_of_a_status_is_that_of_the_action() {
+    let world = World::new();
+    let causes: Vec<Cause> = ["2.0.0", "2.1.5", "4.4.1", "5.1.1"]
+        .map(|status| Cause::new(EnhancedStatus::parse(status).unwrap(), "x"))
+        .into();
+    for (action, expected) in [
+        (Action::Failed, ["5.0.0", "5.0.0", "4.4.1", "5.1.1"]),
+        (Action::Delayed, ["4.0.0", "4.0.0", "4.4.1", "4.1.1"]),
+        (Action::Expanded, ["2.0.0", "2.1.5", "2.0.0", "2.0.0"]),
+        (Action::Relayed, ["2.0.0", "2.1.5", "2.0.0", "2.0.0"]),
+        (Action::Delivered, ["2.0.0", "2.1.5", "2.0.0", "2.0.0"]),
+    ] {
+        for (cause, expected) in causes.iter().zip(expected) {
+            let one = ReportedRecipient { cause, ..world.recipient(1, "a@sms.local", action) };
+            assert_eq!(one.status().to_string(), expected, "{action:?} {}", cause.status);
+            assert!(world.report(&[one]).contains(&format!("\r\nStatus: {expected}\r\n")));
+        }
+    }
+}
+
+#[test]
+fn only_a_platform_that_told_something_is_the_remote_mta() {
+    let world = World::new();
+    for (action, told, untold) in [
+        (Action::Failed, true, false),
+        (Action::Delayed, true, false),
+        (Action::Expanded, false, false),
+        (Action::Relayed, true, true),
+        (Action::Delivered, true, true),
+    ] {
+        for (cause, expected) in [(&world.refused, told), (&world.expired, untold)] {
+            let one = ReportedRecipient { cause, ..world.recipient(1, "a@sms.local", action) };
+            let mail = world.report(&[one]);
+            assert_eq!(mail.contains("\r\nRemote-MTA: dns; api.example.net\r\n"), expected, "{mail}");
+            let never = ReportedRecipient { platform: None, ..one };
+            assert!(!world.report(&[never]).contains("\r\nRemote-MTA: "), "{action:?}");
+        }
+    }
 }
 
 #[test]
@@ -260,7 +415,7 @@ fn hundreds_of_recipients_stand_in_one_report_and_their_text_once() {
 fn texts_that_differ_are_told_apart_by_their_recipients() {
     let world = World::new();
     let mut five = numbered(&world, 5, Action::Failed);
-    five[4].text = "Other";
+    five[4].texts = &["Other"];
     let mail = world.report(&five);
     let to = "+393471234567@sms.local";
     let heading = format!("The text that was not delivered, for {to}, {to}, {to} and 1 more:");
@@ -296,7 +451,7 @@ fn an_undeliverable_report_goes_to_the_operator_as_an_attachment() {
     let operator = MailAddress::parse("ops@example.com").unwrap();
     let mail = OutgoingMail {
         id: MAIL.parse().unwrap(),
-        about: SUBMISSION.parse().unwrap(),
+        about: Some(SUBMISSION.parse().unwrap()),
         kind: MailKind::Report,
         reverse_path: ReversePath::Null,
         recipient: world.to.clone(),
@@ -317,7 +472,7 @@ fn only_a_reply_of_the_smarthost_is_a_diagnostic_of_smtp() {
     let world = World::new();
     let mail = OutgoingMail {
         id: MAIL.parse().unwrap(),
-        about: SUBMISSION.parse().unwrap(),
+        about: Some(SUBMISSION.parse().unwrap()),
         kind: MailKind::Postmaster,
         reverse_path: ReversePath::Null,
         recipient: world.to.clone(),
@@ -357,7 +512,7 @@ fn a_summary_tells_of_many_mails_in_one() {
     };
     let entries = [entry(Some("Disk\r\nfull"), &recipients[..]), entry(None, &other[..])];
     let (letter, audience) = (world.letter(), Audience::Sender);
-    let bytes = Summary { letter, audience, limit: 20, entries: &entries }.to_bytes();
+    let bytes = Summary { letter, audience, limit: 20, include_text: true, entries: &entries }.to_bytes();
     assert!(encode::is_7bit(&bytes));
     expect!("summary", String::from_utf8(bytes).unwrap());
 }

@@ -47,7 +47,7 @@ impl Undeliverable<'_> {
         text.push_str(&format!(
             "\nThe report is attached and will not be tried again. It is about the id\n{}.\n\
              Tell the sender in another way if it matters.\n",
-            self.mail.about
+            self.mail.reference()
         ));
         text
     }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Exit;
 use super::screen::Phone;
-use crate::emulator::{Delivery, Emulator, EmulatorError, Outcome, Settings};
+use crate::emulator::{CallbackSettings, Delivery, Emulator, EmulatorError, Outcome, Settings};
 use crate::model::Secret;
 
 #[derive(Debug, Args)]
@@ -18,9 +18,18 @@ pub(super) struct Options {
     /// The key that clients must show. It is no secret: this is not the platform.
     #[arg(long, value_name = "KEY", default_value = "emulator")]
     api_key: String,
-    /// Where delivery notifications are posted to.
+    /// Where delivery notifications are posted to; with http://NAME:PASSWORD@HOST/, by HTTP Basic.
     #[arg(long, value_name = "URL")]
     callback: Option<String>,
+    /// How often each of them is posted.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    callback_copies: u32,
+    /// Posts them in random order.
+    #[arg(long)]
+    callback_shuffled: bool,
+    /// How many are posted at a time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    callback_concurrency: u16,
     /// Seconds until a message is on its handset.
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     delay: u64,
@@ -45,6 +54,12 @@ async fn serve(options: &Options) -> Exit {
         bind: options.bind,
         api_key: Some(Secret::from(options.api_key.clone())),
         callback_url: options.callback.clone(),
+        callbacks: CallbackSettings {
+            copies: options.callback_copies,
+            shuffled: options.callback_shuffled,
+            concurrency: usize::from(options.callback_concurrency),
+            ..CallbackSettings::default()
+        },
         delivery: Delivery { delay: Duration::from_secs(options.delay), outcome: Outcome::Delivered },
         ..Settings::default()
     };
@@ -54,7 +69,7 @@ async fn serve(options: &Options) -> Exit {
             eprintln!("sms-relay: {error}");
             return match &error {
                 EmulatorError::Bind { source, .. } => Exit::of(source),
-                EmulatorError::CallbackUrl { .. } => Exit::Usage,
+                EmulatorError::CallbackUrl { .. } | EmulatorError::NoCallbackUrl => Exit::Usage,
                 EmulatorError::Client(_) => Exit::Unavailable,
             };
         }

@@ -51,6 +51,9 @@ enum Command {
         /// The configuration.
         #[arg(long, value_name = "PATH", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
+        /// The platform checks every message and sends none, whatever the rules say; nothing is paid.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Reads a configuration and explains every mistake in it.
     #[command(after_help = "Example:\n  sms-relay check --config relay.toml && systemctl reload sms-relay")]
@@ -87,7 +90,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match arguments.command {
-        Command::Run { config } => run::run(&config),
+        Command::Run { config, dry_run } => run::run(&config, dry_run),
         Command::Check { config } => check::check(&config),
         Command::Explain(options) => explain::explain(&options),
         Command::Demo(options) => demo::demo(&options),

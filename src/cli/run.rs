@@ -13,7 +13,30 @@ use crate::spool::SpoolError;
 /// How often the state is shown to the service manager when it does not ask for more.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
-pub(super) fn run(path: &Path) -> Exit {
+/// What is run, and how.
+#[derive(Clone, Copy, Debug)]
+struct Job<'a> {
+    /// The configuration's path.
+    path: &'a Path,
+    /// Whether the platform is only to check every message.
+    is_dry: bool,
+}
+
+impl Job<'_> {
+    /// The configuration as it is run.
+    fn of(self, mut config: Config) -> Config {
+        config.dispatch.simulate_all = self.is_dry;
+        config
+    }
+
+    /// The line for `systemctl status` when all is well.
+    fn status(self) -> &'static str {
+        if self.is_dry { "serving; a dry run, no phone gets anything" } else { "serving" }
+    }
+}
+
+pub(super) fn run(path: &Path, is_dry: bool) -> Exit {
+    let job = Job { path, is_dry };
     let loaded = match config::load(path) {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -33,10 +56,15 @@ pub(super) fn run(path: &Path) -> Exit {
             return Exit::Unavailable;
         }
     };
-    runtime.block_on(serve(path, loaded.config))
+    if is_dry {
+        tracing::warn!(
+            "this is a dry run: the platform checks every message and sends none, no phone gets anything"
+        );
+    }
+    runtime.block_on(serve(job, job.of(loaded.config)))
 }
 
-async fn serve(path: &Path, config: Config) -> Exit {
+async fn serve(job: Job<'_>, config: Config) -> Exit {
     let signals =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
     let (Ok(terminate), Ok(interrupt), Ok(hangup)) = signals else {
@@ -51,8 +79,8 @@ async fn serve(path: &Path, config: Config) -> Exit {
         }
     };
     tokio::select! {
-        () = until_ready(&app) => {}
-        () = until_told_to_stop(&app, path, terminate, interrupt, hangup) => {}
+        () = until_ready(&app, job) => {}
+        () = until_told_to_stop(&app, job, terminate, interrupt, hangup) => {}
     }
     service::stopping();
     tracing::info!("stopping: doors close, what is under way is finished");
@@ -63,20 +91,20 @@ async fn serve(path: &Path, config: Config) -> Exit {
 
 /// Tells the service manager once the spool can be written, and then never ends. A disk that is full
 /// is no reason to end: what is in the spool is sent meanwhile, and the doors say "later".
-async fn until_ready(app: &App) {
+async fn until_ready(app: &App, job: Job<'_>) {
     while let Err(error) = app.probe().await {
         tracing::error!(%error, "not ready: nothing can be accepted, what is in the spool is sent");
         service::waiting(&format!("not ready: {error}"), 2 * STATUS_INTERVAL);
         tokio::time::sleep(STATUS_INTERVAL / 2).await;
     }
-    service::ready("serving");
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+    service::ready(job.status());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), dry_run = job.is_dry, "ready");
     std::future::pending::<()>().await;
 }
 
 async fn until_told_to_stop(
     app: &App,
-    path: &Path,
+    job: Job<'_>,
     mut terminate: Signal,
     mut interrupt: Signal,
     mut hangup: Signal,
@@ -88,7 +116,7 @@ async fn until_told_to_stop(
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
-            _ = hangup.recv() => reload(app, path),
+            _ = hangup.recv() => reload(app, job),
             _ = tick.tick() => {
                 if app.is_alive() {
                     service::watchdog();
@@ -101,8 +129,8 @@ async fn until_told_to_stop(
 }
 
 /// A faulty file changes nothing and says why.
-fn reload(app: &App, path: &Path) {
-    let loaded = match config::load(path) {
+fn reload(app: &App, job: Job<'_>) {
+    let loaded = match config::load(job.path) {
         Ok(loaded) => loaded,
         Err(problems) => {
             log_problems(&problems);
@@ -112,14 +140,14 @@ fn reload(app: &App, path: &Path) {
         }
     };
     log_problems(&loaded.warnings);
-    match app.reload(loaded.config) {
+    match app.reload(job.of(loaded.config)) {
         Ok(needs_restart) => {
             tracing::info!("reloaded: rules, aliases and credentials");
             if !needs_restart.is_empty() {
                 let sections = needs_restart.join(", ");
                 tracing::warn!(sections, "changed too, and as before until a restart");
             }
-            service::status("serving");
+            service::status(job.status());
         }
         Err(error) => tracing::error!(%error, "not reloaded, the old rules stay"),
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::allowance::{self, allowance};
 use super::reader::{Reader, Section};
-use super::{secrets, values};
+use super::{callbacks, secrets, values};
 use crate::model::Door;
 use crate::routing::{KnownAccount, KnownListener};
 use crate::{http, smtp};
@@ -21,6 +21,7 @@ pub(super) struct Doors {
     pub(super) smtp: smtp::Settings,
     pub(super) http: http::Settings,
     pub(super) accounts: Vec<http::Account>,
+    pub(super) callbacks: Option<http::CallbackDoor>,
     pub(super) known_listeners: Vec<KnownListener>,
     pub(super) known_accounts: Vec<KnownAccount>,
     /// What accounts may do, by their names.
@@ -38,17 +39,23 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     let limits = http_limits(&section);
     let mut listeners = Vec::new();
     let written_listeners = section.sections("listener");
+    let mut with_callbacks = Vec::new();
     for written in &written_listeners {
         let name = taken.name(reader, written, "listener", Some("http"));
         let allow_get = written.or("allow_get", false, values::flag);
         let metrics = written.or("metrics", false, values::flag);
+        // What is wrong was meant to be something.
+        let callbacks =
+            written.optional("callbacks", values::flag).unwrap_or_else(|| written.has("callbacks"));
+        with_callbacks.push((written, callbacks));
         let bind = written.required("bind", "\"127.0.0.1:8025\"", values::bind);
         known_listeners.push(KnownListener { name: name.clone(), door: Door::Http, networks: Vec::new() });
         if let Some(bind) = bind {
             taken.bind(reader, written, bind);
-            listeners.push(http::Listener { name, bind, allow_get, metrics });
+            listeners.push(http::Listener { name, bind, allow_get, metrics, callbacks });
         }
     }
+    let callbacks = callbacks::receiver(reader, top, &with_callbacks);
     let mut accounts = Vec::new();
     let mut everybody: Vec<IpNet> = Vec::new();
     let written_accounts = section.sections("account");
@@ -71,7 +78,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
         reader.warning(first.span(), text.to_owned());
     }
     let http = http::Settings { listeners, limits };
-    Doors { smtp, http, accounts, known_listeners, known_accounts, allowances }
+    Doors { smtp, http, accounts, callbacks, known_listeners, known_accounts, allowances }
 }
 
 fn http_limits(section: &Section) -> http::Limits {
@@ -88,6 +95,8 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
     let name = taken.name(reader, written, "account", None);
     let networks = written.or("networks", private_networks(), values::networks);
     let may_choose_sender = written.or("may_choose_sender", false, values::flag);
+    let may_choose_lane = written.or("may_choose_lane", false, values::flag);
+    let program = callbacks::program(reader, written);
     let username = written.or("username", name.clone(), values::text);
     let password = written.optional("password", secrets::secret);
     let open = written.or("without_password", false, values::flag);
@@ -111,7 +120,8 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
             return (None, known);
         }
     };
-    (Some(http::Account { name, networks, credential, may_choose_sender }), known)
+    let account = http::Account { name, networks, credential, may_choose_sender, may_choose_lane, program };
+    (Some(account), known)
 }
 
 /// Names and addresses that are taken already.

@@ -6,14 +6,18 @@
 //! does a reload: what passes here is what runs.
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
-//! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `sending`, `reports` and
-//! `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `wording`
+//! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `callbacks`, `gateways`, `sending`,
+//! `reports` and `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `delivery`
+//! and `wording`
 //! what rules and defaults have. `cases` has the tests, which only `check` runs.
 
 mod allowance;
+mod callbacks;
 mod cases;
 mod certificates;
+mod delivery;
 mod doors;
+mod gateways;
 mod prices;
 mod problem;
 mod reader;
@@ -33,12 +37,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use cases::{At, Difference, Expect, Outcome, Reason, Tests, compare};
+pub use gateways::ConfiguredGateway;
 pub use problem::{Problem, Problems, Severity, Spot};
 
 use crate::model::MailAddress;
 use crate::routing::Routing;
 use crate::spool::sqlite;
-use crate::{dispatch, gateway, http, intake, mailer, reporting, tracking};
+use crate::{dispatch, gateway, http, intake, mailer, reporting, telling, tracking};
+use delivery::Around;
+use gateways::Gateways;
 use reader::{Reader, Section, Value};
 
 /// Most octets of a configuration file; ten thousand aliases take less.
@@ -55,18 +62,22 @@ pub struct Config {
     pub http: http::Settings,
     /// Who may post. Reloadable.
     pub accounts: Vec<http::Account>,
+    /// Where the platform calls back; `None` where it does not. Reloadable.
+    pub callbacks: Option<http::CallbackDoor>,
     /// What intake does with mails and forms.
     pub intake: intake::Settings,
     /// Rules, aliases, allowed destinations. Reloadable.
     pub routing: Routing,
     /// Where everything waits.
     pub spool: sqlite::Settings,
-    /// The platform.
-    pub gateway: gateway::universal::Settings,
+    /// The platform's accounts, in the order in which they are tried where a rule names none.
+    pub gateways: Vec<ConfiguredGateway>,
     /// How messages are sent.
     pub dispatch: dispatch::Settings,
     /// How sent messages are followed.
     pub tracking: tracking::Settings,
+    /// How programs are told.
+    pub telling: telling::Settings,
     /// How failures are reported.
     pub reporting: reporting::Settings,
     /// The smarthost; `None` where there is none, and `intake.reports` is off then.
@@ -154,9 +165,13 @@ fn read(reader: &Reader, top: Section, now: Timestamp) -> (Option<Config>, Tests
     let hostname = top.or("hostname", String::new(), host_name);
     let hostname = if hostname.is_empty() { machine_name() } else { hostname };
     let doors = doors::read(reader, &top, &hostname, now);
-    let routing = rules::read(reader, &top, &doors);
-    let tests = cases::read(reader, &top, &doors, routing.as_ref());
-    (settings(reader, top, &hostname, doors, routing), tests)
+    let gateways = Gateways::find(reader, &top);
+    let routing = rules::read(reader, &top, &doors, Around { gateways: gateways.names(), now });
+    if let Some(routing) = &routing {
+        gateways.warn_of_unused(reader, routing);
+    }
+    let tests = cases::read(reader, &top, &doors, routing.as_ref(), gateways.names());
+    (settings(reader, top, &hostname, doors, gateways, routing), tests)
 }
 
 /// Reads what is left before anything is missed.
@@ -165,30 +180,39 @@ fn settings(
     top: Section,
     hostname: &str,
     doors: doors::Doors,
+    gateways: Gateways<'_>,
     routing: Option<Routing>,
 ) -> Option<Config> {
     let spool = sending::spool(&top);
-    let gateway = sending::gateway(reader, &top);
     let tracking = sending::tracking(&top);
     let dispatch = sending::dispatch(&top, &tracking);
+    let telling = callbacks::telling(&top);
+    let usual = gateway::LineSettings {
+        concurrency: dispatch.concurrency,
+        messages_per_second: None,
+        probe: dispatch.probe,
+    };
+    let gateways = gateways.read(reader, usual);
     let has_forms = !doors.http.listeners.is_empty() && !doors.accounts.is_empty();
     let reports = reports::read(reader, &top, hostname, has_forms);
     let log = log(&top);
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);
     drop((section, top));
-    let (mut reports, gateway) = (reports?, gateway?);
-    reports.reporting.platform = sending::host(&gateway.base_url);
+    let (mut reports, gateways) = (reports?, gateways?);
+    reports.reporting.platforms = gateways::hosts(&gateways);
     Some(Config {
         smtp: doors.smtp,
         http: doors.http,
         accounts: doors.accounts,
+        callbacks: doors.callbacks,
         intake: reports.intake,
         routing: routing?,
         spool: spool?,
-        gateway,
+        gateways,
         dispatch,
         tracking,
+        telling,
         reporting: reports.reporting,
         mailer: reports.mailer,
         log,
@@ -359,8 +383,8 @@ mod tests {
             ("till", "secret of shop")
         );
         assert_eq!(config.spool.directory, Path::new("/absolute"));
-        assert_eq!(config.gateway.base_url, "https://sms.example.com:8443");
-        match &config.gateway.credentials {
+        assert_eq!(config.gateways[0].api.base_url, "https://sms.example.com:8443");
+        match &config.gateways[0].api.credentials {
             Credentials::Basic { username, password } => {
                 assert_eq!((username.as_str(), password.expose_secret()), ("me", "secret of platform"));
             }
@@ -388,13 +412,8 @@ mod tests {
             helo: None,
             account: None,
         };
-        let facts = Facts {
-            origin: Origin { client: &client, envelope_sender: None },
-            header_sender: None,
-            subject: "S",
-            text: "T",
-            requested_sender: None,
-        };
+        let origin = Origin { client: &client, envelope_sender: None };
+        let facts = Facts { subject: "S", text: "T", ..Facts::of(origin) };
         match config.routing.decide(&facts, "x", &number) {
             Decision::Send(plan) => {
                 assert_eq!(plan.sender.as_str(), "Rule");

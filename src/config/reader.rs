@@ -241,6 +241,16 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// The section `[key]`, written or not, or the sections `[[key]]`; and whether it is a list of them.
+    pub(super) fn one_or_more(&self, key: &'static str) -> (Vec<Section<'a>>, bool) {
+        let is_list =
+            self.table.and_then(|table| table.get(key)).is_some_and(|item| item.get_ref().is_array());
+        match is_list {
+            true => (self.sections(key), true),
+            false => (vec![self.section(key)], false),
+        }
+    }
+
     /// The sections `[[key]]` in order.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(value) = self.value(key) else { return Vec::new() };

@@ -1,14 +1,16 @@
 //! `[reporting]`, `[smarthost]` and `[intake]`: who is told about failures, and how.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::reader::{Reader, Section};
+use super::reader::{Reader, Section, Value};
 use super::sending::seconds;
-use super::{secrets, values};
+use super::{gateways, secrets, values};
 use crate::intake::{self, Reports};
 use crate::model::MailAddress;
 use crate::{mailer, reporting};
+
+/// The least after which an SMS may count as late: much passes by itself in less.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// All that is about reports.
 pub(super) struct Reporting {
@@ -30,6 +32,9 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
     let window = section.or("window", Duration::from_secs(5 * 60), values::time(values::SECOND));
     let reports_per_hour = section.or("reports_per_hour", 20, values::count(1..=10_000));
     let backoff = values::backoff(&section, "backoff", seconds(60, 3600));
+    let include_text = section.or("include_text", true, values::flag);
+    let template = section.optional("template", values::report_template);
+    let delayed_after = section.or("delayed_after", Some(Duration::from_secs(30 * 60)), delay);
     let lifetime =
         section.or("lifetime", Duration::from_secs(5 * 24 * 3600), values::time(Duration::from_secs(60)));
 
@@ -71,7 +76,9 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             hostname: hostname.to_owned(),
             from,
             operator: operator.clone(),
-            platform: None,
+            platforms: std::collections::BTreeMap::new(),
+            include_text,
+            template,
             window,
             reports_per_hour,
             backoff,
@@ -83,9 +90,24 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             reports,
             operator,
             max_received,
-            full_original_octets,
+            // What no report returns is not kept for one.
+            full_original_octets: if include_text { full_original_octets } else { 0 },
+            delayed_after,
         },
     })
+}
+
+/// A time, or `"off"`.
+fn delay(value: &Value) -> Option<Option<Duration>> {
+    let written = value.item.get_ref().as_str().unwrap_or_default();
+    if written == "off" {
+        return Some(None);
+    }
+    if written.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        let shown = written.escape_debug();
+        return value.fail(format!("`{shown}` is not a time; write it like \"30m\", or \"off\" for never"));
+    }
+    values::time(MINUTE)(value).map(Some)
 }
 
 fn mailer(reader: &Reader, section: &Section, hostname: &str) -> Option<mailer::Settings> {
@@ -119,9 +141,7 @@ fn mailer(reader: &Reader, section: &Section, hostname: &str) -> Option<mailer::
         section.error("`username` and `password` belong together; write both or neither".to_owned());
     }
     let login = username.zip(password);
-    let near = host.as_deref().is_some_and(|host| {
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    });
+    let near = host.as_deref().is_some_and(gateways::is_loopback);
     if login.is_some() && tls == Tls::Off && !near {
         let text =
             "the password goes to the smarthost unencrypted; set `tls` to \"starttls\" or \"implicit\"";
@@ -136,4 +156,64 @@ fn mailer(reader: &Reader, section: &Section, hostname: &str) -> Option<mailer::
         hello_name,
         total_time,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What `[reporting]` and `[intake]` make of these lines, and every problem.
+    fn given(written: &str) -> (Option<Reporting>, String) {
+        let reader = Reader::new(Path::new("FILE"), written);
+        let document = reader.parse().unwrap();
+        let top = Section::top(&reader, document.get_ref());
+        let read = read(&reader, &top, "relay.example.com", false);
+        drop(top);
+        (read, reader.problems().to_string())
+    }
+
+    fn read_well(written: &str) -> Reporting {
+        let (read, problems) = given(&format!("smarthost.host = \"mail.example.com\"\n{written}"));
+        assert_eq!(problems, "", "{written}");
+        read.unwrap()
+    }
+
+    #[test]
+    fn a_delay_is_told_after_half_an_hour_or_as_written_or_never() {
+        for (written, expected) in [
+            ("", Some(1800)),
+            ("reporting.delayed_after = \"1m\"", Some(60)),
+            ("reporting.delayed_after = \"2h\"", Some(7200)),
+            ("reporting.delayed_after = \"off\"", None),
+        ] {
+            let told = read_well(written).intake.delayed_after;
+            assert_eq!(told, expected.map(Duration::from_secs), "{written}");
+        }
+        for wrong in ["\"59s\"", "\"Off\"", "\"\"", "false", "30"] {
+            let (_, problems) = given(&format!("reporting.delayed_after = {wrong}"));
+            assert!(problems.contains("FILE:1:27: error: `"), "{wrong}: {problems}");
+        }
+    }
+
+    #[test]
+    fn without_the_text_no_mail_is_kept_whole_for_a_report() {
+        let usual = read_well("intake.full_original = \"1 KiB\"");
+        assert!(usual.reporting.include_text && usual.reporting.template.is_none());
+        assert_eq!(usual.intake.full_original_octets, 1024);
+        let none = read_well("intake.full_original = \"1 KiB\"\nreporting.include_text = false");
+        assert!(!none.reporting.include_text);
+        assert_eq!(none.intake.full_original_octets, 0);
+    }
+
+    #[test]
+    fn a_template_is_taken_as_it_stands() {
+        let source = "{% for one in recipients %}{{ one.address }}{% endfor %}";
+        let read = read_well(&format!("reporting.template = '{source}'"));
+        assert_eq!(
+            format!("{:?}", read.reporting.template.unwrap()),
+            format!("ReportTemplate(Custom({source:?}))")
+        );
+    }
 }

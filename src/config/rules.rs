@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::allowance;
+use super::delivery::{self, Around};
 use super::doors::Doors;
 use super::prices;
 use super::reader::{Reader, Section, Value};
@@ -17,13 +18,13 @@ use crate::routing::{
 use crate::wording::Wording;
 
 /// Reads the sections and builds the routing.
-pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Routing> {
+pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around<'_>) -> Option<Routing> {
     let section = top.section("routing");
     let defaults_section = top.section("defaults");
     let domains = section.or("domains", vec!["sms.local".to_owned()], values::list(values::text));
     let dial_plan = dial_plan(reader, &section);
     let allowed = section.optional("allowed", values::list(values::prefix));
-    let defaults = defaults(reader, &defaults_section);
+    let defaults = defaults(reader, &defaults_section, around);
     let written =
         section.optional("no_match", values::word(&[("send", NoMatch::Send), ("refuse", NoMatch::Refuse)]));
     // Whoever gives a default sender wants it used; without one nothing can be sent by default.
@@ -41,7 +42,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
     let mut places = Vec::new();
     for section in &sections {
         let when = section.section("when");
-        if let Some(rule) = rule(reader, section, &when, &defaults.wording) {
+        if let Some(rule) = rule(reader, section, &when, &defaults.wording, around) {
             rules.push(rule);
             places.push((section, when));
         }
@@ -65,6 +66,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
         }
         Err(faults) => faults,
     };
+    let aliases_are_right = !faults.iter().any(|fault| matches!(fault.place, Place::Alias { .. }));
     for fault in faults {
         let span = match fault.place {
             Place::Domains(item) => {
@@ -83,13 +85,15 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
                 None => rule.place("name"),
             }),
             Place::DefaultText => defaults_section.place("text"),
+            Place::Default(key) => defaults_section.place(key),
             Place::NoMatch => section.place("no_match"),
         };
         // What follows from another mistake is not told: a place that is wrong by itself, a sender
         // that could not be read, and numbers where it is open how to read them.
         let told = span.as_ref().is_some_and(|span| reader.is_wrong(span))
             || lacks_sender(&fault) && defaults_section.has("sender")
-            || is_about_numbers(&fault) && dial_plan.is_none();
+            || is_about_numbers(&fault) && dial_plan.is_none()
+            || is_about_escalation(&fault) && !aliases_are_right;
         if !told {
             reader.error(span, fault.to_string());
         }
@@ -99,6 +103,11 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors) -> Option<Rout
 
 fn lacks_sender(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::NoSender(_) | FaultKind::NoDefaultSender)
+}
+
+/// What is wrong with an alias is told there.
+fn is_about_escalation(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::EscalationTarget(_) | FaultKind::EscalationNotAllowed(_))
 }
 
 fn is_about_numbers(fault: &Fault) -> bool {
@@ -142,12 +151,13 @@ fn dial_plan(reader: &Reader, section: &Section) -> Option<DialPlan> {
     )
 }
 
-fn defaults(reader: &Reader, section: &Section) -> Defaults {
+fn defaults(reader: &Reader, section: &Section, around: Around<'_>) -> Defaults {
     let usual = wording::usual();
     Defaults {
         sender: section.optional("sender", values::sender),
         wording: Arc::new(wording::read(reader, section, &usual).unwrap_or(usual)),
         lifetime: section.or("lifetime", Duration::from_secs(4 * 3600), values::time(values::SECOND)),
+        delivering: delivery::defaults(section, around),
     }
 }
 
@@ -183,7 +193,13 @@ fn aliases(section: &Section) -> Vec<Alias> {
 
 /// One rule, or nothing when a part of it is wrong: a rule that lost a condition would take more
 /// than it should.
-fn rule(reader: &Reader, section: &Section, when: &Section, default_wording: &Wording) -> Option<Rule> {
+fn rule(
+    reader: &Reader,
+    section: &Section,
+    when: &Section,
+    default_wording: &Wording,
+    around: Around<'_>,
+) -> Option<Rule> {
     let name = section.required("name", "\"fire\"", values::name);
     let conditions = Conditions {
         networks: when.optional("client", values::one_or_more(values::network)),
@@ -203,6 +219,7 @@ fn rule(reader: &Reader, section: &Section, when: &Section, default_wording: &Wo
         simulation: section.or("simulation", false, values::flag),
         skip_rcs_override: section.or("skip_rcs_override", false, values::flag),
         enable_notification: section.optional("enable_notification", values::flag),
+        delivering: delivery::read(section, around),
     };
     let drop = section.optional("drop", values::text);
     let refuse = section.optional("refuse", refusal);
@@ -214,7 +231,8 @@ fn rule(reader: &Reader, section: &Section, when: &Section, default_wording: &Wo
     let sends =
         ["sender", "campaign_id", "lifetime", "simulation", "skip_rcs_override", "enable_notification"];
     if let Some(ends) = ends
-        && let Some(idle) = sends.into_iter().chain(wording::KEYS).find(|key| section.has(key))
+        && let Some(idle) =
+            sends.into_iter().chain(wording::KEYS).chain(delivery::KEYS).find(|key| section.has(key))
     {
         let text = format!("`{idle}` means nothing in a rule with `{ends}`; remove one of them");
         reader.error(section.place(idle), text);

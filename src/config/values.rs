@@ -7,18 +7,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use super::reader::{Section, Value};
 use crate::model::{MailAddress, SenderId};
 use crate::pattern::Pattern;
 use crate::retry::Backoff;
 use crate::routing::Prefix;
-use crate::wording::Template;
+use crate::wording::{ReportTemplate, Template};
 
 /// Most octets of a file that the configuration names (a certificate, mostly).
 const MAX_FILE: u64 = 1 << 20;
 /// The longest time that makes sense anywhere here; also keeps sums of times in range.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The least of what is counted by the second: one in a quarter of an hour or so.
+const LEAST_RATE: f64 = 0.001;
 
 /// A text that is not blank.
 pub(super) fn text(value: &Value) -> Option<String> {
@@ -40,6 +43,41 @@ pub(super) fn count(range: RangeInclusive<u64>) -> impl Fn(&Value) -> Option<usi
         let number = whole(value).or_else(|| value.wrong_type("a whole number"))?;
         within(value, number, &range, &number.to_string())
     }
+}
+
+/// A number, with or without a fraction, that is not negative.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    let item = value.item.get_ref();
+    let written = item
+        .as_float()
+        .map(|number| number.as_str())
+        .or_else(|| item.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str()));
+    let Some(written) = written else { return value.wrong_type("a number") };
+    match written.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Some(number),
+        Ok(_) | Err(_) => value.fail(format!("`{written}` is not a number that `{}` can be", value.name)),
+    }
+}
+
+/// So many a second: a number with or without a fraction, at most `most`.
+pub(super) fn rate(most: f64) -> impl Fn(&Value) -> Option<f64> {
+    move |value| {
+        let number = number(value)?;
+        if (LEAST_RATE..=most).contains(&number) {
+            return Some(number);
+        }
+        value.fail(format!("`{number}` is out of range; `{}` may be {LEAST_RATE} to {most}", value.name))
+    }
+}
+
+/// A date with a time; without an offset it is this machine's time.
+pub(super) fn moment(written: &str) -> Option<Timestamp> {
+    let local = || {
+        // A date alone could be read as its midnight, and is mostly half a thought.
+        let time: jiff::civil::DateTime = written.contains(':').then(|| written.parse().ok()).flatten()?;
+        Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
+    };
+    written.parse().ok().or_else(local)
 }
 
 /// Octets: a number, or a text like `"10 MiB"`.
@@ -247,6 +285,18 @@ pub(super) fn template(value: &Value) -> Option<Template> {
         ));
     }
     Template::new(&written).map_or_else(|error| value.fail_within(error.range(), error.to_string()), Some)
+}
+
+/// A template of the human part of a report.
+pub(super) fn report_template(value: &Value) -> Option<ReportTemplate> {
+    let written = text(value)?;
+    if !written.contains("recipients") {
+        let text = "this template never names `recipients`, so that a report would not say what became of them; \
+                    write like \"{% for one in recipients %}{{ one.address }}: {{ one.reason }}{% endfor %}\"";
+        return value.fail(text.to_owned());
+    }
+    ReportTemplate::new(&written)
+        .map_or_else(|error| value.fail_within(error.range(), error.to_string()), Some)
 }
 
 /// A path, relative to the configuration file.

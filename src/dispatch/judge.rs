@@ -1,49 +1,99 @@
 //! What an outcome means for the message and for the gate. Pure.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Settings;
-use crate::model::{Cause, DeliveryStatus, EnhancedStatus, FinalState, SendOutcome, StatusOutcome};
-use crate::retry::{Answer, later};
-use crate::spool::{Question, Step};
+use crate::model::{
+    Cause, DeliveryStatus, EnhancedStatus, FinalState, OnUnknown, Reason, SendOutcome, StatusOutcome, Way,
+};
+use crate::retry::{Answer, in_words, later};
+use crate::spool::{Claimed, Question, Step};
 
-/// The step that `outcome` of attempt number `attempt` leads to, and what the gate learns from it.
-/// `jitter` is a random number from 0 to 1.
-pub(super) fn after_send(
-    outcome: SendOutcome,
-    attempt: u32,
-    now: Timestamp,
-    jitter: f64,
-    settings: &Settings,
-) -> (Step, Answer) {
+/// A shorter pause of a gateway is waited for; when it lasts longer, messages go by another gateway.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What an outcome is judged by, besides itself.
+pub(crate) struct Attempt<'a> {
+    pub(crate) claimed: &'a Claimed,
+    pub(crate) way: &'a Way,
+    /// Whether there are other gateways.
+    pub(crate) has_others: bool,
+    /// When the gateway last called back.
+    pub(crate) last_callback: Option<Timestamp>,
+}
+
+/// What the gate learns from a call.
+pub(crate) fn answer(outcome: &SendOutcome) -> Answer {
     match outcome {
-        SendOutcome::Accepted { parts, unicode } => {
-            let ask_at = later(now, settings.ask_delivery_after);
-            let note = "accepted by the platform".to_owned();
-            (Step::Sent { parts, unicode, ask_at, note }, Answer::Working)
-        }
-        SendOutcome::Refused(cause) => (Step::Final { state: FinalState::Failed, cause }, Answer::Working),
-        SendOutcome::Later { until, cause } => {
-            let at = settings.backoff.next(now, attempt, jitter).max(until.unwrap_or(now));
-            let answer = match until {
-                Some(until) => Answer::Pause(until),
-                None => Answer::Failing(cause.clone()),
-            };
-            (Step::Retry { at, cause }, answer)
-        }
-        // The message is as good as before: it leaves as soon as the gate opens.
-        SendOutcome::GatewayFault(cause) => {
-            (Step::Retry { at: now, cause: cause.clone() }, Answer::Fault(cause))
-        }
-        SendOutcome::Unknown(cause) => {
-            let ask_at = later(now, settings.ask_after);
-            (Step::Unknown { ask_at, cause: cause.clone() }, Answer::Broken(cause))
-        }
+        SendOutcome::Accepted { .. } | SendOutcome::Refused(_) => Answer::Working,
+        SendOutcome::Later { until: Some(until), .. } => Answer::Pause(*until),
+        SendOutcome::Later { until: None, cause } => failing(cause.clone()),
+        SendOutcome::GatewayFault(cause) => Answer::Fault(cause.clone()),
+        SendOutcome::Unknown(cause) => Answer::Broken(cause.clone()),
     }
 }
 
+/// What the gate learns from a call in which the platform did not do what it was asked for.
+fn failing(cause: Cause) -> Answer {
+    if cause.status == Reason::NotReached.status() {
+        Answer::Unreachable(cause)
+    } else {
+        Answer::Failing(cause)
+    }
+}
+
+/// The step that `outcome` leads to. `jitter` is a random number from 0 to 1.
+pub(crate) fn after_send(
+    outcome: SendOutcome,
+    attempt: &Attempt<'_>,
+    now: Timestamp,
+    jitter: f64,
+    settings: &Settings,
+) -> Step {
+    let claimed = attempt.claimed;
+    match outcome {
+        SendOutcome::Accepted { .. } if claimed.sms.options.simulation => {
+            simulated("checked by the platform as a simulation, not sent")
+        }
+        SendOutcome::Accepted { parts, unicode, platform_id } => {
+            let (sent_at, note) = match (attempt.way, claimed.sms.options.scheduled_at) {
+                (Way::Sms | Way::Legacy(_), Some(at)) if now < at => {
+                    (at, format!("accepted by the platform, which is to send it at {at:.0}"))
+                }
+                (Way::Sms | Way::Legacy(_), _) => (now, "accepted by the platform".to_owned()),
+                (Way::Template(template), _) => {
+                    (now, format!("accepted by the platform for {}", template.channel))
+                }
+            };
+            let ask_at = settings.plan.first_at(sent_at, attempt.last_callback);
+            // One that may stay silent for a while only is asked about at the end of it.
+            let ask_at = claimed.silence.map_or(ask_at, |silence| ask_at.min(later(sent_at, silence)));
+            Step::Sent { parts, unicode, platform_id, ask_at, note }
+        }
+        SendOutcome::Refused(cause) if claimed.has_next_way => Step::NextWay { cause },
+        SendOutcome::Refused(cause) => Step::Final { state: FinalState::Failed, cause },
+        SendOutcome::Later { until, cause } => {
+            let at = settings.backoff.next(now, claimed.attempt, jitter);
+            // The gate keeps it back for as long as the platform asked. Where it has another gateway, a long
+            // pause of this one is not its own.
+            let pause = until.filter(|until| !attempt.has_others || *until <= later(now, PATIENCE));
+            Step::Retry { at: at.max(pause.unwrap_or(now)), cause, same_gateway: false }
+        }
+        // The message is as good as before: it leaves as soon as a gate is open.
+        SendOutcome::GatewayFault(cause) => Step::Retry { at: now, cause, same_gateway: false },
+        SendOutcome::Unknown(cause) => Step::Unknown { ask_at: later(now, settings.ask_after), cause },
+    }
+}
+
+/// The end of a message that is only to be tried out.
+pub(crate) fn simulated(text: &str) -> Step {
+    Step::Final { state: FinalState::Cancelled, cause: Cause::new(EnhancedStatus::SUCCESS, text) }
+}
+
 /// The step that an answer to "do you have it?" leads to, and what the gate learns from it.
-pub(super) fn after_question(
+pub(crate) fn after_question(
     outcome: StatusOutcome,
     question: &Question,
     now: Timestamp,
@@ -55,8 +105,7 @@ pub(super) fn after_question(
             return expired(cause);
         }
         if later(question.since, settings.unknown_time) <= now {
-            let text = format!("sent again, the platform cannot tell whether it has it: {}", cause.text);
-            return Step::Retry { at: now, cause: Cause { text, ..cause } };
+            return undecidable(question.on_unknown, cause, now, settings.unknown_time);
         }
         let ask_at =
             settings.backoff.next(now, question.asked.saturating_add(1), jitter).max(until.unwrap_or(now));
@@ -71,17 +120,17 @@ pub(super) fn after_question(
         ) => {
             // Taken; tracking asks at once how it went.
             let note = "the platform has it, by its status endpoint".to_owned();
-            (Step::Sent { parts: None, unicode: None, ask_at: now, note }, Some(Answer::Working))
+            (
+                Step::Sent { parts: None, unicode: None, platform_id: None, ask_at: now, note },
+                Some(Answer::Working),
+            )
         }
         StatusOutcome::Known(DeliveryStatus::NotYetAvailable) => {
-            let cause = Cause::new(EnhancedStatus::UNDELIVERABLE, "no status available yet");
+            let cause = Reason::NoStatusYet.cause();
             (undecided(None, cause), Some(Answer::Working))
         }
         StatusOutcome::NotKnown => {
-            let cause = Cause::new(
-                EnhancedStatus::REFUSED_BY_NEXT_SYSTEM,
-                "the platform does not know it, by its status endpoint: sent again",
-            );
+            let cause = Reason::NotKnown.cause();
             // At once the first time. A platform that takes the message, gives an answer that can't
             // be read and then denies to know it would send it every few seconds otherwise.
             let at = match question.attempt.checked_sub(1) {
@@ -89,164 +138,46 @@ pub(super) fn after_question(
                 Some(before) => settings.backoff.next(now, before, jitter),
             };
             // Not a word about the gate: a wrong base address gives the same answer.
-            (Step::Retry { at, cause }, None)
+            (Step::Retry { at, cause, same_gateway: false }, None)
         }
         StatusOutcome::CannotTell { until, cause } => {
-            let answer = until.map_or_else(|| Answer::Failing(cause.clone()), Answer::Pause);
+            let answer = until.map_or_else(|| failing(cause.clone()), Answer::Pause);
             (undecided(until, cause), Some(answer))
         }
     }
 }
 
+/// The step of a message of which the platform could not tell for `asked_for` whether it has it.
+fn undecidable(choice: OnUnknown, cause: Cause, now: Timestamp, asked_for: Duration) -> Step {
+    match choice {
+        OnUnknown::Resend => {
+            let text = format!("sent again, the platform cannot tell whether it has it: {}", cause.text);
+            Step::Retry { at: now, cause: Cause { text, ..cause }, same_gateway: true }
+        }
+        OnUnknown::Fail => {
+            let text = format!(
+                "the platform could not tell for {} whether it has it; by the rule's choice it is not sent \
+                 again: {}",
+                in_words(asked_for),
+                cause.text
+            );
+            // Nobody says that it was refused.
+            let status = Reason::ExpiredUnknown.status();
+            Step::Final { state: FinalState::Failed, cause: Cause { text, status, ..cause } }
+        }
+    }
+}
+
 /// The step of a message of unknown outcome while nobody may be asked: nothing but the end of its
-/// lifetime can decide about it. Looked at again at `again_at`.
-pub(super) fn unasked(question: &Question, why: Cause, now: Timestamp, again_at: Timestamp) -> Step {
-    if question.expires_at <= now { expired(why) } else { Step::AskAgain { ask_at: again_at } }
+/// lifetime can decide about it. `None` before that.
+pub(crate) fn unasked(question: &Question, why: Cause, now: Timestamp) -> Option<Step> {
+    (question.expires_at <= now).then(|| expired(why))
 }
 
 fn expired(cause: Cause) -> Step {
-    let text =
-        format!("its lifetime ended while the platform could not tell whether it has it: {}", cause.text);
-    Step::Final {
-        state: FinalState::Expired,
-        cause: Cause { text, status: EnhancedStatus::EXPIRED, diagnostic: cause.diagnostic },
-    }
+    let why = Reason::ExpiredUnknown.because(&cause.text);
+    Step::Final { state: FinalState::Expired, cause: Cause { diagnostic: cause.diagnostic, ..why } }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::model::SubmissionId;
-    use crate::retry::Backoff;
-
-    const NOW: i64 = 1_800_000_000;
-
-    fn at(offset: i64) -> Timestamp {
-        Timestamp::from_second(NOW + offset).unwrap()
-    }
-
-    fn settings() -> Settings {
-        Settings {
-            concurrency: 8,
-            backoff: Backoff { first: Duration::from_secs(5), most: Duration::from_secs(900) },
-            probe: Backoff { first: Duration::from_secs(30), most: Duration::from_secs(900) },
-            ask_after: Duration::from_secs(7),
-            unknown_time: Duration::from_secs(600),
-            ask_delivery_after: Duration::from_secs(30),
-        }
-    }
-
-    fn cause(text: &str) -> Cause {
-        Cause::new(EnhancedStatus::REFUSED_BY_NEXT_SYSTEM, text)
-    }
-
-    fn question(since: i64, expires: i64, asked: u32) -> Question {
-        Question {
-            id: SubmissionId::new(at(0)).message(1),
-            attempt: 1,
-            asked,
-            since: at(since),
-            expires_at: at(expires),
-        }
-    }
-
-    #[test]
-    fn every_send_outcome_has_its_step_and_tells_the_gate() {
-        let sent = SendOutcome::Accepted { parts: Some(2), unicode: Some(true) };
-        let note = "accepted by the platform".to_owned();
-        let until = at(120);
-        let table = [
-            (sent, Step::Sent { parts: Some(2), unicode: Some(true), ask_at: at(30), note }, Answer::Working),
-            (
-                SendOutcome::Refused(cause("no")),
-                Step::Final { state: FinalState::Failed, cause: cause("no") },
-                Answer::Working,
-            ),
-            (
-                SendOutcome::Later { until: Some(until), cause: cause("429") },
-                Step::Retry { at: until, cause: cause("429") },
-                Answer::Pause(until),
-            ),
-            (
-                SendOutcome::Later { until: None, cause: cause("500") },
-                Step::Retry { at: at(20), cause: cause("500") },
-                Answer::Failing(cause("500")),
-            ),
-            (
-                SendOutcome::GatewayFault(cause("401")),
-                Step::Retry { at: at(0), cause: cause("401") },
-                Answer::Fault(cause("401")),
-            ),
-            (
-                SendOutcome::Unknown(cause("reset")),
-                Step::Unknown { ask_at: at(7), cause: cause("reset") },
-                Answer::Broken(cause("reset")),
-            ),
-        ];
-        for (outcome, step, answer) in table {
-            assert_eq!(
-                after_send(outcome.clone(), 3, at(0), 1.0, &settings()),
-                (step, answer),
-                "{outcome:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_pause_shorter_than_the_back_off_does_not_shorten_it() {
-        let outcome = SendOutcome::Later { until: Some(at(1)), cause: cause("429") };
-        let (step, _) = after_send(outcome, 3, at(0), 1.0, &settings());
-        assert_eq!(step, Step::Retry { at: at(20), cause: cause("429") });
-    }
-
-    #[test]
-    fn what_the_platform_knows_is_sent_and_what_it_does_not_know_goes_again() {
-        for status in [
-            DeliveryStatus::Delivered,
-            DeliveryStatus::Sent,
-            DeliveryStatus::Undeliverable("x".to_owned()),
-            DeliveryStatus::Expired("x".to_owned()),
-        ] {
-            let (step, _) =
-                after_question(StatusOutcome::Known(status), &question(-5, 900, 0), at(0), 1.0, &settings());
-            assert!(matches!(step, Step::Sent { ask_at, .. } if ask_at == at(0)), "{step:?}");
-        }
-        let (step, _) =
-            after_question(StatusOutcome::NotKnown, &question(-5, 900, 0), at(0), 1.0, &settings());
-        assert!(matches!(step, Step::Retry { at: when, .. } if when == at(0)), "{step:?}");
-    }
-
-    #[test]
-    fn what_the_platform_denies_again_and_again_goes_ever_more_rarely() {
-        let waits: Vec<i64> = (1..=10)
-            .map(|attempt| {
-                let question = Question { attempt, ..question(-5, 14_400, 1) };
-                let step = after_question(StatusOutcome::NotKnown, &question, at(0), 1.0, &settings()).0;
-                let Step::Retry { at, .. } = step else { panic!("{step:?}") };
-                at.as_second() - NOW
-            })
-            .collect();
-        assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 320, 640, 900]);
-    }
-
-    #[test]
-    fn an_undecided_message_is_asked_about_then_sent_again_or_expires() {
-        let cannot = || StatusOutcome::CannotTell { until: None, cause: cause("http 500") };
-        let ask = |question: &Question, outcome| after_question(outcome, question, at(0), 1.0, &settings()).0;
-        assert_eq!(ask(&question(-5, 900, 1), cannot()), Step::AskAgain { ask_at: at(10) });
-        let not_yet = StatusOutcome::Known(DeliveryStatus::NotYetAvailable);
-        assert_eq!(ask(&question(-5, 900, 0), not_yet), Step::AskAgain { ask_at: at(5) });
-        let paused = StatusOutcome::CannotTell { until: Some(at(60)), cause: cause("http 429") };
-        assert_eq!(ask(&question(-5, 900, 0), paused), Step::AskAgain { ask_at: at(60) });
-        assert!(matches!(ask(&question(-599, 900, 9), cannot()), Step::AskAgain { .. }));
-        assert!(
-            matches!(ask(&question(-600, 900, 9), cannot()), Step::Retry { at: when, .. } if when == at(0))
-        );
-        assert!(matches!(
-            ask(&question(-600, 0, 9), cannot()),
-            Step::Final { state: FinalState::Expired, cause } if cause.text.ends_with("http 500")
-        ));
-    }
-}
+mod tests;

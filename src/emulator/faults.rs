@@ -100,6 +100,12 @@ pub enum Fault {
         #[serde(default)]
         reasons: Vec<String>,
     },
+    /// Answers 200 and counts so many messages as processed, of which the platform has only the first so many.
+    /// For the legacy endpoint, whose answer only counts.
+    Partial {
+        /// How many; may be more than there are.
+        processed: usize,
+    },
     /// Accepts, and lets the message end this way.
     Deliver {
         /// The end.
@@ -145,6 +151,21 @@ impl FaultRule {
             times: None,
             fault,
         }
+    }
+
+    /// A rule about every request to send by the legacy API.
+    pub fn on_legacy(fault: Fault) -> Self {
+        Self { endpoint: Endpoint::Legacy, ..Self::on_send(fault) }
+    }
+
+    /// A rule about every request to send by RCS or WhatsApp.
+    pub fn on_template(fault: Fault) -> Self {
+        Self { endpoint: Endpoint::Template, ..Self::on_send(fault) }
+    }
+
+    /// A rule about every question for the credit.
+    pub fn on_credit(fault: Fault) -> Self {
+        Self { endpoint: Endpoint::Credit, ..Self::on_send(fault) }
     }
 
     /// A rule about every question for a status.
@@ -213,7 +234,9 @@ impl FaultRule {
             {
                 return Err(FaultError::NotASend);
             }
+            Fault::Partial { .. } if self.endpoint != Endpoint::Legacy => return Err(FaultError::NotLegacy),
             Fault::Reset { .. }
+            | Fault::Partial { .. }
             | Fault::Slow { .. }
             | Fault::Hold { .. }
             | Fault::Garbage { .. }
@@ -243,6 +266,9 @@ pub enum FaultError {
     /// A refusal or a delivery for an endpoint that sends nothing.
     #[error("refuse and deliver are for endpoints that send")]
     NotASend,
+    /// A partial answer of an endpoint that does not count.
+    #[error("partial is for the legacy endpoint only")]
+    NotLegacy,
     /// Zero times.
     #[error("times must be at least 1; leave it out for a fault that stays")]
     NoTimes,
@@ -352,6 +378,13 @@ mod tests {
         assert_eq!(slow(3_600_001), Err(FaultError::TooLong(3_600_001)));
         assert_eq!(
             order(FaultRule::on_status(Fault::Refuse { reasons: Vec::new() })),
+            Err(FaultError::NotASend)
+        );
+        let partial = Fault::Partial { processed: 1 };
+        assert_eq!(order(FaultRule::on_legacy(partial.clone())), Ok(()));
+        assert_eq!(order(FaultRule::on_send(partial)), Err(FaultError::NotLegacy));
+        assert_eq!(
+            order(FaultRule::on_credit(Fault::Refuse { reasons: Vec::new() })),
             Err(FaultError::NotASend)
         );
         assert_eq!(order(FaultRule::on_send(RESET).times(0)), Err(FaultError::NoTimes));

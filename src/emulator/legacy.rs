@@ -18,7 +18,7 @@ use super::fields::{Fields, Reply, SCHEDULED_DATE_FORM, is_hex, scheduled_date};
 use super::message::Channel;
 use super::parts::{self, Count};
 use super::platform::{NewMessage, Platform, new_id};
-use super::server::{Checked, Connection, answer};
+use super::server::{Checked, Connection, Terms, answer};
 use super::universal::check_sender;
 use crate::model::{Encoding, PhoneNumber};
 
@@ -40,13 +40,15 @@ pub(super) async fn send(
         batch.messages.iter().map(|new| (new.destination.clone(), new.body.clone())).collect();
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     let global_id = batch.global_id.clone();
-    let processed = batch.messages.len();
-    let parts: u32 = batch.messages.iter().map(|new| new.count.parts).sum();
     let request = Checked {
         endpoint: Endpoint::Legacy,
         messages: &pairs,
-        accept: |delivery| {
-            let credit = platform.accept(batch.messages, delivery);
+        accept: |terms: Terms| {
+            let mut messages = batch.messages;
+            let processed = terms.processed.unwrap_or(messages.len());
+            messages.truncate(processed);
+            let parts = messages.iter().map(|new| new.count.parts).sum();
+            let credit = platform.accept(messages, terms.delivery);
             counts(&global_id, processed, parts, credit)
         },
         refuse: |_| counts(&global_id, 0, 0, platform.credit()),
@@ -164,6 +166,7 @@ fn read_message(mut fields: Fields, global: &Global, messages: &mut Vec<NewMessa
         messages.push(NewMessage {
             channel: Channel::Sms,
             message_id: id.unwrap_or_else(new_id),
+            platform_id: None,
             destination,
             sender: sender.clone(),
             body: body.clone(),

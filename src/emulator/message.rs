@@ -92,6 +92,8 @@ pub struct Accepted {
     pub channel: Channel,
     /// The client's id, or one of ours where it gave none.
     pub message_id: String,
+    /// The id that the answer and the callbacks name, where it is another one.
+    pub platform_id: Option<String>,
     /// The phone, as the request wrote it.
     pub destination: String,
     /// The sender; empty for RCS and WhatsApp, which have the account's.
@@ -126,10 +128,16 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    /// The id that the answer and the callbacks name.
+    pub fn told_id(&self) -> &str {
+        self.platform_id.as_deref().unwrap_or(&self.message_id)
+    }
+
     /// Octets of its texts, for the limit of the record.
     pub(super) fn octets(&self) -> usize {
         let table = |table: &BTreeMap<String, String>| table.iter().map(|(a, b)| a.len() + b.len()).sum();
         self.message_id.len()
+            + self.platform_id.as_ref().map_or(0, String::len)
             + self.destination.len()
             + self.sender.len()
             + self.body.len()

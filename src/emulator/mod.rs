@@ -33,15 +33,23 @@
 //! `recorded` decides whether the message is accepted before the fault strikes. A hold keeps the
 //! request until [`Emulator::release`] (`POST /emulator/release`), a gate for tests that end the
 //! client meanwhile. The other control endpoints: `GET /emulator/accepted?after=N`,
-//! `GET /emulator/record`, `GET /emulator/wait?accepted=N&delivered=N&held=N&status_requests=N&seconds=S`
-//! (answers when all that is reached), `GET` and `DELETE /emulator/faults`. They answer loopback
+//! `GET /emulator/record`, `GET /emulator/wait?accepted=N&delivered=N&held=N&status_requests=N&callbacks=N&seconds=S`
+//! (answers when all that is reached), `GET` and `DELETE /emulator/faults`, `POST /emulator/credit`, and
+//! `POST /emulator/callbacks` with `/url`, `/pause` and `/resume` below it. They answer loopback
 //! peers only and ask for no credentials.
 //!
+//! # Callbacks
+//! They are made when a message ends, one a part, each tried four times. [`CallbackSettings`] says how many at a
+//! time, how late, in order or shuffled, and whether some of them come twice. They name the id that the answer
+//! told: the client's, or the platform's own where [`Settings::own_ids`] wants that, and for every template that
+//! came with a `customerMessageId`.
+//!
 //! # Limits
-//! 100,000 messages or 64 MiB of texts are kept, 4,096 connections and 16 messages' callbacks
+//! 100,000 messages or 64 MiB of texts are kept unless [`Settings::keep`] wants more, 4,096 connections
 //! served at a time, 1,000 fault rules and request bodies of 256 KiB taken. Nothing is written to
 //! disk: an emulator that ends forgets.
 
+mod callbacks;
 mod control;
 mod delivery;
 mod faults;
@@ -66,15 +74,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use callbacks::CallbackSettings;
+use callbacks::Target;
 pub use faults::{Endpoint, Fault, FaultError, FaultRule, Outcome};
 pub use message::{Accepted, Channel, Screen, Status};
 use platform::Platform;
 pub use record::{Callbacks, Record, Requests};
 
 use crate::model::Secret;
-
-/// For one callback.
-const CALLBACK_TIME: Duration = Duration::from_secs(10);
 
 /// How the emulator behaves.
 #[derive(Clone, Debug)]
@@ -85,14 +92,22 @@ pub struct Settings {
     pub api_key: Option<Secret>,
     /// User name and password that HTTP Basic may show instead.
     pub basic: Option<(String, Secret)>,
-    /// Where callbacks go; none are made without it.
+    /// Where callbacks go; none are made without it. A user name and password in it are shown as HTTP Basic. It
+    /// may also be told later, by [`Emulator::call_back_to`].
     pub callback_url: Option<String>,
+    /// How they are made.
+    pub callbacks: CallbackSettings,
     /// Which of the two documented forms callbacks have.
     pub callback_shape: CallbackShape,
     /// Which of the two documented forms answers to a send have.
     pub answer_shape: AnswerShape,
+    /// Whether the platform answers with ids of its own instead of the client's, which its callbacks then name; for
+    /// a template with a `customerMessageId` it always does.
+    pub own_ids: bool,
     /// How messages end.
     pub delivery: Delivery,
+    /// How many messages are kept; older ones are forgotten.
+    pub keep: usize,
     /// The credit at the start; each part costs 0.035.
     pub credit: u32,
 }
@@ -105,8 +120,11 @@ impl Default for Settings {
             api_key: None,
             basic: None,
             callback_url: None,
+            callbacks: CallbackSettings::default(),
             callback_shape: CallbackShape::Universal,
             answer_shape: AnswerShape::Object,
+            own_ids: false,
+            keep: record::MESSAGES,
             delivery: Delivery { delay: Duration::from_secs(1), outcome: Outcome::Delivered },
             credit: 1000,
         }
@@ -157,7 +175,10 @@ pub enum EmulatorError {
         /// The URL.
         url: String,
     },
-    /// The client for callbacks can't be built.
+    /// Nobody said where callbacks go.
+    #[error("the emulator has no callback URL")]
+    NoCallbackUrl,
+    /// The client for callbacks can't be built, or a callback had no answer.
     #[error("the emulator cannot make callbacks: {0}")]
     Client(#[from] reqwest::Error),
 }
@@ -180,17 +201,15 @@ impl Emulator {
     /// # Errors
     /// An [`EmulatorError`] when it can't listen or the callback URL is wrong.
     pub async fn start(settings: Settings) -> Result<Self, EmulatorError> {
-        let callbacks = settings.callback_url.as_deref().map(callback_client).transpose()?;
+        let target = settings.callback_url.as_deref().map(Target::new).transpose()?;
         let unbound = |source| EmulatorError::Bind { address: settings.bind, source };
         let listener = TcpListener::bind(settings.bind).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
-        let platform = Platform::new(settings);
+        let platform = Platform::new(settings, target);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::serve(listener, Arc::clone(&platform)));
         tasks.spawn(delivery::deliver(Arc::clone(&platform)));
-        if let Some((client, url)) = callbacks {
-            tasks.spawn(delivery::call_back(Arc::clone(&platform), client, url));
-        }
+        tasks.spawn(delivery::call_back(Arc::clone(&platform)));
         Ok(Self { address, platform, tasks })
     }
 
@@ -245,26 +264,42 @@ impl Emulator {
         self.platform.clear_faults();
     }
 
+    /// Sends callbacks there from now on, those that wait among them. Messages that ended without it have none.
+    ///
+    /// # Errors
+    /// [`EmulatorError::CallbackUrl`] when it is no URL of http or https.
+    pub fn call_back_to(&self, url: &str) -> Result<(), EmulatorError> {
+        self.platform.set_target(Target::new(url)?);
+        Ok(())
+    }
+
+    /// Keeps callbacks back until [`resume_callbacks`](Self::resume_callbacks); those under way go on.
+    pub fn pause_callbacks(&self) {
+        self.platform.pause_callbacks(true);
+    }
+
+    /// Lets callbacks go again.
+    pub fn resume_callbacks(&self) {
+        self.platform.pause_callbacks(false);
+    }
+
+    /// Makes one callback now, once, with whatever JSON, and tells the status code of the answer. It is not
+    /// counted.
+    ///
+    /// # Errors
+    /// [`EmulatorError::NoCallbackUrl`], or [`EmulatorError::Client`] when there is no answer.
+    pub async fn call_back(&self, json: &serde_json::Value) -> Result<u16, EmulatorError> {
+        let target = self.platform.target().ok_or(EmulatorError::NoCallbackUrl)?;
+        Ok(delivery::post(&target, json).await?.as_u16())
+    }
+
+    /// Sets the credit that is left; it may be below zero.
+    pub fn set_credit(&self, thousandths: i64) {
+        self.platform.set_credit(thousandths);
+    }
+
     /// Closes the port and every connection at once.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
     }
-}
-
-fn callback_client(url: &str) -> Result<(reqwest::Client, reqwest::Url), EmulatorError> {
-    let parsed = reqwest::Url::parse(url)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| EmulatorError::CallbackUrl { url: url.to_owned() })?;
-    // An error says that a provider is installed already, which is all we want.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .timeout(CALLBACK_TIME);
-    if parsed.scheme() == "http" {
-        // Plain text needs no roots, and a machine without any can still use it.
-        builder = builder.tls_certs_only([]);
-    }
-    Ok((builder.build()?, parsed))
 }

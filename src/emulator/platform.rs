@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::callbacks::{Queue, Target, Work};
 use super::faults::{Endpoint, Fault, FaultError, FaultRule, Faults, Outcome};
 use super::fields::Reply;
 use super::message::{Accepted, Channel, Status};
@@ -41,14 +42,20 @@ struct State {
     due: BTreeSet<(Instant, u64)>,
     /// When and how each message that is due ends.
     endings: HashMap<u64, (Instant, Outcome)>,
-    /// Messages whose callbacks are to be made.
-    callbacks: BTreeSet<u64>,
+    /// Callbacks that are to be made.
+    callbacks: Queue,
+    /// Where to; nowhere without one.
+    target: Option<Target>,
+    /// Whether they wait.
+    paused: bool,
 }
 
 /// A message as a request brings it.
 pub(super) struct NewMessage {
     pub(super) channel: Channel,
     pub(super) message_id: String,
+    /// The id that the answer and the callbacks name, where it is another one.
+    pub(super) platform_id: Option<String>,
     pub(super) destination: String,
     pub(super) sender: String,
     pub(super) body: String,
@@ -64,14 +71,16 @@ pub(super) struct NewMessage {
 }
 
 impl Platform {
-    pub(super) fn new(settings: Settings) -> Arc<Self> {
+    pub(super) fn new(settings: Settings, target: Option<Target>) -> Arc<Self> {
         let state = State {
-            record: Record::default(),
+            record: Record::keeping(settings.keep),
             faults: Faults::default(),
             credit: i64::from(settings.credit) * 1000,
             due: BTreeSet::new(),
             endings: HashMap::new(),
-            callbacks: BTreeSet::new(),
+            callbacks: Queue::default(),
+            target,
+            paused: false,
         };
         Arc::new(Self {
             settings,
@@ -172,7 +181,6 @@ impl Platform {
                 let status = if waits { Status::Unknown } else { Status::Sent };
                 let (number, forgotten) = state.record.keep(new.accepted(now, status));
                 for number in forgotten {
-                    state.callbacks.remove(&number);
                     if let Some((ends, _)) = state.endings.remove(&number) {
                         state.due.remove(&(ends, number));
                     }
@@ -215,21 +223,65 @@ impl Platform {
                 };
                 let ended_at = status.callback().map(|_| Timestamp::now());
                 state.record.set_status(number, status, ended_at);
-                let notifies =
-                    state.record.numbered(number).is_some_and(|message| message.enable_notification);
-                if ended_at.is_some() && notifies && self.settings.callback_url.is_some() {
-                    state.callbacks.insert(number);
+                if ended_at.is_some()
+                    && state.target.is_some()
+                    && let Some(message) = state.record.numbered(number)
+                    && message.enable_notification
+                {
+                    state.record.callbacks.waiting +=
+                        state.callbacks.add(message, &self.settings.callbacks, now);
                 }
             }
             state.due.first().map(|(at, _)| *at)
         })
     }
 
-    /// The next message whose callbacks are to be made.
-    pub(super) fn next_callback(&self) -> Option<Accepted> {
+    /// The next callbacks that are to be made, one after another, with their message and where to.
+    pub(super) fn next_callbacks(&self) -> Option<(Work, Accepted, Target)> {
         let mut state = self.state();
-        let number = state.callbacks.pop_first()?;
-        state.record.numbered(number).cloned()
+        if state.paused {
+            return None;
+        }
+        let target = state.target.clone()?;
+        loop {
+            let work = state.callbacks.next(Instant::now(), self.settings.callbacks.shuffled)?;
+            if let Some(message) = state.record.numbered(work.number).cloned() {
+                return Some((work, message, target));
+            }
+            // It was forgotten meanwhile and is not called back.
+            state.record.callbacks.waiting -= work.callbacks();
+        }
+    }
+
+    /// When the next callback's delay is over; `None` when none waits, or all do.
+    pub(super) fn next_callback_at(&self) -> Option<Instant> {
+        let state = self.state();
+        if state.paused || state.target.is_none() { None } else { state.callbacks.next_at() }
+    }
+
+    /// Where callbacks go.
+    pub(super) fn target(&self) -> Option<Target> {
+        self.state().target.clone()
+    }
+
+    /// Sends callbacks about what ends from now on there, and those that wait.
+    pub(super) fn set_target(&self, target: Target) {
+        self.change(|state| state.target = Some(target));
+    }
+
+    /// Keeps callbacks back, or lets them go.
+    pub(super) fn pause_callbacks(&self, paused: bool) {
+        self.change(|state| state.paused = paused);
+    }
+
+    /// Sets the credit that is left, in thousandths.
+    pub(super) fn set_credit(&self, thousandths: i64) {
+        self.change(|state| state.credit = thousandths);
+    }
+
+    /// An id of the platform's own, where the settings want one.
+    pub(super) fn own_id(&self) -> Option<String> {
+        self.settings.own_ids.then(new_id)
     }
 
     /// Counts a callback that was answered, or given up.
@@ -238,6 +290,7 @@ impl Platform {
             let callbacks = &mut state.record.callbacks;
             let count = if taken { &mut callbacks.taken } else { &mut callbacks.given_up };
             *count += 1;
+            callbacks.waiting -= 1;
         });
     }
 
@@ -281,6 +334,7 @@ impl NewMessage {
             accepted_at,
             channel: self.channel,
             message_id: self.message_id,
+            platform_id: self.platform_id,
             destination: self.destination,
             sender: self.sender,
             body: self.body,

@@ -132,6 +132,15 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router) {
     }
 }
 
+/// How a request is accepted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Terms {
+    /// How its messages end; as the settings say where there is none.
+    pub(super) delivery: Option<Delivery>,
+    /// How many of its messages are processed; all of them where nothing is said.
+    pub(super) processed: Option<usize>,
+}
+
 /// A request that passed every check, and what can be done with it.
 pub(super) struct Checked<'a, A, R> {
     pub(super) endpoint: Endpoint,
@@ -150,22 +159,26 @@ pub(super) async fn answer<A, R>(
     request: Checked<'_, A, R>,
 ) -> Response
 where
-    A: FnOnce(Option<Delivery>) -> Reply,
+    A: FnOnce(Terms) -> Reply,
     R: FnOnce(Vec<String>) -> Reply,
 {
     let Checked { endpoint, messages, accept, refuse } = request;
     let Some(fault) = platform.strike(endpoint, messages) else {
-        return accept(None).into_response();
+        return accept(Terms::default()).into_response();
     };
     match fault {
         Fault::Deliver { outcome, delay_millis } => {
             let delay = delay_millis.map_or(platform.settings.delivery.delay, Duration::from_millis);
-            accept(Some(Delivery { delay, outcome })).into_response()
+            let delivery = Some(Delivery { delay, outcome });
+            accept(Terms { delivery, ..Terms::default() }).into_response()
+        }
+        Fault::Partial { processed } => {
+            accept(Terms { processed: Some(processed), ..Terms::default() }).into_response()
         }
         Fault::Refuse { reasons } => refuse(reasons).into_response(),
         Fault::Status { code, retry_after, body, recorded } => {
             if recorded {
-                accept(None);
+                accept(Terms::default());
             }
             // Both were checked when the fault was ordered.
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -179,24 +192,29 @@ where
         }
         Fault::Reset { recorded } => {
             if recorded {
-                accept(None);
+                accept(Terms::default());
             }
             connection.end(Ending::Reset).await
         }
         Fault::Slow { millis, recorded } => {
             let late = tokio::time::sleep(Duration::from_millis(millis));
-            answer_after(late, recorded, || accept(None)).await
+            answer_after(late, recorded, || accept(Terms::default())).await
         }
-        Fault::Hold { recorded } => answer_after(platform.hold(), recorded, || accept(None)).await,
+        Fault::Hold { recorded } => {
+            answer_after(platform.hold(), recorded, || accept(Terms::default())).await
+        }
         Fault::Garbage { recorded } => {
             if recorded {
-                accept(None);
+                accept(Terms::default());
             }
             ([(CONTENT_TYPE, "application/json")], "\u{1}<!-- }{ not JSON").into_response()
         }
         Fault::Truncated { recorded } => {
-            let json =
-                if recorded { accept(None).json.to_string() } else { r#"{"messageId":""}"#.to_owned() };
+            let json = if recorded {
+                accept(Terms::default()).json.to_string()
+            } else {
+                r#"{"messageId":""}"#.to_owned()
+            };
             let half: String = json.chars().take(json.chars().count() / 2).collect();
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
             let octets = format!("{head}Content-Length: {}\r\n\r\n{half}", json.len());

@@ -14,7 +14,7 @@ use super::fields::{Fields, Reply};
 use super::message::Channel;
 use super::parts::Count;
 use super::platform::{NewMessage, Platform, new_id};
-use super::server::{Checked, Connection, answer};
+use super::server::{Checked, Connection, Terms, answer};
 use super::universal::listed;
 use crate::model::{Encoding, PhoneNumber};
 
@@ -50,17 +50,20 @@ async fn send(
         Ok(new) => new,
         Err(reply) => return reply.into_response(),
     };
-    let (id, destination, body) = (new.message_id.clone(), new.destination.clone(), new.body.clone());
+    let new = NewMessage { platform_id: new.platform_id.or_else(|| platform.own_id()), ..new };
+    let (id, told_id) = (new.message_id.clone(), new.platform_id.clone());
+    let told_id = told_id.unwrap_or_else(|| id.clone());
+    let (destination, body) = (new.destination.clone(), new.body.clone());
     let simulation = new.simulation;
-    let reply = |accepted| listed(&id, &id, simulation, &destination, word, accepted);
+    let reply = |accepted| listed(&told_id, &id, simulation, &destination, word, accepted);
     if PhoneNumber::from_e164(&destination).is_err() {
         return reply(false).into_response();
     }
     let request = Checked {
         endpoint: Endpoint::Template,
         messages: &[(&destination, &body)],
-        accept: |delivery| {
-            platform.accept(vec![new], delivery);
+        accept: |terms: Terms| {
+            platform.accept(vec![new], terms.delivery);
             reply(true)
         },
         // The array form has no place for reasons.
@@ -83,6 +86,8 @@ fn read(channel: Channel, headers: &HeaderMap, body: &[u8]) -> Result<NewMessage
         variables.iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
     Ok(NewMessage {
         channel,
+        // An id that the client calls its own reference is not the platform's.
+        platform_id: (message_id.is_none() && customer_id.is_some()).then(new_id),
         message_id: message_id.or(customer_id).unwrap_or_else(new_id),
         destination,
         sender: String::new(),

@@ -14,7 +14,7 @@ use super::fields::{Fields, Reply, SCHEDULED_DATE_FORM, is_hex, scheduled_date};
 use super::message::{Channel, fill};
 use super::parts;
 use super::platform::{NewMessage, Platform, new_id};
-use super::server::{Checked, Connection, answer};
+use super::server::{Checked, Connection, Terms, answer};
 use crate::model::{PhoneNumber, SenderId};
 
 /// Longest `campaignId` in characters.
@@ -39,12 +39,14 @@ pub(super) async fn send(
     if PhoneNumber::from_e164(&new.destination).is_err() {
         return about.refused(shape, &[BAD_DESTINATION.to_owned()]).into_response();
     }
+    let new = NewMessage { platform_id: platform.own_id(), ..new };
+    let about = About { told_id: new.platform_id.clone().unwrap_or(about.told_id), ..about };
     let (destination, body) = (new.destination.clone(), new.body.clone());
     let request = Checked {
         endpoint: Endpoint::Send,
         messages: &[(&destination, &body)],
-        accept: |delivery| {
-            platform.accept(vec![new], delivery);
+        accept: |terms: Terms| {
+            platform.accept(vec![new], terms.delivery);
             about.accepted(shape)
         },
         refuse: |reasons: Vec<String>| about.refused(shape, &reasons),
@@ -79,6 +81,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<NewMessage, Reply> {
     Ok(NewMessage {
         channel: Channel::Sms,
         message_id: message_id.unwrap_or_else(new_id),
+        platform_id: None,
         destination,
         sender,
         body,
@@ -111,6 +114,9 @@ pub(super) fn check_sender(sender: &str) -> Result<(), Reply> {
 
 /// What an answer says about its message.
 struct About {
+    /// `messageId` of the answer.
+    told_id: String,
+    /// The client's.
     message_id: String,
     destination: String,
     simulation: bool,
@@ -120,6 +126,7 @@ struct About {
 impl About {
     fn of(new: &NewMessage) -> Self {
         Self {
+            told_id: new.message_id.clone(),
             message_id: new.message_id.clone(),
             destination: new.destination.clone(),
             simulation: new.simulation,
@@ -141,18 +148,13 @@ impl About {
     fn reply(&self, shape: AnswerShape, sms: Value, accepted: bool) -> Reply {
         match shape {
             AnswerShape::Object => Reply::ok(json!({
-                "messageId": self.message_id,
+                "messageId": self.told_id,
                 "simulation": self.simulation,
                 "results": {"sms": sms},
             })),
-            AnswerShape::Array => listed(
-                &self.message_id,
-                &self.message_id,
-                self.simulation,
-                &self.destination,
-                "sms",
-                accepted,
-            ),
+            AnswerShape::Array => {
+                listed(&self.told_id, &self.message_id, self.simulation, &self.destination, "sms", accepted)
+            }
         }
     }
 }

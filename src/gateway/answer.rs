@@ -1,12 +1,12 @@
 //! What an answer of the platform means: the one place that reads a status line.
 //!
-//! | answer | send | status |
+//! | answer | send | status, credit |
 //! |---|---|---|
-//! | 2xx, readable | accepted or refused, as the body says | the status it names |
+//! | 2xx, readable | accepted or refused, as the body says | what it names |
 //! | 2xx, not readable (204 among them) | unknown | can't tell |
 //! | 3xx | gateway fault: no redirect is followed with credentials | can't tell |
 //! | 400, 413, 422 | refused: it is this message that is wrong | can't tell |
-//! | 401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426 | gateway fault: key, credit, access, address or a proxy | 404: not known; else can't tell |
+//! | 401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426 | gateway fault: key, credit, access, address or a proxy | 404 to a status: not known; else can't tell |
 //! | 408, 423, 425, 429, any other 4xx, 5xx | later, with `Retry-After` | can't tell, with `Retry-After` |
 //! | 409, 1xx, 600 and above | unknown: a conflict may be with our own earlier attempt | can't tell |
 //!
@@ -18,6 +18,10 @@
 //! known", even from a server that is not the platform. In both cases the message goes out again
 //! under the same `messageId`.
 //!
+//! All doors that send are judged alike, but for 403, 404, 405 and 410 to a template, which are refusals. The legacy one counts instead of naming: as many processed as were handed over
+//! is accepted, none is refused, and any other number is unknown for all of them, since nobody can say which it
+//! means.
+//!
 //! The status class of a broken body holds: a 503 whose page was cut is still a 503.
 
 use std::time::Duration;
@@ -25,23 +29,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
+use super::legacy::{self, Processed};
 use super::wire::{self, Verdict};
 use super::words::{self, Blanked};
-use crate::model::{Cause, EnhancedStatus, SendOutcome, StatusOutcome};
-
-/// A platform that asks for more patience than this is asked again after it.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Other mail system problem of the next system, temporary (RFC 3463 section 3.4).
-const SYSTEM_FAULT: EnhancedStatus = EnhancedStatus::new(4, 3, 0);
-/// System not accepting messages now.
-const NOT_NOW: EnhancedStatus = EnhancedStatus::new(4, 3, 2);
-/// System incorrectly configured; temporary, because the message waits until somebody mends it.
-const MISCONFIGURED: EnhancedStatus = EnhancedStatus::new(4, 3, 5);
-/// No answer from host.
-const NO_ANSWER: EnhancedStatus = EnhancedStatus::new(4, 4, 1);
-/// Bad connection.
-const BAD_CONNECTION: EnhancedStatus = EnhancedStatus::new(4, 4, 2);
+use crate::model::{Cause, CreditOutcome, MessageId, Reason, SendOutcome, StatusOutcome};
+use crate::retry::LONGEST_PAUSE;
 
 /// An answer as it came.
 pub(super) struct Answer {
@@ -109,8 +101,84 @@ impl Body {
     }
 }
 
-/// Judges what came of a send call.
-pub(super) fn send(called: Result<Answer, NoAnswer>, blanked: &Blanked, now: Timestamp) -> SendOutcome {
+/// Judges what came of a call that sends `ours` by the universal API or as a template.
+pub(super) fn send(
+    called: Result<Answer, NoAnswer>,
+    ours: &MessageId,
+    blanked: &Blanked,
+    now: Timestamp,
+) -> SendOutcome {
+    of_sending(called, blanked, now, |answer| match answer.body.whole().and_then(wire::read_send) {
+        Ok(Verdict::Accepted { parts, unicode, message_id }) => {
+            let platform_id = message_id.filter(|id| !id.eq_ignore_ascii_case(&ours.to_string()));
+            SendOutcome::Accepted { parts, unicode, platform_id }
+        }
+        Ok(Verdict::NotAccepted(reasons)) => {
+            let reasons = blanked.one_line(&reasons);
+            let text = Reason::NotAccepted.words();
+            match reasons {
+                Some(reasons) => not_accepted(answer, text, Some(&reasons)),
+                None => not_accepted(answer, &format!("{text} and gave no reason"), None),
+            }
+        }
+        Err(why) => SendOutcome::Unknown(unreadable(answer, &why)),
+    })
+}
+
+/// Judges what came of a call that sends `ours` as a template. What the account may not do or the platform does not
+/// find here is the channel or the template, and no reason to stop the gateway's SMS: the message goes another way.
+pub(super) fn send_template(
+    called: Result<Answer, NoAnswer>,
+    ours: &MessageId,
+    blanked: &Blanked,
+    now: Timestamp,
+) -> SendOutcome {
+    match called {
+        Ok(answer) if matches!(answer.status.as_u16(), 403 | 404 | 405 | 410) => {
+            let text = format!(
+                "the SMS platform does not offer this channel or template to the account (HTTP {})",
+                answer.status.as_u16()
+            );
+            not_accepted(&answer, &text, blanked.said(answer.body.octets()).as_deref())
+        }
+        called => send(called, ours, blanked, now),
+    }
+}
+
+/// Judges what came of a call that sends `count` messages by the legacy API.
+pub(super) fn send_many(
+    called: Result<Answer, NoAnswer>,
+    count: usize,
+    blanked: &Blanked,
+    now: Timestamp,
+) -> SendOutcome {
+    of_sending(called, blanked, now, |answer| match answer.body.whole().and_then(legacy::read_send) {
+        Ok(Processed { messages: 0, .. }) if count > 0 => not_accepted(
+            answer,
+            &format!("the SMS platform processed none of {count} and gave no reason"),
+            None,
+        ),
+        Ok(Processed { messages, parts }) if messages == count as u64 => {
+            // The parts of several are told as one sum, which says nothing of each.
+            SendOutcome::Accepted { parts: parts.filter(|_| count == 1), unicode: None, platform_id: None }
+        }
+        Ok(Processed { messages, .. }) => {
+            let text =
+                format!("the SMS platform processed {messages} of {count} messages; nobody can say which");
+            let cause = Reason::Unclear.told(text);
+            SendOutcome::Unknown(cause.with_diagnostic(diagnostic(answer.status, None)))
+        }
+        Err(why) => SendOutcome::Unknown(unreadable(answer, &why)),
+    })
+}
+
+/// Judges a call that sends, whatever its door; `read` judges the body of a success.
+fn of_sending(
+    called: Result<Answer, NoAnswer>,
+    blanked: &Blanked,
+    now: Timestamp,
+    read: impl FnOnce(&Answer) -> SendOutcome,
+) -> SendOutcome {
     let answer = match called {
         Ok(answer) => answer,
         Err(NoAnswer::NotConnected(why)) => {
@@ -119,22 +187,7 @@ pub(super) fn send(called: Result<Answer, NoAnswer>, blanked: &Blanked, now: Tim
         Err(NoAnswer::Lost(why)) => return SendOutcome::Unknown(lost(&why)),
     };
     match Class::of(answer.status) {
-        Class::Readable => match answer.body.whole().and_then(wire::read_send) {
-            Ok(Verdict::Accepted { parts, unicode }) => SendOutcome::Accepted { parts, unicode },
-            Ok(Verdict::NotAccepted(reasons)) => {
-                let reasons = blanked.one_line(&reasons);
-                let text = match &reasons {
-                    Some(_) => "the SMS platform did not accept the message",
-                    None => "the SMS platform did not accept the message and gave no reason",
-                };
-                let cause = Cause::new(
-                    EnhancedStatus::REFUSED_BY_NEXT_SYSTEM,
-                    words::sentence(text, reasons.as_deref()),
-                );
-                SendOutcome::Refused(cause.with_diagnostic(diagnostic(answer.status, reasons.as_deref())))
-            }
-            Err(why) => SendOutcome::Unknown(unreadable(&answer, &why)),
-        },
+        Class::Readable => read(&answer),
         Class::Refused => SendOutcome::Refused(cause(&answer, blanked)),
         Class::Fault => SendOutcome::GatewayFault(cause(&answer, blanked)),
         Class::Later => SendOutcome::Later { until: until(&answer, now), cause: cause(&answer, blanked) },
@@ -142,35 +195,61 @@ pub(super) fn send(called: Result<Answer, NoAnswer>, blanked: &Blanked, now: Tim
     }
 }
 
+/// A success that says no; `said` are the platform's words.
+fn not_accepted(answer: &Answer, text: &str, said: Option<&str>) -> SendOutcome {
+    let cause = Reason::NotAccepted.told(words::sentence(text, said));
+    SendOutcome::Refused(cause.with_diagnostic(diagnostic(answer.status, said)))
+}
+
 /// Judges what came of a status call.
 pub(super) fn status(called: Result<Answer, NoAnswer>, blanked: &Blanked, now: Timestamp) -> StatusOutcome {
-    let answer = match called {
-        Ok(answer) => answer,
-        Err(NoAnswer::NotConnected(why)) => {
-            return StatusOutcome::CannotTell { until: None, cause: not_connected(&why) };
-        }
-        Err(NoAnswer::Lost(why)) => {
-            let text = format!("the SMS platform gave no status: {why}");
-            return StatusOutcome::CannotTell { until: None, cause: Cause::new(BAD_CONNECTION, text) };
-        }
-    };
-    if answer.status == StatusCode::NOT_FOUND {
+    if let Ok(answer) = &called
+        && answer.status == StatusCode::NOT_FOUND
+    {
         return StatusOutcome::NotKnown;
     }
+    match told(called, "status", wire::read_status, blanked, now) {
+        Ok(status) => StatusOutcome::Known(status.shown_by(blanked)),
+        Err((until, cause)) => StatusOutcome::CannotTell { until, cause },
+    }
+}
+
+/// Judges what came of a question for the account's credit.
+pub(super) fn credit(called: Result<Answer, NoAnswer>, blanked: &Blanked, now: Timestamp) -> CreditOutcome {
+    match told(called, "credit", legacy::read_credit, blanked, now) {
+        Ok(left) => CreditOutcome::Left(left),
+        Err((until, cause)) => CreditOutcome::CannotTell { until, cause },
+    }
+}
+
+/// What a question was answered, or until when not to ask again and why there is no `what`.
+fn told<T>(
+    called: Result<Answer, NoAnswer>,
+    what: &str,
+    read: impl FnOnce(&[u8]) -> Result<T, String>,
+    blanked: &Blanked,
+    now: Timestamp,
+) -> Result<T, (Option<Timestamp>, Cause)> {
+    let answer = match called {
+        Ok(answer) => answer,
+        Err(NoAnswer::NotConnected(why)) => return Err((None, not_connected(&why))),
+        Err(NoAnswer::Lost(why)) => {
+            return Err((None, Reason::AnswerLost.told(format!("the SMS platform gave no {what}: {why}"))));
+        }
+    };
     match Class::of(answer.status) {
-        Class::Readable => match answer.body.whole().and_then(wire::read_status) {
-            Ok(status) => StatusOutcome::Known(status.shown_by(blanked)),
-            Err(why) => StatusOutcome::CannotTell { until: None, cause: unreadable(&answer, &why) },
-        },
+        Class::Readable => {
+            answer.body.whole().and_then(read).map_err(|why| (None, unreadable(&answer, &why)))
+        }
         Class::Refused | Class::Fault | Class::Later | Class::Unclear => {
             // A refusal of a question is not a refusal of the message: never permanent.
             let mut cause = cause(&answer, blanked);
-            cause.status = SYSTEM_FAULT;
+            cause.status = Reason::PlatformFault.status();
             cause.text = words::sentence(
-                &format!("the SMS platform gave no status (HTTP {})", answer.status.as_u16()),
+                &format!("the SMS platform gave no {what} (HTTP {})", answer.status.as_u16()),
                 blanked.said(answer.body.octets()).as_deref(),
             );
-            StatusOutcome::CannotTell { until: until(&answer, now), cause }
+            Err((until(&answer, now), cause))
         }
     }
 }
@@ -192,14 +271,11 @@ impl Shown for crate::model::DeliveryStatus {
 }
 
 fn not_connected(why: &str) -> Cause {
-    Cause::new(NO_ANSWER, format!("the SMS platform could not be reached: {why}"))
+    Reason::NotReached.because(why)
 }
 
 fn lost(why: &str) -> Cause {
-    Cause::new(
-        BAD_CONNECTION,
-        format!("the SMS platform may have taken the message, but its answer was lost: {why}"),
-    )
+    Reason::AnswerLost.because(why)
 }
 
 fn unreadable(answer: &Answer, why: &str) -> Cause {
@@ -207,28 +283,27 @@ fn unreadable(answer: &Answer, why: &str) -> Cause {
         "the SMS platform answered HTTP {}, but its answer could not be read: {why}",
         answer.status.as_u16()
     );
-    Cause::new(SYSTEM_FAULT, text).with_diagnostic(diagnostic(answer.status, None))
+    Reason::Unreadable.told(text).with_diagnostic(diagnostic(answer.status, None))
 }
 
 /// The sentence, code and platform's words for every answer that is not a readable 2xx.
 fn cause(answer: &Answer, blanked: &Blanked) -> Cause {
     let said = blanked.said(answer.body.octets());
     let code = answer.status.as_u16();
-    let (status, text) = match Class::of(answer.status) {
-        Class::Refused => (
-            EnhancedStatus::REFUSED_BY_NEXT_SYSTEM,
-            format!("the SMS platform refused the message (HTTP {code})"),
-        ),
-        Class::Fault => (MISCONFIGURED, fault_text(code)),
-        Class::Later if matches!(code, 408 | 423 | 425 | 429 | 503) => {
-            (NOT_NOW, format!("the SMS platform takes no messages now (HTTP {code})"))
-        }
-        Class::Later => (SYSTEM_FAULT, format!("the SMS platform has a fault (HTTP {code})")),
-        Class::Readable | Class::Unclear => {
-            (SYSTEM_FAULT, format!("the SMS platform's answer is not clear (HTTP {code})"))
-        }
+    let reason = match Class::of(answer.status) {
+        Class::Refused => Reason::Refused,
+        Class::Fault => Reason::GatewayFault,
+        Class::Later if matches!(code, 408 | 423 | 425 | 429 | 503) => Reason::NotNow,
+        Class::Later => Reason::PlatformFault,
+        Class::Readable | Class::Unclear => Reason::Unclear,
     };
-    Cause::new(status, words::sentence(&text, said.as_deref()))
+    let text = if reason == Reason::GatewayFault {
+        fault_text(code)
+    } else {
+        format!("{} (HTTP {code})", reason.words())
+    };
+    reason
+        .told(words::sentence(&text, said.as_deref()))
         .with_diagnostic(diagnostic(answer.status, said.as_deref()))
 }
 
@@ -260,10 +335,10 @@ fn until(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
 /// `None` for anything else, and for a time that has already come: then our own waits hold.
 fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
     let value = value.trim();
-    let most = now.checked_add(MAX_RETRY_AFTER).ok()?;
+    let most = now.checked_add(LONGEST_PAUSE).ok()?;
     let until = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // Too many digits for a number are still only a long time.
-        let seconds = value.parse().unwrap_or(u64::MAX).min(MAX_RETRY_AFTER.as_secs());
+        let seconds = value.parse().unwrap_or(u64::MAX).min(LONGEST_PAUSE.as_secs());
         now.checked_add(Duration::from_secs(seconds)).ok()?
     } else {
         Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?
@@ -272,214 +347,5 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{DeliveryStatus, Secret};
-
-    const ACCEPTED: &str = r#"{"results":{"sms":{"accepted":true,"unicode":false,"parts":1,"reasons":[]}}}"#;
-
-    fn now() -> Timestamp {
-        "2026-01-02T03:04:05Z".parse().unwrap()
-    }
-
-    fn answer(code: u16, retry_after: Option<&str>, body: &str) -> Result<Answer, NoAnswer> {
-        Ok(Answer {
-            status: StatusCode::from_u16(code).unwrap(),
-            retry_after: retry_after.map(str::to_owned),
-            body: Body::Whole(body.as_bytes().to_vec()),
-        })
-    }
-
-    fn sent(code: u16, retry_after: Option<&str>, body: &str) -> SendOutcome {
-        send(answer(code, retry_after, body), &Blanked(vec![Secret::from("hunter2")]), now())
-    }
-
-    fn asked(code: u16, retry_after: Option<&str>, body: &str) -> StatusOutcome {
-        status(answer(code, retry_after, body), &Blanked(Vec::new()), now())
-    }
-
-    fn kind(outcome: &SendOutcome) -> &'static str {
-        match outcome {
-            SendOutcome::Accepted { .. } => "accepted",
-            SendOutcome::Refused(_) => "refused",
-            SendOutcome::Later { .. } => "later",
-            SendOutcome::GatewayFault(_) => "fault",
-            SendOutcome::Unknown(_) => "unknown",
-        }
-    }
-
-    #[test]
-    fn every_status_code_has_the_class_of_the_table() {
-        for (expected, codes) in [
-            ("accepted", &[200, 201, 202, 203, 206][..]),
-            ("fault", &[300, 301, 302, 303, 304, 307, 308]),
-            ("fault", &[401, 402, 403, 404, 405, 406, 407, 410, 411, 415, 421, 426]),
-            ("refused", &[400, 413, 422]),
-            ("later", &[408, 423, 425, 429, 412, 414, 418, 451, 499, 500, 501, 502, 503, 504, 520, 599]),
-            ("unknown", &[101, 409, 600, 999]),
-        ] {
-            for code in codes {
-                assert_eq!(kind(&sent(*code, None, ACCEPTED)), expected, "{code}");
-            }
-        }
-        assert_eq!(kind(&sent(204, None, "")), "unknown");
-        assert_eq!(kind(&sent(200, None, "")), "unknown");
-        assert_eq!(kind(&sent(200, None, "<html>")), "unknown");
-    }
-
-    #[test]
-    fn a_refusal_tells_people_why_and_keeps_the_number_for_the_diagnostic() {
-        let body = r#"{"results":{"sms":{"accepted":false,"reasons":["Invalid destination +393471234567","key hunter2"]}}}"#;
-        assert_eq!(
-            sent(200, None, body),
-            SendOutcome::Refused(Cause {
-                text: "the SMS platform did not accept the message: Invalid destination •••; key •••"
-                    .to_owned(),
-                status: EnhancedStatus::new(5, 3, 0),
-                diagnostic: Some("http 200 OK: Invalid destination +393471234567; key •••".to_owned()),
-            })
-        );
-        assert_eq!(
-            sent(422, None, r#"{"message":"invalid destination"}"#),
-            SendOutcome::Refused(Cause {
-                text: "the SMS platform refused the message (HTTP 422): invalid destination".to_owned(),
-                status: EnhancedStatus::new(5, 3, 0),
-                diagnostic: Some("http 422 Unprocessable Entity: invalid destination".to_owned()),
-            })
-        );
-        assert_eq!(
-            sent(200, None, r#"{"results":[{"accepted":false}]}"#),
-            SendOutcome::Refused(Cause {
-                text: "the SMS platform did not accept the message and gave no reason".to_owned(),
-                status: EnhancedStatus::new(5, 3, 0),
-                diagnostic: Some("http 200 OK".to_owned()),
-            })
-        );
-    }
-
-    #[test]
-    fn a_fault_says_what_to_look_at() {
-        let SendOutcome::GatewayFault(cause) =
-            sent(401, None, r#"{"status":"fail","data":{"authentication":"Invalid or missing API key"}}"#)
-        else {
-            panic!("a 401 is a fault of the gateway");
-        };
-        assert_eq!(
-            cause.text,
-            "the SMS platform does not accept the gateway's credentials (HTTP 401): authentication: Invalid or missing API key"
-        );
-        assert_eq!(cause.status.to_string(), "4.3.5");
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms_and_bounded_to_a_day() {
-        for (value, expected) in [
-            ("1", Some("2026-01-02T03:04:06Z")),
-            (" 120 ", Some("2026-01-02T03:06:05Z")),
-            ("86400", Some("2026-01-03T03:04:05Z")),
-            ("86401", Some("2026-01-03T03:04:05Z")),
-            ("99999999999999999999999999", Some("2026-01-03T03:04:05Z")),
-            ("Fri, 02 Jan 2026 03:05:05 GMT", Some("2026-01-02T03:05:05Z")),
-            ("Friday, 02-Jan-26 03:05:05 GMT", Some("2026-01-02T03:05:05Z")),
-            ("Fri Jan  2 03:05:05 2026", Some("2026-01-02T03:05:05Z")),
-            ("Thu, 01 Jan 2099 00:00:00 GMT", Some("2026-01-03T03:04:05Z")),
-            ("Thu, 01 Jan 2026 00:00:00 GMT", None),
-            ("Fri, 02 Jan 2026 03:04:05 GMT", None),
-            ("0", None),
-            ("-5", None),
-            ("+5", None),
-            ("1.5", None),
-            ("", None),
-            ("soon", None),
-            ("١٢", None),
-        ] {
-            let expected: Option<Timestamp> = expected.map(|at| at.parse().unwrap());
-            assert_eq!(retry_after(value, now()), expected, "{value}");
-        }
-        assert_eq!(retry_after("5", Timestamp::MAX), None);
-    }
-
-    #[test]
-    fn retry_after_holds_for_every_answer_that_means_later_and_for_no_other() {
-        for code in [408, 429, 500, 503] {
-            let SendOutcome::Later { until, .. } = sent(code, Some("60"), "") else { panic!("{code}") };
-            assert_eq!(until, Some("2026-01-02T03:05:05Z".parse().unwrap()), "{code}");
-        }
-        assert_eq!(kind(&sent(401, Some("60"), "")), "fault");
-    }
-
-    #[test]
-    fn a_broken_body_leaves_a_success_unknown_and_any_other_class_as_it_is() {
-        let broken = |code| {
-            let answer = Answer {
-                status: StatusCode::from_u16(code).unwrap(),
-                retry_after: None,
-                body: Body::Part(ACCEPTED.as_bytes().to_vec(), "it is too long".to_owned()),
-            };
-            send(Ok(answer), &Blanked(Vec::new()), now())
-        };
-        assert_eq!(
-            broken(200),
-            SendOutcome::Unknown(
-                Cause::new(
-                    EnhancedStatus::new(4, 3, 0),
-                    "the SMS platform answered HTTP 200, but its answer could not be read: it is too long"
-                )
-                .with_diagnostic("http 200 OK")
-            )
-        );
-        assert_eq!(kind(&broken(422)), "refused");
-        assert_eq!(kind(&broken(503)), "later");
-        assert_eq!(kind(&broken(401)), "fault");
-    }
-
-    #[test]
-    fn only_a_request_that_was_never_written_may_be_tried_again_without_asking() {
-        let none = Blanked(Vec::new());
-        assert_eq!(
-            send(Err(NoAnswer::NotConnected("Connection refused".to_owned())), &none, now()),
-            SendOutcome::Later {
-                until: None,
-                cause: Cause::new(
-                    EnhancedStatus::new(4, 4, 1),
-                    "the SMS platform could not be reached: Connection refused"
-                )
-            }
-        );
-        assert_eq!(
-            send(Err(NoAnswer::Lost("no answer in time".to_owned())), &none, now()),
-            SendOutcome::Unknown(Cause::new(
-                EnhancedStatus::new(4, 4, 2),
-                "the SMS platform may have taken the message, but its answer was lost: no answer in time"
-            ))
-        );
-    }
-
-    #[test]
-    fn a_status_is_known_not_known_or_cannot_be_told() {
-        assert_eq!(
-            asked(200, None, r#"{"deliveryStatus":"SENT"}"#),
-            StatusOutcome::Known(DeliveryStatus::Sent)
-        );
-        assert_eq!(
-            asked(
-                200,
-                None,
-                r#"{"deliveryStatus":"ERROR","deliveryStatusDescription":"no such\nnumber 393471234567"}"#
-            ),
-            StatusOutcome::Known(DeliveryStatus::Undeliverable("no such number •••".to_owned()))
-        );
-        assert_eq!(asked(404, None, "<html>"), StatusOutcome::NotKnown);
-        for code in [200, 204, 301, 400, 401, 403, 409, 410, 422, 500] {
-            let StatusOutcome::CannotTell { until, cause } = asked(code, None, "") else { panic!("{code}") };
-            assert_eq!((until, cause.status.class), (None, 4), "{code}");
-        }
-        let StatusOutcome::CannotTell { until, cause } = asked(429, Some("60"), r#"{"message":"slow down"}"#)
-        else {
-            panic!("a 429 tells nothing about the message");
-        };
-        assert_eq!(until, Some("2026-01-02T03:05:05Z".parse().unwrap()));
-        assert_eq!(cause.text, "the SMS platform gave no status (HTTP 429): slow down");
-        assert_eq!(cause.diagnostic.as_deref(), Some("http 429 Too Many Requests: slow down"));
-    }
-}
+#[path = "answer_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::model::{Cause, EnhancedStatus, MessageId};
+use crate::model::{Cause, MessageId, Reason};
 use crate::retry::{Answer, Backoff, Gate, Turn};
 
 /// The gate before the gateway, shared by everybody who calls it.
@@ -28,7 +28,7 @@ impl SharedGate {
         match self.with(|gate| gate.answered(about, answer, now, fastrand::f64())) {
             Some(Turn::Shut(cause)) => {
                 tracing::error!(
-                    gateway, cause = %cause.text, diagnostic = cause.diagnostic,
+                    gateway, cause = %cause.text, diagnostic = cause.masked_diagnostic().map(display),
                     "nothing is sent for now; every message is kept and the gateway is probed"
                 );
             }
@@ -37,9 +37,14 @@ impl SharedGate {
         }
     }
 
+    /// Nobody calls before `until`: the platform asked for it in answer to a question that was about no message.
+    pub fn pause(&self, until: Timestamp) {
+        self.with(|gate| gate.pause(until));
+    }
+
     /// Why nobody may be called.
     pub fn cause(&self) -> Cause {
-        let pause = || Cause::new(EnhancedStatus::new(4, 3, 2), "the SMS platform asked for a pause");
+        let pause = || Reason::NotNow.told("the SMS platform asked for a pause");
         self.with(|gate| gate.trouble().map_or_else(pause, |(_, cause)| cause.clone()))
     }
 

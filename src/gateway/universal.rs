@@ -1,4 +1,5 @@
-//! Client of the platform's SMS Universal API and its status endpoint.
+//! Client of the platform's API: the universal SMS door, the legacy one with the account's credit, the templates of
+//! the other channels, and the status endpoint.
 //!
 //! One call, one judgement: nothing is retried here. Which failures mean that the request was
 //! never written is known from the connector alone: an error while connecting (name, TCP, TLS, or
@@ -23,9 +24,13 @@ use secrecy::ExposeSecret as _;
 
 use super::Gateway;
 use super::answer::{self, Answer, Body, NoAnswer};
+use super::legacy::ManyRequest;
+use super::template::{self, TemplateRequest};
 use super::wire::SendRequest;
 use super::words::{self, Blanked};
-use crate::model::{MessageId, Secret, SendOutcome, Sms, StatusOutcome};
+use crate::model::{
+    Channel, CreditOutcome, Legacy, MessageId, Reason, Secret, SendOutcome, Sms, StatusOutcome, Template,
+};
 
 /// Most octets of an answer that are read; real ones have a few hundred.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -176,6 +181,10 @@ impl Universal {
         Ok(Self { name, base_url, client, credentials: header, blanked })
     }
 
+    async fn post(&self, path: &str, body: &impl serde::Serialize) -> Result<Answer, NoAnswer> {
+        self.call(self.client.post(format!("{}{path}", self.base_url)).json(body)).await
+    }
+
     async fn call(&self, request: reqwest::RequestBuilder) -> Result<Answer, NoAnswer> {
         let (header, value) = &self.credentials;
         let mut response = request
@@ -209,20 +218,48 @@ impl Gateway for Universal {
     }
 
     async fn send(&self, sms: &Sms) -> SendOutcome {
-        let request = self
-            .client
-            .post(format!("{}/api/message-server/sms/send", self.base_url))
-            .json(&SendRequest::of(sms));
-        let called = self.call(request).await;
-        answer::send(called, &self.blanked, Timestamp::now())
+        let called = self.post("/api/message-server/sms/send", &SendRequest::of(sms)).await;
+        answer::send(called, &sms.id, &self.blanked, Timestamp::now())
     }
 
-    async fn status(&self, id: &MessageId) -> StatusOutcome {
+    async fn send_many(&self, sms: &[Sms], legacy: Legacy) -> SendOutcome {
+        let Some(request) = ManyRequest::of(sms, legacy) else {
+            return not_sent("there was nothing to send");
+        };
+        let called = self.post("/api/services/sms/send", &request).await;
+        answer::send_many(called, sms.len(), &self.blanked, Timestamp::now())
+    }
+
+    async fn send_template(&self, sms: &Sms, template: &Template) -> SendOutcome {
+        let Some(channel) = template::path(template.channel) else {
+            return not_sent("SMS has no templates; the configuration named one");
+        };
+        // This door has no simulation: what is asked for would really be sent.
+        if sms.options.simulation {
+            return not_sent("a template cannot be simulated");
+        }
+        let path = format!("/api/message-server/{channel}/send");
+        let called = self.post(&path, &TemplateRequest::of(sms, template)).await;
+        answer::send_template(called, &sms.id, &self.blanked, Timestamp::now())
+    }
+
+    async fn status(&self, id: &MessageId, channel: Channel) -> StatusOutcome {
         // The letters, digits and dash of an id need no escaping in a path.
-        let url = format!("{}/api/partner-gateway/v1/messages/status/{id}?channel=SMS", self.base_url);
+        let url = format!("{}/api/partner-gateway/v1/messages/status/{id}?channel={channel}", self.base_url);
         let called = self.call(self.client.get(url)).await;
         answer::status(called, &self.blanked, Timestamp::now())
     }
+
+    async fn credit(&self) -> CreditOutcome {
+        let url = format!("{}/api/services/sms/credit", self.base_url);
+        let called = self.call(self.client.get(url)).await;
+        answer::credit(called, &self.blanked, Timestamp::now())
+    }
+}
+
+/// A mistake of ours that no call could mend.
+fn not_sent(why: &str) -> SendOutcome {
+    SendOutcome::Refused(Reason::Refused.told(format!("it was not sent: {why}")))
 }
 
 /// Neither the credentials nor the HTTP client's inner state.

@@ -105,7 +105,7 @@ async fn sent_to(then: Then) -> SendOutcome {
 
 async fn asked_of(then: Then) -> StatusOutcome {
     let (base_url, _requests) = platform(vec![then]).await;
-    Universal::new(settings(&base_url)).unwrap().status(&sms().id).await
+    Universal::new(settings(&base_url)).unwrap().status(&sms().id, Channel::Sms).await
 }
 
 fn unknown_because(outcome: SendOutcome) -> String {
@@ -132,7 +132,10 @@ fn later_because(outcome: SendOutcome) -> String {
 async fn the_request_is_the_contracts_and_carries_the_key_in_its_header_only() {
     let (base_url, mut requests) = platform(vec![http("200 OK", "", ACCEPTED)]).await;
     let gateway = Universal::new(settings(&format!("{base_url}/prefix/"))).unwrap();
-    assert_eq!(gateway.send(&sms()).await, SendOutcome::Accepted { parts: Some(3), unicode: Some(true) });
+    assert_eq!(
+        gateway.send(&sms()).await,
+        SendOutcome::Accepted { parts: Some(3), unicode: Some(true), platform_id: Some("m".to_owned()) }
+    );
     let request = requests.recv().await.unwrap();
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut lines: Vec<&str> = head.lines().collect();
@@ -166,7 +169,7 @@ async fn basic_credentials_are_encoded_as_utf8() {
     let (base_url, mut requests) = platform(vec![http("200 OK", "", r#"{"deliveryStatus":"SENT"}"#)]).await;
     let credentials = Credentials::Basic { username: "relay".to_owned(), password: Secret::from("pä:ss") };
     let gateway = Universal::new(Settings { credentials, ..settings(&base_url) }).unwrap();
-    assert_eq!(gateway.status(&sms().id).await, StatusOutcome::Known(DeliveryStatus::Sent));
+    assert_eq!(gateway.status(&sms().id, Channel::Sms).await, StatusOutcome::Known(DeliveryStatus::Sent));
     let request = requests.recv().await.unwrap();
     assert!(request.starts_with(
         "GET /api/partner-gateway/v1/messages/status/01ARZ3NDEKTSV4RRFFQ69G5FAV-1?channel=SMS HTTP/1.1\r\n"
@@ -265,7 +268,7 @@ async fn silence_after_the_request_leaves_it_unknown_and_a_status_untold() {
         "the SMS platform may have taken the message, but its answer was lost: no complete answer within the total time"
     );
     assert_eq!(
-        gateway.status(&sms().id).await,
+        gateway.status(&sms().id, Channel::Sms).await,
         StatusOutcome::CannotTell {
             until: None,
             cause: Cause::new(
@@ -289,7 +292,7 @@ async fn a_refused_connection_and_an_unknown_name_mean_later() {
     let nowhere = Universal::new(settings("http://platform.invalid")).unwrap();
     let text = later_because(nowhere.send(&sms()).await);
     assert!(text.starts_with("the SMS platform could not be reached: "), "{text}");
-    assert!(matches!(nowhere.status(&sms().id).await, StatusOutcome::CannotTell { .. }));
+    assert!(matches!(nowhere.status(&sms().id, Channel::Sms).await, StatusOutcome::CannotTell { .. }));
 }
 
 #[tokio::test]
@@ -356,7 +359,10 @@ async fn a_given_authority_is_trusted_and_its_name_check_holds() {
     let (port, served) = tls_platform();
     let right = Settings { ca_pem: ca_pem.clone(), ..settings(&format!("https://127.0.0.1:{port}")) };
     let outcome = Universal::new(right).unwrap().send(&sms()).await;
-    assert_eq!(outcome, SendOutcome::Accepted { parts: Some(3), unicode: Some(true) });
+    assert_eq!(
+        outcome,
+        SendOutcome::Accepted { parts: Some(3), unicode: Some(true), platform_id: Some("m".to_owned()) }
+    );
     assert!(served.join().unwrap());
 
     let (port, served) = tls_platform();

@@ -1,4 +1,5 @@
-//! The platform's JSON: the send request that we write and the answers that we read.
+//! The platform's JSON: the universal send request that we write and the answers that we read. Requests of the
+//! other doors stand in `legacy` and `template`.
 //!
 //! Reading is lenient where the platform may grow (unknown fields are ignored) and strict where we
 //! depend on it: a field that we use and that has another type makes the answer unreadable, and
@@ -58,7 +59,7 @@ impl<'a> SendRequest<'a> {
 
 /// `yyyy-MM-dd HH:mm:ss.SSSZ` in UTC, the zone without a colon; what is finer than a millisecond
 /// is cut off.
-fn scheduled_date(at: Timestamp) -> String {
+pub(super) fn scheduled_date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S.%3f%z").to_string()
 }
 
@@ -66,22 +67,41 @@ fn scheduled_date(at: Timestamp) -> String {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Accepted for sending; the platform's counts where it gave them.
-    Accepted { parts: Option<u32>, unicode: Option<bool> },
+    Accepted {
+        parts: Option<u32>,
+        unicode: Option<bool>,
+        /// The `messageId` of the answer, whosever it is.
+        message_id: Option<String>,
+    },
     /// Not accepted, and why, in the platform's words; may be empty.
     NotAccepted(Vec<String>),
 }
 
+/// Longest `messageId` of the platform's that is kept, in characters.
+const MAX_MESSAGE_ID: usize = 255;
+
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct SendAnswer {
     results: Results,
+    /// Of any type: an acceptance is no less one for an odd id.
+    #[serde(default)]
+    message_id: serde_json::Value,
 }
 
 /// The two shapes of `results`: by channel (SMS Universal) or a list (Quick Start).
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Results {
-    ByChannel { sms: ChannelResult },
+    ByChannel(ByChannel),
     List(Vec<ListedResult>),
+}
+
+#[derive(Deserialize)]
+struct ByChannel {
+    sms: Option<ChannelResult>,
+    rcs: Option<ChannelResult>,
+    whatsapp: Option<ChannelResult>,
 }
 
 #[derive(Deserialize)]
@@ -100,24 +120,43 @@ struct ListedResult {
     reasons: Option<Vec<String>>,
 }
 
-/// Reads the answer to a send call in either shape. A list counts as accepted when any channel
-/// accepted: the account may try several for one message. An empty list says nothing.
+/// Reads the answer to a send call in either shape. It counts as accepted when any channel
+/// accepted: the account may try several for one message. Results about no channel say nothing.
 ///
 /// # Errors
 /// What could not be read, for the log.
 pub(super) fn read_send(body: &[u8]) -> Result<Verdict, String> {
     let answer: SendAnswer = read(body)?;
+    let message_id = message_id(&answer.message_id);
     match answer.results {
-        Results::ByChannel { sms } if sms.accepted => {
-            Ok(Verdict::Accepted { parts: sms.parts, unicode: sms.unicode })
+        Results::ByChannel(ByChannel { sms, rcs, whatsapp }) => {
+            let channels: Vec<ChannelResult> = [sms, rcs, whatsapp].into_iter().flatten().collect();
+            if channels.is_empty() {
+                return Err("`results` names no channel".to_owned());
+            }
+            match channels.iter().find(|channel| channel.accepted) {
+                Some(channel) => {
+                    Ok(Verdict::Accepted { parts: channel.parts, unicode: channel.unicode, message_id })
+                }
+                None => Ok(Verdict::NotAccepted(
+                    channels.into_iter().filter_map(|channel| channel.reasons).flatten().collect(),
+                )),
+            }
         }
-        Results::ByChannel { sms } => Ok(Verdict::NotAccepted(sms.reasons.unwrap_or_default())),
         Results::List(list) if list.is_empty() => Err("`results` is empty".to_owned()),
         Results::List(list) if list.iter().any(|entry| entry.accepted) => {
-            Ok(Verdict::Accepted { parts: None, unicode: None })
+            Ok(Verdict::Accepted { parts: None, unicode: None, message_id })
         }
         Results::List(list) => Ok(Verdict::NotAccepted(list.into_iter().flat_map(listed_reasons).collect())),
     }
+}
+
+/// An id worth keeping: a text of 1 to 255 characters, none of them a control character, without the blanks around it. `None` for anything
+/// else; one that is cut would name nothing.
+fn message_id(value: &serde_json::Value) -> Option<String> {
+    let id = value.as_str()?.trim();
+    let fits = (1..=MAX_MESSAGE_ID).contains(&id.chars().count()) && !id.contains(char::is_control);
+    fits.then(|| id.to_owned())
 }
 
 /// The list's shape has a status code where the other has reasons.
@@ -160,7 +199,7 @@ pub(super) fn read_status(body: &[u8]) -> Result<DeliveryStatus, String> {
 }
 
 /// JSON, where a byte order mark or an octet outside UTF-8 inside some words does no harm.
-fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {
     let text = String::from_utf8_lossy(body);
     // The parser's own message may quote what it found; its kind and place are enough.
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
@@ -229,13 +268,13 @@ mod tests {
             read(
                 r#"{"messageId":"m","simulation":false,"results":{"sms":{"accepted":true,"unicode":false,"parts":2,"reasons":[]},"new":1},"x":null}"#
             ),
-            Ok(Verdict::Accepted { parts: Some(2), unicode: Some(false) })
+            Ok(Verdict::Accepted { parts: Some(2), unicode: Some(false), message_id: Some("m".to_owned()) })
         );
         assert_eq!(
             read(
                 r#"{"messageId":"m","customerMessageId":"c","results":[{"phoneNumber":"+39","accepted":true,"channel":"sms","statusCode":200}]}"#
             ),
-            Ok(Verdict::Accepted { parts: None, unicode: None })
+            Ok(Verdict::Accepted { parts: None, unicode: None, message_id: Some("m".to_owned()) })
         );
         assert_eq!(
             read(r#"{"results":{"sms":{"accepted":false,"reasons":["a","b"]}}}"#),
@@ -247,8 +286,41 @@ mod tests {
         );
         assert_eq!(
             read("\u{feff}{\"results\":{\"sms\":{\"accepted\":true,\"parts\":null}}}"),
-            Ok(Verdict::Accepted { parts: None, unicode: None })
+            Ok(Verdict::Accepted { parts: None, unicode: None, message_id: None })
         );
+        assert_eq!(
+            read(
+                r#"{"results":{"rcs":{"accepted":false,"reasons":["no"]},"sms":{"accepted":true,"parts":1}}}"#
+            ),
+            Ok(Verdict::Accepted { parts: Some(1), unicode: None, message_id: None })
+        );
+        assert_eq!(
+            read(r#"{"results":{"whatsapp":{"accepted":false,"reasons":["a"]}}}"#),
+            Ok(Verdict::NotAccepted(vec!["a".to_owned()]))
+        );
+    }
+
+    #[test]
+    fn an_odd_id_takes_nothing_from_an_acceptance() {
+        let id = |id: serde_json::Value| {
+            let answer = serde_json::json!({"messageId": id, "results": {"sms": {"accepted": true}}});
+            let Ok(Verdict::Accepted { message_id, .. }) = read_send(answer.to_string().as_bytes()) else {
+                panic!("{answer}")
+            };
+            message_id
+        };
+        let long = "x".repeat(255);
+        assert_eq!(id(format!(" {long}\t").into()), Some(long));
+        for odd in [
+            "x".repeat(256).into(),
+            " ".into(),
+            "a\nb".into(),
+            7.into(),
+            serde_json::Value::Null,
+            serde_json::json!(["m"]),
+        ] {
+            assert_eq!(id(odd), None);
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Account {
 
 impl Credential {
     /// Both halves are compared whatever the first says.
-    fn is_pair(&self, username: &str, password: &Secret) -> bool {
+    pub(super) fn is_pair(&self, username: &str, password: &Secret) -> bool {
         let is_user = self.username.as_bytes().ct_eq(username.as_bytes());
         let is_password = Choice::from(u8::from(same_secret(&self.password, password.expose_secret())));
         (is_user & is_password).into()
@@ -156,6 +156,8 @@ mod tests {
                 password: Secret::from(password),
             }),
             may_choose_sender: false,
+            may_choose_lane: false,
+            program: None,
         }
     }
 

@@ -32,6 +32,12 @@ pub(super) struct Names {
     pub(super) text: &'static [&'static str],
     /// The sender.
     pub(super) sender: &'static [&'static str],
+    /// When it is to be sent.
+    pub(super) deliver_at: &'static [&'static str],
+    /// How urgent it is.
+    pub(super) lane: &'static [&'static str],
+    /// Who is told how it ended.
+    pub(super) callback_url: &'static [&'static str],
     /// Credentials.
     pub(super) username: &'static [&'static str],
     /// Credentials.
@@ -45,6 +51,9 @@ pub(super) const GENERIC: Names = Names {
     to: &["to", "number", "phone", "phone_number", "phones", "num", "dst", "recipient"],
     text: &["text", "message", "msg", "body", "content"],
     sender: &["from", "sender"],
+    deliver_at: &["deliver_at", "scheduledDate", "schedule", "send_at"],
+    lane: &["lane"],
+    callback_url: &["callback_url"],
     username: &["username", "user", "login"],
     password: &["password", "pass"],
     api_key: &["api_key"],
@@ -230,12 +239,18 @@ impl Fields {
     /// # Errors
     /// [`FieldError`] when it cannot be read.
     pub(super) fn sender(&self, names: &Names) -> Result<Option<String>, FieldError> {
-        let sender = self.one(names.sender)?.map(|sender| sender.trim().to_owned());
-        match sender.filter(|sender| !sender.is_empty()) {
-            Some(sender) if sender.contains(char::is_control) => {
-                Err(FieldError::Control(names.sender[0].to_owned()))
-            }
-            sender => Ok(sender),
+        self.line(names.sender)
+    }
+
+    /// The one field of these names, on one line and trimmed, if it has more than blanks.
+    ///
+    /// # Errors
+    /// [`FieldError`] when it cannot be read.
+    pub(super) fn line(&self, names: &'static [&'static str]) -> Result<Option<String>, FieldError> {
+        let line = self.one(names)?.map(|line| line.trim().to_owned());
+        match line.filter(|line| !line.is_empty()) {
+            Some(line) if line.contains(char::is_control) => Err(FieldError::Control(names[0].to_owned())),
+            line => Ok(line),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) async fn readyz(State(desk): State<Arc<Desk>>, method: Method, header
     if !is_read(&method) {
         return Denial::method("GET, HEAD").respond(style);
     }
-    let reasons = match timeout(desk.limits.request_time, desk.submitter.ready()).await {
+    let reasons = match timeout(desk.limits.request_time, desk.behind.submitter.ready()).await {
         Ok(reasons) => reasons,
         Err(_) => vec![format!("no word from the relay within {:?}", desk.limits.request_time)],
     };

@@ -24,7 +24,7 @@ pub(super) async fn metrics(
     request: Request,
 ) -> Response {
     if !peer.listener.metrics {
-        return elsewhere(Extension(peer), request).await;
+        return elsewhere(State(desk), Extension(peer), request).await;
     }
     let style = Style::of(request.headers());
     if !is_read(request.method()) {

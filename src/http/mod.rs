@@ -1,4 +1,5 @@
-//! The HTTP door: `/sms`, `/healthz`, `/readyz`, and `/metrics` where a listener has it.
+//! The HTTP door: `/sms` and `/sms/ID`, `/healthz`, `/readyz`, and `/metrics` and the platform's callbacks where
+//! a listener has them.
 //!
 //! It turns a request into a [`Form`] of a known account and its answer into a status that says
 //! the truth: 200 comes after the [`Submitter`] has returned, and a request whose fate it does not
@@ -7,32 +8,42 @@
 //! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
 //! `admission` counts connections. `submit` is `/sms`: `body` reads it, `fields` and `destinations`
 //! say what its fields mean, `account` whose it is, `answer` how the reply looks. `preview` reads a request
-//! that nobody sent. `health` and
-//! `metrics` are for those who watch over the relay.
+//! that nobody sent. `status` tells a client of its forms and cancels them; `view` is how that looks. `callbacks` takes
+//! what the platform says, `guard` knows whether it is the platform. `health` and `metrics` are for those who
+//! watch over the relay.
 
 mod account;
 mod admission;
 mod answer;
 mod body;
+mod callbacks;
 mod destinations;
 mod fields;
 mod framing;
+mod guard;
 mod health;
+mod log_limit;
 mod metrics;
 mod preview;
 mod server;
+mod status;
 mod submit;
+mod view;
+mod when;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ipnet::IpNet;
 
 use crate::intake::{Form, Receipt, Refusal};
-use crate::model::{Client, Secret};
+use crate::model::{Callback, Client, MessageId, Secret, SubmissionId};
+use crate::spool::{SpoolError, SubmissionView, Taken};
 
+pub use callbacks::CallbackFigures;
 pub use preview::{Asked, Preview, Refused, preview};
 pub use server::{BindError, Server};
 
@@ -48,6 +59,35 @@ pub trait Submitter: Send + Sync + 'static {
     /// Why forms cannot be taken at the moment, one sentence a reason, without secrets; empty when
     /// they can. Anybody may cause this call as often as `GET /readyz` is answered.
     async fn ready(&self) -> Vec<String>;
+}
+
+/// Where the fate of forms is known.
+#[async_trait]
+pub trait Lookup: Send + Sync + 'static {
+    /// Everything known about a submission, whoever sent it; `None` for an unknown id.
+    async fn look(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError>;
+
+    /// Ends an SMS that waits, at the wish of `by`. `false` when it is too late for that.
+    async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError>;
+}
+
+/// Where the platform's callbacks go.
+#[async_trait]
+pub trait Callbacks: Send + Sync + 'static {
+    /// Takes one in. `Ok` means that what is new of it is on stable storage. It may be dropped where it stands, and
+    /// comes again then.
+    async fn take(&self, callback: Callback) -> Result<Taken, SpoolError>;
+}
+
+/// What stands behind the door.
+#[derive(Clone)]
+pub struct Behind {
+    /// Where forms go.
+    pub submitter: Arc<dyn Submitter>,
+    /// Where their fate is known.
+    pub lookup: Arc<dyn Lookup>,
+    /// Where callbacks go.
+    pub callbacks: Arc<dyn Callbacks>,
 }
 
 /// What the HTTP door is told by the configuration.
@@ -70,6 +110,21 @@ pub struct Listener {
     pub allow_get: bool,
     /// Whether `GET /metrics` is served, to anybody who reaches the listener.
     pub metrics: bool,
+    /// Whether the platform's callbacks are taken, as far as there is a [`CallbackDoor`].
+    pub callbacks: bool,
+}
+
+/// Where the platform calls back, and how it is known. Whoever shows one of the three is let in. Reloadable.
+#[derive(Clone, Debug)]
+pub struct CallbackDoor {
+    /// Begins with a slash, does not end with one, and is none of our other paths.
+    pub path: String,
+    /// Stands behind `path` and a slash in the URL that the platform was given.
+    pub secret: Option<Secret>,
+    /// Shown by HTTP Basic.
+    pub basic: Option<Credential>,
+    /// Addresses that the platform calls from.
+    pub networks: Vec<IpNet>,
 }
 
 /// Bounds on what a client may use up.
@@ -100,6 +155,21 @@ pub struct Account {
     pub credential: Option<Credential>,
     /// Whether it may choose the sender.
     pub may_choose_sender: bool,
+    /// Whether it may choose the lane.
+    pub may_choose_lane: bool,
+    /// Its program that is told how its SMS ended.
+    pub program: Option<Program>,
+}
+
+/// A program that is told how the SMS of an account ended.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Where it is told when a form names no other place.
+    pub url: Option<String>,
+    /// Hosts that a form may name, as in a URL: lower case, IPv6 in brackets.
+    pub hosts: Vec<String>,
+    /// Signs the calls.
+    pub secret: Secret,
 }
 
 /// What an HTTP client shows: Basic, `X-Api-Key: password`, or the parameters `username` and

@@ -117,6 +117,8 @@ mod tests {
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             credential: password.map(credential),
             may_choose_sender: false,
+            may_choose_lane: false,
+            program: None,
         }
     }
 
@@ -126,6 +128,7 @@ mod tests {
             bind: "127.0.0.1:0".parse().unwrap(),
             allow_get: true,
             metrics: false,
+            callbacks: false,
         };
         let accounts = [account("shop", Some("secret")), account("lab", None)];
         let asked = Asked { method, target, body, account: account_name };

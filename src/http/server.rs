@@ -13,8 +13,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request};
-use axum::http::{StatusCode, header};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use hyper::body::Incoming;
@@ -31,9 +31,12 @@ use tracing::{debug, error, info, warn};
 
 use super::admission::Admission;
 use super::answer::{Denial, Style, Unanswered, close_after};
-use super::submit::{Desk, Peer, sms};
+use super::submit::{Desk, Lines, Peer, sms};
 use super::wire::Wire;
-use super::{Account, Limits, Listener, Settings, Submitter, framing, health, metrics};
+use super::{
+    Account, Behind, CallbackDoor, CallbackFigures, Limits, Listener, Settings, callbacks, framing, health,
+    metrics, status,
+};
 
 /// Most octets of a request line with all headers; more is 431. A long text in a query fits.
 const HEAD_OCTETS: usize = 16 * 1024;
@@ -56,6 +59,7 @@ pub struct Server {
     addresses: Vec<(String, SocketAddr)>,
     limits: Limits,
     router: Router,
+    stranger_lines: Lines,
 }
 
 /// A listener could not be bound; this ends the start.
@@ -76,6 +80,7 @@ struct Door {
     limits: Limits,
     admission: Arc<Admission>,
     router: Router,
+    stranger_lines: Lines,
 }
 
 /// Ends a connection without an answer.
@@ -84,15 +89,17 @@ struct Door {
 struct NoAnswer;
 
 impl Server {
-    /// Binds every listener. `accounts` may be exchanged at any time; each request sees one state of them.
-    /// `registry` is what `/metrics` shows.
+    /// Binds every listener. `accounts` and `callback_door` may be exchanged at any time; each request sees one
+    /// state of them. `registry` is what `/metrics` shows; `figures` count the platform's calls.
     ///
     /// # Errors
     /// [`BindError`] for the first listener that cannot be bound.
     pub async fn bind(
         settings: Settings,
         accounts: Arc<ArcSwap<Vec<Account>>>,
-        submitter: Arc<dyn Submitter>,
+        callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
+        behind: Behind,
+        figures: CallbackFigures,
         registry: Arc<Registry>,
     ) -> Result<Self, BindError> {
         let limits = settings.limits;
@@ -111,15 +118,26 @@ impl Server {
             addresses.push((listener.name.clone(), address));
             listeners.push((Arc::new(listener), socket));
         }
-        let desk = Arc::new(Desk { accounts, submitter, limits, registry });
+        let stranger_lines = Lines::default();
+        let desk = Arc::new(Desk {
+            accounts,
+            behind,
+            callback_door,
+            figures,
+            call_lines: Lines::default(),
+            stranger_lines: stranger_lines.clone(),
+            limits,
+            registry,
+        });
         let router = Router::new()
             .route("/sms", any(sms))
+            .route("/sms/{id}", any(status::status))
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz))
             .route("/metrics", any(metrics::metrics))
             .fallback(elsewhere)
             .with_state(desk);
-        Ok(Self { listeners, addresses, limits, router })
+        Ok(Self { listeners, addresses, limits, router, stranger_lines })
     }
 
     /// Each listener's name and where it is, in the order of the settings; a port 0 has become a
@@ -139,6 +157,7 @@ impl Server {
                 limits: self.limits,
                 admission: admission.clone(),
                 router: self.router.clone(),
+                stranger_lines: self.stranger_lines.clone(),
             };
             doors.spawn(Arc::new(door).accept(socket, shutdown.clone()));
         }
@@ -178,7 +197,10 @@ impl Door {
             failures = 0;
             let address = address.ip().to_canonical();
             let Some(visit) = self.admission.visit(address) else {
-                info!(client = %address, listener = self.listener.name, "connection refused: client has enough");
+                if let Some(left_out) = self.stranger_lines.next() {
+                    let listener = &self.listener.name;
+                    info!(client = %address, listener, left_out, "connection refused: client has enough");
+                }
                 // The buffer of a fresh socket takes it, or the client goes without.
                 let _ = stream.try_write(TOO_MANY_CONNECTIONS);
                 continue;
@@ -186,7 +208,10 @@ impl Door {
             let place = match self.admission.place_now() {
                 Some(place) => Some(place),
                 None => {
-                    warn!(listener = self.listener.name, "all connections are taken; clients wait");
+                    if let Some(left_out) = self.stranger_lines.next() {
+                        let listener = &self.listener.name;
+                        warn!(listener, left_out, "all connections are taken; clients wait");
+                    }
                     tokio::select! {
                         () = is_asked(&mut shutdown) => break,
                         place = self.admission.place() => place,
@@ -219,12 +244,15 @@ impl Door {
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
             let style = Style::of(request.headers());
             request.extensions_mut().insert(peer.clone());
+            let stranger_lines = self.stranger_lines.clone();
             let routed = TowerToHyperService::new(self.router.clone()).call(request.map(Body::new));
             async move {
                 let mut response = match verdict {
                     Ok(()) => routed.await.unwrap_or_else(|never: Infallible| match never {}),
                     Err(fault) => {
-                        info!(client = %address, reason = %fault, "request refused");
+                        if let Some(left_out) = stranger_lines.next() {
+                            info!(client = %address, reason = %fault, left_out, "request refused");
+                        }
                         Denial::closing(StatusCode::BAD_REQUEST, fault.to_string()).respond(style)
                     }
                 };
@@ -261,16 +289,50 @@ impl Door {
     }
 }
 
-/// Any path that is not ours. The query is never logged: devices put passwords into it.
-pub(super) async fn elsewhere(Extension(peer): Extension<Peer>, request: Request) -> Response {
-    info!(
-        client = %peer.address,
-        listener = peer.listener.name,
-        path = %request.uri().path().chars().take(100).collect::<String>().escape_debug(),
-        "no such path"
-    );
+/// Any path that is no route: that of the callbacks, which the configuration names, or none of ours.
+pub(super) async fn elsewhere(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    let door = desk.callback_door.load_full();
+    let path = request.uri().path();
+    let hides = door.as_ref().as_ref().is_some_and(|door| door.secret.is_some());
+    let Some((door, behind)) = door.as_ref().as_ref().and_then(|door| Some((door, door.behind(path)?)))
+    else {
+        if let Some(left_out) = desk.stranger_lines.next() {
+            let (listener, path) = (&peer.listener.name, shown_path(path, hides));
+            info!(client = %peer.address, listener, %path, left_out, "no such path");
+        }
+        return nothing_here(request.headers());
+    };
+    if !peer.listener.callbacks {
+        if let Some(left_out) = desk.stranger_lines.next() {
+            let (listener, path) = (&peer.listener.name, &door.path);
+            info!(client = %peer.address, listener, path, left_out, "this listener takes no callbacks");
+        }
+        return nothing_here(request.headers());
+    }
+    let is_let_in = door.lets_in(peer.address, request.headers(), behind);
+    callbacks::callbacks(&desk, &peer, is_let_in, request).await
+}
+
+/// A path for the log; only its first piece where what follows may be the secret of the platform's callbacks, because the
+/// platform was given a URL with a slip in it. The query is never logged: devices put passwords into it.
+fn shown_path(path: &str, hides: bool) -> String {
+    let second = path.match_indices('/').map(|(at, _)| at).find(|at| *at > 0);
+    let (shown, more) = match second {
+        Some(at) if hides && at + 1 < path.len() => (&path[..at], "/…"),
+        Some(_) | None => (path, ""),
+    };
+    let shown: String = shown.chars().take(100).collect();
+    format!("{}{more}", shown.escape_debug())
+}
+
+/// 404, the same for every path that is not ours.
+pub(super) fn nothing_here(headers: &HeaderMap) -> Response {
     let reason = "there is nothing here; forms go to /sms";
-    Denial::new(StatusCode::NOT_FOUND, reason).respond(Style::of(request.headers()))
+    Denial::new(StatusCode::NOT_FOUND, reason).respond(Style::of(headers))
 }
 
 /// Returns once shutdown is wanted; a sender that is gone wants it too.

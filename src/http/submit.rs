@@ -4,8 +4,8 @@
 //! size, type, credentials in the fields; only then what is wrong with the fields themselves.
 
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant as Clock};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
@@ -13,6 +13,8 @@ use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
@@ -20,14 +22,17 @@ use tracing::{info, warn};
 use super::account::{Denied, Shown, any_from, identify, shown_in_headers};
 use super::answer::{Denial, Style, Unanswered, accepted};
 use super::body::{BodyError, Format, read};
-use super::fields::{FieldError, Fields, GENERIC};
-use super::{Account, Limits, Listener, Submitter};
+use super::fields::{FieldError, Fields, GENERIC, shown};
+use super::log_limit::LogLimit;
+use super::when::point_in_time;
+use super::{Account, Behind, CallbackDoor, CallbackFigures, Limits, Listener};
 use crate::intake::{Form, Receipt, Refusal};
-use crate::model::{Client, Door, Masked};
+use crate::model::{Client, Door, Lane, Masked, TellUrl};
+use crate::telling::target;
 
 /// How long a wrong credential waits for its 401: few guesses a second, whoever makes them. The
 /// wait is a timer of its connection, and connections are limited in all and for each address.
-const WRONG_CREDENTIAL_DELAY: Duration = Duration::from_secs(1);
+pub(super) const WRONG_CREDENTIAL_DELAY: Duration = Duration::from_secs(1);
 
 const WRONG_CREDENTIAL: &str = "the user name, password or API key is wrong";
 
@@ -35,12 +40,43 @@ const WRONG_CREDENTIAL: &str = "the user name, password or API key is wrong";
 pub(super) struct Desk {
     /// Who may post.
     pub(super) accounts: Arc<ArcSwap<Vec<Account>>>,
-    /// Where forms go.
-    pub(super) submitter: Arc<dyn Submitter>,
+    /// Where things go.
+    pub(super) behind: Behind,
+    /// Where the platform calls back.
+    pub(super) callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
+    /// Of its calls.
+    pub(super) figures: CallbackFigures,
+    /// The log's lines about its calls.
+    pub(super) call_lines: Lines,
+    /// The log's lines about whoever is nobody that we know.
+    pub(super) stranger_lines: Lines,
     /// What a client may use up.
     pub(super) limits: Limits,
     /// What `/metrics` shows.
     pub(super) registry: Arc<Registry>,
+}
+
+/// Lines of the log that are bounded; clones share the bound.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lines(Arc<Mutex<LogLimit>>);
+
+impl Lines {
+    /// How many lines were left out before the one that may be written now, if any; `None` when none may be
+    /// written.
+    pub(super) fn next(&self) -> Option<Option<u64>> {
+        let left_out = self.0.lock().unwrap_or_else(PoisonError::into_inner).line(Clock::now())?;
+        Some((left_out > 0).then_some(left_out))
+    }
+}
+
+impl Desk {
+    /// As [`Lines::next`] for a line about a request of `client`: what an account of ours does wrong is always told.
+    pub(super) fn line_about(&self, client: &Client) -> Option<Option<u64>> {
+        match client.account {
+            Some(_) => Some(None),
+            None => self.stranger_lines.next(),
+        }
+    }
 }
 
 /// Where a request came from.
@@ -135,15 +171,18 @@ pub(super) async fn sms(
             accepted(&receipt, style)
         }
         Err(Stop::Denied(denial)) => {
-            info!(
-                status = denial.status.as_u16(),
-                reason = %Masked(&denial.reason),
-                note = denial.note,
-                account = client.account.as_deref(),
-                client = %client.address,
-                listener = client.listener,
-                "form refused"
-            );
+            if let Some(left_out) = desk.line_about(&client) {
+                info!(
+                    status = denial.status.as_u16(),
+                    reason = %Masked(&denial.reason),
+                    note = denial.note,
+                    account = client.account.as_deref(),
+                    client = %client.address,
+                    listener = client.listener,
+                    left_out,
+                    "form refused"
+                );
+            }
             denial.respond(style)
         }
         Err(Stop::Unanswered) => {
@@ -195,13 +234,14 @@ async fn take(
         None => authenticate(&accounts, client, &fields.credential(&GENERIC)?).await?,
     };
     let form = form(&fields, account)?;
-    match timeout_at(deadline, desk.submitter.submit(client, form)).await {
+    match timeout_at(deadline, desk.behind.submitter.submit(client, form)).await {
         Ok(outcome) => Ok(outcome?),
         Err(_) => Err(Stop::Unanswered),
     }
 }
 
-async fn authenticate<'a>(
+/// The account that shows `shown`; `client` gets it. Somebody who shows what is wrong waits.
+pub(super) async fn authenticate<'a>(
     accounts: &'a [Account],
     client: &mut Client,
     shown: &Shown,
@@ -268,5 +308,63 @@ pub(super) fn form(fields: &Fields, account: &Account) -> Result<Form, Denial> {
         );
         return Err(Denial::new(StatusCode::FORBIDDEN, reason));
     }
-    Ok(Form { to: fields.destinations(&GENERIC)?, text: fields.text(&GENERIC)?, sender })
+    Ok(Form {
+        to: fields.destinations(&GENERIC)?,
+        text: fields.text(&GENERIC)?,
+        sender,
+        deliver_at: deliver_at(fields)?,
+        lane: lane(fields, account)?,
+        tell_url: tell_url(fields, account)?,
+    })
+}
+
+fn deliver_at(fields: &Fields) -> Result<Option<Timestamp>, Denial> {
+    let Some(written) = fields.line(GENERIC.deliver_at)? else { return Ok(None) };
+    let read = point_in_time(&written, &TimeZone::system());
+    read.map(Some).ok_or_else(|| {
+        let reason = format!(
+            "`{}` is not a time; write it like 2031-01-31T07:30:00+01:00, or 2031-01-31 07:30 in the time of \
+             this relay",
+            shown(&written)
+        );
+        Denial::new(StatusCode::BAD_REQUEST, reason)
+    })
+}
+
+fn lane(fields: &Fields, account: &Account) -> Result<Option<Lane>, Denial> {
+    let Some(written) = fields.line(GENERIC.lane)? else { return Ok(None) };
+    if !account.may_choose_lane {
+        let reason = format!(
+            "account `{}` may not choose the lane; leave out `lane`, or set may_choose_lane = true for the account",
+            account.name
+        );
+        return Err(Denial::new(StatusCode::FORBIDDEN, reason));
+    }
+    written.to_ascii_lowercase().parse().map(Some).map_err(|_| {
+        let lanes = Lane::ALL.map(Lane::as_str).join(", ");
+        Denial::new(
+            StatusCode::BAD_REQUEST,
+            format!("`{}` is not a lane; write one of {lanes}", shown(&written)),
+        )
+    })
+}
+
+/// Where a form's SMS are told of: where the form says, if the operator allows that host; else where the account says.
+fn tell_url(fields: &Fields, account: &Account) -> Result<Option<TellUrl>, Denial> {
+    let of_account = |url: &str| TellUrl { url: url.to_owned(), account: account.name.clone() };
+    let program = account.program.as_ref();
+    let Some(written) = fields.line(GENERIC.callback_url)? else {
+        return Ok(program.and_then(|program| program.url.as_deref()).map(of_account));
+    };
+    let wrong = |reason: String| Denial::new(StatusCode::BAD_REQUEST, reason);
+    let url = target(&written).map_err(|error| wrong(format!("`callback_url` cannot be called: {error}")))?;
+    let host = url.host_str().unwrap_or_default();
+    if !program.is_some_and(|program| program.hosts.iter().any(|allowed| allowed == host)) {
+        return Err(wrong(format!(
+            "the host `{}` of `callback_url` is not one of the callback_hosts of account `{}`",
+            shown(host),
+            account.name
+        )));
+    }
+    Ok(Some(of_account(url.as_str())))
 }

@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
-
 use super::MAX_MESSAGES;
+use super::delivering::{ExplainedDelivery, Late, Start};
+use super::escalating::Escalating;
 use super::explain::{ExplainedFate, ExplainedSms};
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
+use super::repeated::{self, Beside};
 use crate::model::{
-    Cause, Encoding, EnhancedStatus, Fate, Message, MessageId, PhoneNumber, Recipient, SenderId, Sms,
+    Cause, Delivery, Encoding, Fate, Message, MessageId, PhoneNumber, Reason, Recipient, SenderId, Sms,
     SmsOptions, SmsText, SubmissionId,
 };
-use crate::retry::later;
 use crate::routing::{Content, Decision, Facts, Plan, Routing};
 use crate::text::{self, Fitting};
-use crate::wording::{Removed, Source, template};
+use crate::wording::{Filled, Removed, Source, template};
 
 /// Octets of subject and of text that rules and templates see, from the beginning: more than 255 parts
 /// can carry. Every recipient's rules look through them, so that 10 MB for 1,000 numbers would take
@@ -25,13 +25,15 @@ const MAX_WORDS: usize = 128 * 1024;
 /// The SMS of one submission while they are decided.
 pub(super) struct Decisions<'a> {
     id: SubmissionId,
-    now: Timestamp,
     routing: &'a Routing,
     /// What was distilled already, by the rule and by whose words they are.
     distilled: HashMap<(Words, String), Kept>,
     /// What the rules found already, by whose words they looked through.
     content: HashMap<Words, Content>,
     messages: Vec<Message>,
+    /// Who gets what of them is not delivered.
+    escalating: Vec<Escalating>,
+    late: Late,
     refusal: Option<Refusal>,
     /// How each decision came about, where somebody asks.
     notes: Option<&'a mut Notes>,
@@ -94,12 +96,13 @@ impl<'a> Decisions<'a> {
     /// is sent then.
     pub(super) fn new(
         id: SubmissionId,
-        now: Timestamp,
         routing: &'a Routing,
+        late: Late,
         notes: Option<&'a mut Notes>,
     ) -> Self {
         let (messages, distilled, content) = (Vec::new(), HashMap::new(), HashMap::new());
-        Self { id, now, routing, distilled, content, messages, refusal: None, notes }
+        let escalating = Vec::new();
+        Self { id, routing, distilled, content, messages, escalating, late, refusal: None, notes }
     }
 
     /// Another recipient's turn.
@@ -140,15 +143,13 @@ impl<'a> Decisions<'a> {
                 Decision::Drop { rule, reason } => {
                     let fate = ExplainedFate::Dropped { reason: reason.clone() };
                     self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
-                    let text = format!("dropped by rule {rule}: {reason}");
-                    let cause = Cause::new(EnhancedStatus::POLICY, text);
+                    let cause =
+                        Reason::RuleDropped.told(format!("{} {rule}: {reason}", Reason::RuleDropped.words()));
                     vec![self.unsent(known, recipient, destination, rule, Fate::Dropped(cause))]
                 }
             };
             if self.messages.len() + new.len() > MAX_MESSAGES {
-                let text =
-                    format!("the mail stands for more than {MAX_MESSAGES} SMS in all; send several mails");
-                return Err(Refusal { kind: RefusalKind::TooMany, text });
+                return Err(too_many());
             }
             self.messages.extend(new);
         }
@@ -172,17 +173,40 @@ impl<'a> Decisions<'a> {
     ) -> Vec<Message> {
         let id = self.next_id(0);
         let source = &known.source;
+        let start = match Start::of(&plan.delivery, source.received_at) {
+            Ok(start) => start,
+            Err(refusal) => {
+                return vec![self.refused(known, recipient, written, destination, plan.rule, refusal)];
+            }
+        };
         let kept = self.distilled.entry((known.words, plan.rule.clone())).or_insert_with(|| {
             let distilled = plan.wording.distill(source);
             Kept { text: distilled.text.into_owned(), removed: distilled.removed }
         });
         let composed = plan.wording.compose(source, &kept.text, written, &plan.groups);
-        if let Some(problem) = &composed.template_problem
-            && self.notes.is_none()
-        {
+        let filled = match plan.delivery.has_template() {
+            true => plan.delivery.variables.fill(source, &kept.text, written, &plan.groups),
+            false => Filled::default(),
+        };
+        let escalated = plan
+            .delivery
+            .escalation
+            .as_ref()
+            .map(|escalation| escalation.wording.compose(source, &kept.text, written, &plan.groups));
+        let of_escalation = escalated.as_ref().and_then(|composed| composed.template_problem.as_ref());
+        let problems = [composed.template_problem.as_ref(), filled.problem.as_ref(), of_escalation];
+        for problem in problems.into_iter().flatten().filter(|_| self.notes.is_none()) {
             tracing::warn!(%id, rule = plan.rule, problem, "the rule's template failed; subject and text are sent");
         }
-        let explained = self.notes.is_some().then(|| ExplainedFate::Sent {
+        if composed.texts.is_empty() {
+            let text = Reason::NothingToSend.words().to_owned();
+            let refusal = Refusal { kind: RefusalKind::NothingToSend, text };
+            return vec![self.refused(known, recipient, written, destination, plan.rule, refusal)];
+        }
+        // The channels of a routing that was built make ways.
+        let ways = plan.delivery.ways(&filled).unwrap_or_default();
+        let delivery = start.delivery(&plan.delivery, ways, plan.lifetime, self.late, recipient.notify);
+        let mut explained = self.notes.is_some().then(|| ExplainedFate::Sent {
             sender: plan.sender.clone(),
             removed: kept.removed.clone(),
             variables: template::variables(source, &kept.text, written, &plan.groups),
@@ -190,69 +214,68 @@ impl<'a> Decisions<'a> {
             template_problem: composed.template_problem.clone(),
             words: composed.words.clone(),
             sms: Vec::new(),
+            delivery: Box::new(ExplainedDelivery::new(start, &delivery, filled.problem.clone())),
         });
-        let Plan { rule, sender, options, lifetime, .. } = plan;
-        if composed.texts.is_empty() {
-            let text = "there is nothing to send: subject and text are empty".to_owned();
-            let refusal = Refusal { kind: RefusalKind::NothingToSend, text };
-            return vec![self.refused(known, recipient, written, destination, rule, refusal)];
-        }
-        let expires_at = later(self.now, lifetime);
-        let sms = |(n, text): (usize, SmsText)| Sms {
-            id: self.next_id(n),
-            destination: destination.clone(),
-            sender: sender.clone(),
-            text,
-            options: options.clone(),
+        let place = self.messages.len();
+        let of = place..place + composed.texts.len();
+        let text = escalated.and_then(|composed| composed.texts.into_iter().next());
+        let text = text.unwrap_or_else(|| composed.texts[0].clone());
+        let escalating = plan.delivery.escalation.as_ref().map(|escalation| {
+            Escalating::new(of, &plan, escalation, recipient, start.time(), &delivery, text)
+        });
+        let Plan { rule, sender, mut options, .. } = plan;
+        start.put_into(&mut options);
+        let message = |(n, text): (usize, SmsText)| Message {
+            sms: Sms {
+                id: self.next_id(n),
+                destination: destination.clone(),
+                sender: sender.clone(),
+                text,
+                options: options.clone(),
+            },
+            recipient: recipient.clone(),
+            rule: rule.clone(),
+            delivery: delivery.clone(),
+            fate: start.fate(),
         };
-        let all: Vec<Sms> = composed.texts.into_iter().enumerate().map(sms).collect();
-        // All of a text in several SMS or none: the pieces of two texts would not be told apart.
-        let same = |sms: &Sms| self.same(sms).map(|first| (first.sms.id, first.recipient.address.clone()));
-        let firsts = match all.iter().map(same).collect::<Option<Vec<_>>>() {
-            Some(firsts) => firsts.into_iter().map(Some).collect(),
-            None => vec![None; all.len()],
-        };
-        if let Some(mut fate) = explained {
-            if let ExplainedFate::Sent { sms, .. } = &mut fate {
-                let same_as = |first: &Option<(MessageId, String)>| first.as_ref().map(|(_, to)| to.clone());
-                let explained = all.iter().zip(&firsts);
-                *sms = explained
-                    .map(|(sms, first)| ExplainedSms::new(self.routing, sms, same_as(first)))
-                    .collect();
+        let mut all: Vec<Message> = composed.texts.into_iter().enumerate().map(message).collect();
+        let mut same_as = vec![None; all.len()];
+        match repeated::beside(&self.messages, &self.escalating, &all, escalating.as_ref()) {
+            Beside::Apart => {}
+            Beside::Behind(firsts) => {
+                for ((message, same_as), first) in all.iter_mut().zip(&mut same_as).zip(firsts) {
+                    let first = &self.messages[first];
+                    message.fate = repeated::dropped(first.sms.id);
+                    *same_as = Some(first.recipient.address.clone());
+                }
             }
-            self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
+            Beside::Before(firsts) => {
+                for (message, first) in all.iter().zip(firsts) {
+                    self.messages[first].fate = repeated::dropped(message.sms.id);
+                    self.note(|notes| notes.superseded(first, &recipient.address));
+                }
+            }
         }
-        let message = |(sms, first): (Sms, Option<(MessageId, String)>)| {
-            let fate = match first {
-                Some((first, _)) => Fate::Dropped(Cause::new(
-                    EnhancedStatus::SUCCESS,
-                    format!("the same text goes to this phone as {first}"),
-                )),
-                None => Fate::Due,
-            };
-            Message { sms, recipient: recipient.clone(), rule: rule.clone(), expires_at, fate }
-        };
-        all.into_iter().zip(firsts).map(message).collect()
+        if let Some(ExplainedFate::Sent { sms, delivery, .. }) = &mut explained {
+            let told = all.iter().zip(same_as);
+            *sms = told
+                .map(|(message, same_as)| ExplainedSms::new(self.routing, &message.sms, same_as))
+                .collect();
+            delivery.escalation = escalating.as_ref().and_then(|one| one.explained(self.routing, id));
+        }
+        if let Some(fate) = explained {
+            self.note(|notes| {
+                notes.decided(destination, known.named(written), &rule, fate);
+                notes.placed(place);
+            });
+        }
+        self.escalating.extend(escalating);
+        all
     }
 
     /// The id of the SMS that comes behind those there are and `more`.
     fn next_id(&self, more: usize) -> MessageId {
         self.id.message(u32::try_from(self.messages.len() + more + 1).unwrap_or(u32::MAX))
-    }
-
-    /// An earlier SMS of this submission that says the same to the same phone: two recipients of
-    /// one mail often lead to one person. One that is only simulated says nothing to it.
-    fn same(&self, sms: &Sms) -> Option<&Message> {
-        let same = |message: &&Message| {
-            let earlier = &message.sms;
-            message.fate == Fate::Due
-                && earlier.destination == sms.destination
-                && earlier.sender == sms.sender
-                && earlier.text == sms.text
-                && earlier.options.placeholders == sms.options.placeholders
-                && (!earlier.options.simulation || sms.options.simulation)
-        };
-        self.messages.iter().find(same)
     }
 
     fn refused(
@@ -267,7 +290,8 @@ impl<'a> Decisions<'a> {
         let reason = &refusal.text;
         let fate = ExplainedFate::Refused { reason: reason.clone() };
         self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
-        let cause = Cause::new(refusal.kind.smtp().1, format!("refused by rule {rule}: {reason}"));
+        let cause =
+            Cause::new(refusal.kind.smtp().1, format!("{} {rule}: {reason}", Reason::RuleRefused.words()));
         self.refusal.get_or_insert(refusal);
         self.unsent(known, recipient, destination, rule, Fate::Refused(cause))
     }
@@ -292,22 +316,43 @@ impl<'a> Decisions<'a> {
             text,
             options: SmsOptions::default(),
         };
-        Message { sms, recipient: recipient.clone(), rule, expires_at: self.now, fate }
+        let delivery = Delivery::until(known.source.received_at.timestamp());
+        Message { sms, recipient: recipient.clone(), rule, delivery, fate }
     }
 
-    /// The SMS, in order.
+    /// The SMS, in order; those that take the place of others come last.
     ///
     /// # Errors
     /// When every one of them was refused: then nothing was promised to anybody, and the peer is
-    /// told at once instead of by a report.
+    /// told at once instead of by a report. When there would be more than [`MAX_MESSAGES`] with those that
+    /// take the place of others.
     pub(super) fn finish(mut self) -> Result<Vec<Message>, Refusal> {
-        self.note(Notes::end);
         let all_refused = self.messages.iter().all(|message| matches!(message.fate, Fate::Refused(_)));
-        match self.refusal {
-            Some(refusal) if all_refused => Err(refusal),
-            Some(_) | None => Ok(self.messages),
+        if let Some(refusal) = self.refusal.take_if(|_| all_refused) {
+            self.note(Notes::end);
+            return Err(refusal);
         }
+        for escalating in std::mem::take(&mut self.escalating) {
+            if !escalating.is_needed(&self.messages) {
+                continue;
+            }
+            let phones: Vec<PhoneNumber> = escalating.phones_left(&self.messages).cloned().collect();
+            if self.messages.len() + phones.len() > MAX_MESSAGES {
+                return Err(too_many());
+            }
+            for phone in phones {
+                let message = escalating.message(self.next_id(0), &phone);
+                self.messages.push(message);
+            }
+        }
+        self.note(Notes::end);
+        Ok(self.messages)
     }
+}
+
+fn too_many() -> Refusal {
+    let text = format!("the mail stands for more than {MAX_MESSAGES} SMS in all; send several mails");
+    Refusal { kind: RefusalKind::TooMany, text }
 }
 
 #[cfg(test)]
@@ -321,7 +366,9 @@ mod tests {
     use crate::mail::Headers;
     use crate::model::{Client, DialPlan, Door, Notify};
     use crate::pattern::Pattern;
-    use crate::routing::{Action, Conditions, Defaults, KnownListener, NoMatch, Origin, Parts, Prefix, Rule};
+    use crate::routing::{
+        Action, Conditions, Defaults, Delivering, KnownListener, NoMatch, Origin, Parts, Prefix, Rule,
+    };
     use crate::wording::Wording;
 
     /// Sends everything in 255 parts, but drops a text that has `needle` in it.
@@ -343,6 +390,7 @@ mod tests {
                 sender: Some(SenderId::new("Relay").unwrap()),
                 wording: Arc::new(Wording::in_parts(255)),
                 lifetime: Duration::from_secs(3600),
+                delivering: Delivering::default(),
             },
             listeners: vec![KnownListener {
                 name: "lan".to_owned(),
@@ -363,14 +411,8 @@ mod tests {
             helo: None,
             account: None,
         };
-        let facts = Facts {
-            origin: Origin { client: &client, envelope_sender: None },
-            header_sender: None,
-            subject: "",
-            text,
-            requested_sender: None,
-        };
-        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }) };
+        let now = jiff::Timestamp::from_second(1_800_000_000).unwrap();
         let routing = routing();
         let source = Source {
             subject: "",
@@ -384,7 +426,7 @@ mod tests {
             attachments: &[],
             received_at: &now.to_zoned(TimeZone::UTC),
         };
-        let mut decisions = Decisions::new(SubmissionId::new(now), now, &routing, None);
+        let mut decisions = Decisions::new(SubmissionId::new(now), &routing, Late::default(), None);
         let address = "+393471234567".to_owned();
         let recipient = Recipient { address: address.clone(), notify: Notify::Unspecified, orcpt: None };
         decisions

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::delivering::ExplainedDelivery;
 use super::notes::Notes;
 use super::{Form, Refusal, Settings, form, mail};
 use crate::model::{
@@ -90,6 +91,8 @@ pub enum ExplainedFate {
         words: String,
         /// The SMS in order.
         sms: Vec<ExplainedSms>,
+        /// How they are to reach the phone.
+        delivery: Box<ExplainedDelivery>,
     },
     /// Taken, recorded, not sent.
     Dropped {
@@ -104,7 +107,7 @@ pub enum ExplainedFate {
 }
 
 /// One SMS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainedSms {
     /// The words as the phone shows them, placeholders with their values, and encoding and parts.
     pub text: SmsText,

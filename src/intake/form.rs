@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::decide::{Decisions, Known};
+use super::delivering::Late;
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
-use super::{Form, Receipt, Settings, mail, report_to};
+use super::{Form, Receipt, Settings, is_escalation, is_live, mail, report_to};
 use crate::mail::Headers;
-use crate::model::{Client, Fate, Notify, Original, Recipient, SenderId, Submission, SubmissionId};
+use crate::model::{Client, Notify, Original, Recipient, SenderId, Submission, SubmissionId};
 use crate::routing::{Facts, Origin, Routing};
 use crate::wording::Source;
 
@@ -37,11 +38,11 @@ pub(super) fn prepare(
     let id = SubmissionId::new(now);
     let origin = Origin { client, envelope_sender: None };
     let facts = Facts {
-        origin,
-        header_sender: None,
-        subject: "",
         text: &form.text,
         requested_sender: sender.as_ref(),
+        requested_lane: form.lane,
+        requested_time: form.deliver_at,
+        ..Facts::of(origin)
     };
     let received_at = now.to_zoned(TimeZone::system());
     let source = Source {
@@ -56,8 +57,10 @@ pub(super) fn prepare(
         attachments: &[],
         received_at: &received_at,
     };
+    let report_to = report_to::for_form(settings);
+    let late = Late::of(settings, &report_to);
     let known = Known::new(facts, source);
-    let mut decisions = Decisions::new(id, now, routing, notes);
+    let mut decisions = Decisions::new(id, routing, late, notes);
     for written in &form.to {
         decisions.begin();
         let destinations = mail::reached(routing, &origin, written)?;
@@ -68,7 +71,8 @@ pub(super) fn prepare(
         id,
         received_at: now,
         client: client.clone(),
-        report_to: report_to::for_form(settings),
+        report_to,
+        tell_url: form.tell_url.clone(),
         original: Original::default(),
         messages: decisions.finish()?,
         forwards: Vec::new(),
@@ -77,7 +81,7 @@ pub(super) fn prepare(
 
 /// What the client is told.
 pub(super) fn receipt(submission: &Submission) -> Receipt {
-    let sent = submission.messages.iter().filter(|message| message.fate == Fate::Due);
+    let sent = submission.messages.iter().filter(|message| is_live(message) && !is_escalation(message));
     let messages = sent.map(|m| (m.sms.id, m.sms.destination.clone(), m.sms.text.parts)).collect();
     Receipt { id: submission.id, messages }
 }

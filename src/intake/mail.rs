@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::decide::{Decisions, Known};
+use super::delivering::Late;
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
 use super::{MAX_MESSAGES, Settings, report_to, trace};
@@ -77,11 +78,11 @@ pub(super) fn prepare(
     let trace = trace::received(client, &settings.hostname, envelope.protocol, envelope.smtputf8, id, now);
     let header_sender = mail.from.as_ref().map(|from| from.address.to_string());
     let facts = Facts {
-        origin,
         header_sender: header_sender.as_deref(),
         subject: mail.subject.as_deref().unwrap_or_default(),
         text: &mail.text,
-        requested_sender: None,
+        priority: mail.priority,
+        ..Facts::of(origin)
     };
     let reverse_path = origin.sender_text().unwrap_or_default();
     let received_at = now.to_zoned(TimeZone::system());
@@ -97,8 +98,10 @@ pub(super) fn prepare(
         attachments: &mail.attachments,
         received_at: &received_at,
     };
+    let report_to = report_to::for_mail(settings, routing, &envelope.reverse_path, mail.automatic);
+    let late = Late::of(settings, &report_to);
     let known = Known::new(facts, source);
-    let mut decisions = Decisions::new(id, now, routing, notes);
+    let mut decisions = Decisions::new(id, routing, late, notes);
     let addressed = OnceCell::new();
     let mut forwards = Vec::new();
     for recipient in &envelope.recipients {
@@ -129,7 +132,8 @@ pub(super) fn prepare(
         id,
         received_at: now,
         client: client.clone(),
-        report_to: report_to::for_mail(settings, routing, &envelope.reverse_path, mail.automatic),
+        report_to,
+        tell_url: None,
         original: original(settings, envelope, &mail, &trace, bytes),
         messages: decisions.finish()?,
         forwards,
@@ -203,7 +207,7 @@ fn forward(
     };
     Ok(OutgoingMail {
         id: MailId::new(now),
-        about: id,
+        about: Some(id),
         kind: MailKind::Postmaster,
         reverse_path,
         recipient: settings.operator_for(&recipient.address)?.clone(),

@@ -6,12 +6,15 @@
 //! reloaded meanwhile; and that no account gets more than it may have.
 
 mod decide;
+mod delivering;
+mod escalating;
 mod explain;
 mod form;
 mod mail;
 mod notes;
 mod quota;
 mod refusal;
+mod repeated;
 mod report_to;
 mod trace;
 
@@ -19,17 +22,20 @@ mod trace;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::model::{
-    Client, Envelope, Fate, MailAddress, MessageId, PhoneNumber, ReportTo, ReversePath, Submission,
-    SubmissionId,
+    Client, Envelope, Fate, HoldReason, Lane, MailAddress, Message, MessageId, PhoneNumber, ReportTo,
+    ReversePath, Submission, SubmissionId, TellUrl,
 };
 use crate::routing::{Origin, Routing};
 use crate::spool::{Spool, SpoolError};
 
+pub use delivering::ExplainedDelivery;
+pub use escalating::ExplainedEscalation;
 pub use explain::{
     ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Incoming, explain,
 };
@@ -55,6 +61,8 @@ pub struct Settings {
     pub max_received: usize,
     /// The whole mail is kept for a report with `RET=FULL` up to this many octets.
     pub full_original_octets: usize,
+    /// How long after its time a sender is told that an SMS is late; `None` is never.
+    pub delayed_after: Option<Duration>,
 }
 
 /// Who is told about failures.
@@ -69,7 +77,7 @@ pub enum Reports {
 }
 
 /// What an HTTP client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form {
     /// Destinations as written: numbers or aliases, already separated.
     pub to: Vec<String>,
@@ -77,6 +85,12 @@ pub struct Form {
     pub text: String,
     /// The sender, where the client may choose.
     pub sender: Option<String>,
+    /// When it is to be sent, where the client may choose; wins over the rule's time.
+    pub deliver_at: Option<Timestamp>,
+    /// How urgent it is, where the client may choose and no rule fixes it.
+    pub lane: Option<Lane>,
+    /// Where a program is told how each SMS ended.
+    pub tell_url: Option<TellUrl>,
 }
 
 /// What was accepted: on disk when this is returned.
@@ -205,7 +219,8 @@ impl Intake {
         let (id, report_to) = (submission.id, submission.report_to.clone());
         let reservation = match &submission.client.account {
             Some(account) => {
-                let sent = submission.messages.iter().filter(|message| message.fate == Fate::Due);
+                // What is held goes out unless somebody stops it: an escalation counts as if it did.
+                let sent = submission.messages.iter().filter(|message| is_live(message));
                 let parts = sent.map(|message| u64::from(message.sms.text.parts)).sum();
                 let allowance = routing.allowance(Some(account));
                 Some(self.quota.reserve(account, allowance, parts, submission.received_at).await?)
@@ -229,6 +244,19 @@ impl Intake {
     pub async fn probe(&self) -> Result<(), SpoolError> {
         self.spool.probe().await
     }
+}
+
+/// Whether it is sent, now or later, unless something comes in between.
+fn is_live(message: &Message) -> bool {
+    match message.fate {
+        Fate::Due | Fate::Held { .. } => true,
+        Fate::Refused(_) | Fate::Dropped(_) => false,
+    }
+}
+
+/// Whether it takes the place of others.
+fn is_escalation(message: &Message) -> bool {
+    matches!(message.fate, Fate::Held { reason: HoldReason::Escalation, .. })
 }
 
 /// Whether it is better taken apart elsewhere; a mail for nobody is still read once.

@@ -1,5 +1,7 @@
 //! How each decision came about, written down while it is made: for whoever asks before anything is sent.
 
+use std::collections::HashMap;
+
 use super::explain::{ExplainedFate, ExplainedPhone};
 use crate::model::PhoneNumber;
 use crate::routing::Tried;
@@ -10,6 +12,8 @@ pub(super) struct Notes {
     recipients: Vec<Vec<ExplainedPhone>>,
     /// The rules that were asked for the phone that is being decided.
     tried: Vec<Tried>,
+    /// Where the SMS are told of, by their places among the messages.
+    places: HashMap<usize, (usize, usize, usize)>,
     /// Whether it came to the end.
     all_decided: bool,
 }
@@ -42,6 +46,24 @@ impl Notes {
         };
         if let Some(phones) = self.recipients.last_mut() {
             phones.push(phone);
+        }
+    }
+
+    /// The phone that was decided last has its SMS from this place among the messages on.
+    pub(super) fn placed(&mut self, first: usize) {
+        let Some(recipient) = self.recipients.len().checked_sub(1) else { return };
+        let Some(phone) = self.recipients[recipient].len().checked_sub(1) else { return };
+        if let ExplainedFate::Sent { sms, .. } = &self.recipients[recipient][phone].fate {
+            self.places.extend((0..sms.len()).map(|n| (first + n, (recipient, phone, n))));
+        }
+    }
+
+    /// The SMS at this place is not sent after all, since a more urgent one for `to` says the same.
+    pub(super) fn superseded(&mut self, place: usize, to: &str) {
+        let Some((recipient, phone, n)) = self.places.get(&place) else { return };
+        if let ExplainedFate::Sent { sms, .. } = &mut self.recipients[*recipient][*phone].fate {
+            sms[*n].same_as = Some(to.to_owned());
+            sms[*n].price = None;
         }
     }
 

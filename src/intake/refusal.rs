@@ -32,6 +32,8 @@ pub enum RefusalKind {
     /// More SMS than one mail or form may stand for: 554 5.5.3, 413. Known when the whole mail is there, and
     /// the same at the next try; 452 would bring it back for days (RFC 5321 section 4.5.4.1).
     TooMany,
+    /// It is to be sent too far in the future: 550 5.7.1, 400.
+    TooFarAhead,
     /// The spool can't take it now: 452 4.3.1, 503.
     StorageUnavailable,
     /// The account sends too many messages a minute: 450 4.7.1, 429.
@@ -53,7 +55,7 @@ impl RefusalKind {
         match self {
             Self::UnknownRecipient => (550, EnhancedStatus::UNKNOWN_RECIPIENT),
             Self::DomainNotOurs => (550, EnhancedStatus::new(5, 1, 2)),
-            Self::NotAllowed => (550, EnhancedStatus::POLICY),
+            Self::NotAllowed | Self::TooFarAhead => (550, EnhancedStatus::POLICY),
             Self::NothingToSend => (554, EnhancedStatus::new(5, 6, 0)),
             Self::Loop => (554, EnhancedStatus::new(5, 4, 6)),
             Self::TooMany => (554, EnhancedStatus::new(5, 5, 3)),
@@ -66,7 +68,11 @@ impl RefusalKind {
     /// The HTTP status.
     pub fn http(self) -> u16 {
         match self {
-            Self::UnknownRecipient | Self::DomainNotOurs | Self::NothingToSend | Self::Loop => 400,
+            Self::UnknownRecipient
+            | Self::DomainNotOurs
+            | Self::NothingToSend
+            | Self::Loop
+            | Self::TooFarAhead => 400,
             Self::NotAllowed => 403,
             Self::TooMany => 413,
             Self::StorageUnavailable => 503,
@@ -84,6 +90,7 @@ impl RefusalKind {
             | Self::NothingToSend
             | Self::Loop
             | Self::TooMany
+            | Self::TooFarAhead
             | Self::StorageUnavailable => None,
         }
     }

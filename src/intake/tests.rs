@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addressed;
+mod delivered;
 mod explained;
 mod repeated;
 
@@ -11,7 +12,9 @@ use std::time::Duration;
 use super::*;
 use crate::model::{DialPlan, Door, EnvelopeRecipient, Fate, MailKind, Notify, Protocol, Ret, SenderId};
 use crate::pattern::Pattern;
-use crate::routing::{Action, Allowance, Conditions, Defaults, NoMatch, Parts, Prefix, Rule, SendAction};
+use crate::routing::{
+    Action, Allowance, Conditions, Defaults, Delivering, NoMatch, Parts, Prefix, Rule, SendAction,
+};
 use crate::wording::Wording;
 
 const NOW: i64 = 1_800_000_000;
@@ -62,6 +65,7 @@ fn parts() -> Parts {
             sender: Some(SenderId::new("Relay").unwrap()),
             wording: Arc::new(Wording::in_parts(3)),
             lifetime: Duration::from_secs(3600),
+            delivering: Delivering::default(),
         },
         listeners: Vec::new(),
         accounts: Vec::new(),
@@ -75,6 +79,7 @@ fn settings(reports: Reports) -> Settings {
         operator: Some(MailAddress::parse("ops@example.com").unwrap()),
         max_received: 3,
         full_original_octets: 200,
+        delayed_after: None,
     }
 }
 
@@ -99,7 +104,7 @@ pub(super) fn intake_with(spool: Arc<dyn Spool>, routing: Routing) -> Intake {
 
 /// A form that becomes one SMS of one part.
 pub(super) fn form() -> Form {
-    Form { to: vec!["boss".to_owned()], text: "hot".to_owned(), sender: None }
+    Form { to: vec!["boss".to_owned()], text: "hot".to_owned(), ..Form::default() }
 }
 
 /// What [`form`] becomes.
@@ -139,6 +144,7 @@ fn submit(to: &[&str], mail: &str) -> Result<Submission, Refusal> {
 fn fates(submission: &Submission) -> Vec<(String, String, String)> {
     let fate = |fate: &Fate| match fate {
         Fate::Due => "due".to_owned(),
+        Fate::Held { until, reason } => format!("held until {until}: {}", reason.as_str()),
         Fate::Refused(cause) => format!("refused {} {}", cause.status, cause.text),
         Fate::Dropped(cause) => format!("dropped {}", cause.text),
     };
@@ -159,7 +165,7 @@ fn every_number_of_an_alias_gets_its_own_sms() {
     );
     let ids: Vec<String> = submission.messages.iter().map(|m| m.sms.id.to_string()).collect();
     assert_eq!(ids, [format!("{}-1", submission.id), format!("{}-2", submission.id)]);
-    assert_eq!(submission.messages[0].expires_at, Timestamp::from_second(NOW + 3600).unwrap());
+    assert_eq!(submission.messages[0].delivery.expires_at, Timestamp::from_second(NOW + 3600).unwrap());
     assert_eq!(submission.messages[0].recipient.address, "ops@sms.local");
 }
 
@@ -310,6 +316,7 @@ fn a_form_is_refused_whole_when_one_destination_is_wrong() {
             to: to.iter().map(|to| (*to).to_owned()).collect(),
             text: text.to_owned(),
             sender: sender.map(str::to_owned),
+            ..Form::default()
         };
         form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None)
     };
@@ -346,4 +353,15 @@ fn what_is_large_depends_on_the_phones() {
     let phones = |to: &str| mail::phones(&routing(), &MailAddress::parse(to).unwrap());
     assert_eq!(["ops@sms.local", "+393280000001@sms.local", "nobody@sms.local"].map(phones), [2, 1, 0]);
     assert_eq!(phones("ups@sms.local"), MAX_MESSAGES);
+}
+
+#[test]
+fn whom_a_form_wants_told_is_kept_with_it() {
+    let to = TellUrl { url: "https://shop.example.com/done".to_owned(), account: "shop".to_owned() };
+    for tell_url in [Some(to), None] {
+        let form = Form { tell_url: tell_url.clone(), ..form() };
+        let prepared =
+            form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None).unwrap();
+        assert_eq!(prepared.tell_url, tell_url);
+    }
 }

@@ -14,6 +14,7 @@
 //! - `parts`: the tree of parts (RFC 2046)
 //! - `body`: which parts are the text, and which come along
 //! - `attachments`: what comes along, by name
+//! - `priority`: how urgent it says that it is
 //! - `decode`: transfer encodings
 //! - `charset`: octets to text
 //! - `lines`: plain text to lines (RFC 3676)
@@ -29,6 +30,7 @@ mod html;
 mod lines;
 mod parameters;
 mod parts;
+mod priority;
 mod uuencoded;
 mod words;
 
@@ -36,6 +38,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::model::MailAddress;
+pub use priority::Priority;
 
 /// What the relay wants to know of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub struct Mail {
     pub message_id: Option<String>,
     /// Whether nobody may be told about its failure, and why (RFC 3834 section 2).
     pub automatic: Automatic,
+    /// How urgent it says that it is.
+    pub priority: Priority,
     /// How many `Received:` fields it has; many mean that it goes in circles (RFC 5321 section 6.3).
     pub received_count: usize,
     /// Where the header section as received stands in the octets, without the blank line behind it.
@@ -156,6 +161,7 @@ pub fn read(bytes: &[u8]) -> Mail {
         from: headers::from(&fields),
         message_id: headers::message_id(&fields),
         automatic: headers::automatic(&fields),
+        priority: priority::read(&fields),
         received_count: fields.all(b"received").count(),
         header_section: section.start..section.start + section.octets.len(),
         lone_cr,

@@ -140,7 +140,7 @@ fn settings(port: u16) -> Settings {
 fn mail(bytes: &[u8]) -> OutgoingMail {
     OutgoingMail {
         id: MailId::new(Timestamp::UNIX_EPOCH),
-        about: SubmissionId::new(Timestamp::UNIX_EPOCH),
+        about: Some(SubmissionId::new(Timestamp::UNIX_EPOCH)),
         kind: MailKind::Report,
         reverse_path: ReversePath::Null,
         recipient: MailAddress::parse("nas@example.com").unwrap(),

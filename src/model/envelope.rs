@@ -87,6 +87,15 @@ impl Notify {
         }
     }
 
+    /// Whether a delay is to be reported. Without a word it may be (RFC 3461 section 4.1).
+    pub fn wants_delay(self) -> bool {
+        match self {
+            Self::Unspecified => true,
+            Self::Never => false,
+            Self::On { delay, .. } => delay,
+        }
+    }
+
     /// The parameter's value, as the spool keeps it; empty when it was not given.
     pub fn to_parameter(self) -> String {
         match self {
@@ -158,5 +167,18 @@ mod tests {
         assert!(!Notify::Never.wants_failure());
         assert!(!Notify::from_parameter("SUCCESS").unwrap().wants_failure());
         assert!(Notify::from_parameter("SUCCESS").unwrap().wants_success());
+    }
+
+    #[test]
+    fn delays_are_reported_unless_the_sender_named_other_reports_only() {
+        for (value, wanted) in [
+            ("", true),
+            ("NEVER", false),
+            ("DELAY", true),
+            ("FAILURE,DELAY", true),
+            ("SUCCESS,FAILURE", false),
+        ] {
+            assert_eq!(Notify::from_parameter(value).unwrap().wants_delay(), wanted, "{value}");
+        }
     }
 }

@@ -37,6 +37,10 @@ fn new_ulid(now: Timestamp) -> Ulid {
     Ulid::from_datetime(now.into())
 }
 
+fn first_ulid(at: Timestamp) -> Ulid {
+    Ulid::from_parts(u64::try_from(at.as_millisecond()).unwrap_or(0), 0)
+}
+
 impl SubmissionId {
     /// A new id; `now` is its time part.
     pub fn new(now: Timestamp) -> Self {
@@ -45,7 +49,7 @@ impl SubmissionId {
 
     /// The lowest id of this millisecond: every submission from `at` on has this id or a higher one.
     pub fn first_at(at: Timestamp) -> Self {
-        Self(Ulid::from_parts(u64::try_from(at.as_millisecond()).unwrap_or(0), 0))
+        Self(first_ulid(at))
     }
 
     /// The id of this submission's SMS number `ordinal` (from 1).
@@ -58,6 +62,20 @@ impl MailId {
     /// A new id; `now` is its time part.
     pub fn new(now: Timestamp) -> Self {
         Self(new_ulid(now))
+    }
+
+    /// The lowest id of this millisecond: every mail filed from `at` on has this id or a higher one.
+    pub fn first_at(at: Timestamp) -> Self {
+        Self(first_ulid(at))
+    }
+
+    /// Its time part, in milliseconds.
+    pub fn time(self) -> Timestamp {
+        // 48 bits of milliseconds reach to the year 10889, a Timestamp to 9999.
+        i64::try_from(self.0.timestamp_ms())
+            .ok()
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -120,6 +138,11 @@ mod tests {
         assert!(early < first && early.to_string() < first.to_string());
         assert!(first <= late && first.to_string() <= late.to_string());
         assert_eq!(SubmissionId::first_at(Timestamp::MIN).to_string(), "0".repeat(26));
+        let now = Timestamp::from_millisecond(1_700_000_000_001).unwrap();
+        let mail = MailId::new(now);
+        assert_eq!((mail.time(), MailId::first_at(now).time()), (now, now));
+        assert!(MailId::first_at(now) <= mail);
+        assert_eq!("7ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<MailId>().unwrap().time(), Timestamp::MAX);
         let message = early.message(12);
         assert_eq!(message.to_string(), format!("{early}-12"));
         assert_eq!(message.to_string().parse::<MessageId>().unwrap(), message);

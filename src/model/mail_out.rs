@@ -9,8 +9,8 @@ use super::{MailAddress, MailId, ReversePath, SubmissionId};
 pub struct OutgoingMail {
     /// Its id in the spool.
     pub id: MailId,
-    /// The submission that it is about.
-    pub about: SubmissionId,
+    /// The submission that it is about, if it is about one.
+    pub about: Option<SubmissionId>,
     /// What it is.
     pub kind: MailKind,
     /// `MAIL FROM`: null for every report.
@@ -23,6 +23,13 @@ pub struct OutgoingMail {
     pub expires_at: Timestamp,
 }
 
+impl OutgoingMail {
+    /// What it is known by to whoever asks about it: the submission's id, or its own where it is about none.
+    pub fn reference(&self) -> String {
+        self.about.map_or_else(|| self.id.to_string(), |id| id.to_string())
+    }
+}
+
 /// What an outgoing mail is, which decides what happens when it can't be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailKind {
@@ -32,6 +39,8 @@ pub enum MailKind {
     OperatorReport,
     /// Mail to `postmaster`, passed on to the operator. Undeliverable: given back to its sender.
     Postmaster,
+    /// A mail to the operator about the relay itself. Undeliverable: logged, and the end.
+    Notice,
     /// A report to the sender of such a mail. Undeliverable: logged, and the end.
     Returned,
 }
@@ -43,6 +52,7 @@ impl MailKind {
             Self::Report => "report",
             Self::OperatorReport => "operator-report",
             Self::Postmaster => "postmaster",
+            Self::Notice => "notice",
             Self::Returned => "returned",
         }
     }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::EnhancedStatus;
+use super::{EnhancedStatus, Masked, Price};
 
 /// What an answer to "send this" means.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub enum SendOutcome {
         parts: Option<u32>,
         /// Whether the platform took it as UCS-2.
         unicode: Option<bool>,
+        /// The platform's own id, where it gave another one than ours; callbacks may name it.
+        platform_id: Option<String>,
     },
     /// Permanent for this message.
     Refused(Cause),
@@ -38,6 +40,20 @@ pub enum StatusOutcome {
     /// The platform does not know the message.
     NotKnown,
     /// The platform can't tell now; `until` as in [`SendOutcome::Later`].
+    CannotTell {
+        /// The platform's `Retry-After`, as a point in time.
+        until: Option<Timestamp>,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// What came of asking for the account's credit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CreditOutcome {
+    /// What is left.
+    Left(Price),
+    /// The platform did not say; `until` as in [`SendOutcome::Later`].
     CannotTell {
         /// The platform's `Retry-After`, as a point in time.
         until: Option<Timestamp>,
@@ -77,6 +93,11 @@ impl Cause {
     /// A cause without words of the platform.
     pub fn new(status: EnhancedStatus, text: impl Into<String>) -> Self {
         Self { text: text.into(), status, diagnostic: None }
+    }
+
+    /// What the platform said, as logs show it: it may name the phone.
+    pub fn masked_diagnostic(&self) -> Option<Masked<'_>> {
+        self.diagnostic.as_deref().map(Masked)
     }
 
     /// The same with the platform's words.

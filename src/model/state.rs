@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// Where an SMS is. One final state is reached by every accepted recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// Waits on purpose until a time; the reason is kept.
+    Held,
     /// May be tried at its next attempt time.
     Due,
     /// A worker has it: attempt n is recorded and the call may be under way.
@@ -44,7 +46,8 @@ impl FinalState {
 }
 
 impl State {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
+        Self::Held,
         Self::Due,
         Self::Claimed,
         Self::Unknown,
@@ -59,6 +62,7 @@ impl State {
     /// The word used in the spool, the logs and reports.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Due => "due",
             Self::Claimed => "claimed",
             Self::Unknown => "unknown",
@@ -75,15 +79,21 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         use FinalState::{Cancelled, Delivered, Expired, Failed, Undelivered};
         match self {
-            Self::Due => matches!(next, Self::Claimed | Self::Final(Cancelled | Expired)),
+            Self::Held => matches!(next, Self::Due | Self::Final(Cancelled | Expired)),
+            // Sent: the platform itself says that it has one that we took for not taken.
+            Self::Due => {
+                matches!(next, Self::Claimed | Self::Sent | Self::Final(Cancelled | Expired))
+            }
+            // Cancelled: the platform was asked to check it only.
             Self::Claimed => {
-                matches!(next, Self::Sent | Self::Due | Self::Unknown | Self::Final(Failed))
+                matches!(next, Self::Sent | Self::Due | Self::Unknown | Self::Final(Failed | Cancelled))
             }
             Self::Unknown => {
-                matches!(next, Self::Unknown | Self::Sent | Self::Due | Self::Final(Expired))
+                matches!(next, Self::Unknown | Self::Sent | Self::Due | Self::Final(Expired | Failed))
             }
+            // Due: by the next of its ways.
             Self::Sent => {
-                matches!(next, Self::Sent | Self::Final(Delivered | Undelivered | Expired))
+                matches!(next, Self::Sent | Self::Due | Self::Final(Delivered | Undelivered | Expired))
             }
             Self::Final(_) => false,
         }
@@ -123,7 +133,7 @@ mod tests {
         for state in State::ALL {
             match state {
                 State::Final(_) => assert!(State::ALL.iter().all(|next| !state.may_become(*next))),
-                State::Due | State::Claimed | State::Unknown | State::Sent => assert!(
+                State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => assert!(
                     State::ALL.iter().any(|next| matches!(next, State::Final(_)) && state.may_become(*next)),
                     "{state}"
                 ),
@@ -132,8 +142,11 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_always_recorded_before_a_message_is_sent() {
-        assert!(!State::Due.may_become(State::Sent));
-        assert!(!State::Due.may_become(State::Unknown));
+    fn what_waits_is_called_about_only_once_its_attempt_is_recorded() {
+        for waiting in [State::Held, State::Due] {
+            assert!(!waiting.may_become(State::Unknown));
+        }
+        assert!(!State::Held.may_become(State::Claimed));
+        assert!(!State::Held.may_become(State::Sent));
     }
 }

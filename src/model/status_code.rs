@@ -16,8 +16,9 @@ pub struct EnhancedStatus {
 impl EnhancedStatus {
     /// Bad destination mailbox address.
     pub const UNKNOWN_RECIPIENT: Self = Self::new(5, 1, 1);
-    /// Delivery time expired.
-    pub const EXPIRED: Self = Self::new(5, 4, 7);
+    /// Delivery time expired. Of class 4 although it is the end: nothing was wrong with the message, and it may
+    /// go when it is sent again (RFC 3463 section 2).
+    pub const EXPIRED: Self = Self::new(4, 4, 7);
     /// Other network or delivery failure, used when a handset was not reached.
     pub const UNDELIVERABLE: Self = Self::new(5, 4, 0);
     /// Delivery not authorised, message refused: a rule of ours.
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn codes_are_read_and_written_alike() {
         assert_eq!(EnhancedStatus::parse("5.1.1"), Some(EnhancedStatus::UNKNOWN_RECIPIENT));
-        assert_eq!(EnhancedStatus::EXPIRED.to_string(), "5.4.7");
+        assert_eq!(EnhancedStatus::EXPIRED.to_string(), "4.4.7");
         for wrong in ["", "5.1", "5.1.1.1", "3.0.0", "a.b.c"] {
             assert_eq!(EnhancedStatus::parse(wrong), None, "{wrong}");
         }

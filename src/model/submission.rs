@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Cause, Client, MailAddress, Notify, Orcpt, OutgoingMail, Ret, Sms, SubmissionId};
+use super::{
+    Cause, Client, Lane, MailAddress, Notify, OnUnknown, Orcpt, OutgoingMail, Ret, Sms, SubmissionId, Ways,
+};
 
 /// One accepted mail or form post.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +17,24 @@ pub struct Submission {
     pub client: Client,
     /// Who is told about its fate.
     pub report_to: ReportTo,
+    /// Where a program is told of each SMS's end; for a form post.
+    pub tell_url: Option<TellUrl>,
     /// What a report returns of it.
     pub original: Original,
     /// Its SMS, in order; ordinals 1 to n.
     pub messages: Vec<Message>,
     /// Mail that it causes at once (postmaster's); mostly none.
     pub forwards: Vec<OutgoingMail>,
+}
+
+/// An address that is told how each SMS of a form post ended. The secret that signs is not kept in the
+/// spool: it is that of the client's account when the call is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellUrl {
+    /// Where to POST.
+    pub url: String,
+    /// The account whose secret signs.
+    pub account: String,
 }
 
 /// Who is told when something could not be sent.
@@ -61,10 +75,42 @@ pub struct Message {
     pub recipient: Recipient,
     /// The rule that decided, for the timeline; `default` without one.
     pub rule: String,
-    /// When it is given up.
-    pub expires_at: Timestamp,
+    /// How it is to reach the phone.
+    pub delivery: Delivery,
     /// How it starts.
     pub fate: Fate,
+}
+
+/// How an SMS is to reach its phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// How urgent.
+    pub lane: Lane,
+    /// Names of gateways, in the order in which they are tried; empty stands for all there are, in
+    /// the order of the configuration.
+    pub gateways: Vec<String>,
+    /// By which doors of the platform.
+    pub ways: Ways,
+    /// When the platform could not tell for long whether it has it.
+    pub on_unknown: OnUnknown,
+    /// When it is given up.
+    pub expires_at: Timestamp,
+    /// When its sender is told that it is late; `None` where nobody wants to know.
+    pub delayed_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// The usual: one SMS by any gateway, given up at `expires_at`.
+    pub fn until(expires_at: Timestamp) -> Self {
+        Self {
+            lane: Lane::Normal,
+            gateways: Vec::new(),
+            ways: Ways::default(),
+            on_unknown: OnUnknown::Resend,
+            expires_at,
+            delayed_at: None,
+        }
+    }
 }
 
 /// A recipient as the client named it.
@@ -83,9 +129,36 @@ pub struct Recipient {
 pub enum Fate {
     /// To be sent now.
     Due,
+    /// To be sent later.
+    Held {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        reason: HoldReason,
+    },
     /// A rule refused this recipient while others of the same mail were accepted: final at once
     /// and reported.
     Refused(Cause),
     /// A rule dropped it: final at once, recorded, not reported.
     Dropped(Cause),
+}
+
+/// Why an SMS waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HoldReason {
+    /// Somebody wants it then.
+    Scheduled,
+    /// It takes the place of the others of its recipient if none of them is delivered by then; at once
+    /// when all of them have failed.
+    Escalation,
+}
+
+impl HoldReason {
+    /// The word used in the spool and the logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Escalation => "escalation",
+        }
+    }
 }

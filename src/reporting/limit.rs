@@ -10,12 +10,12 @@ use crate::model::MailAddress;
 use crate::retry::later;
 
 /// The time over which mails are counted.
-const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// The mails of the last hour, by address. Memory of this process only. It holds one entry for each
-/// mail of the last hour, and at most `limit` and the summaries beyond it for one address.
+/// The mails of the last hour, by address. It holds one entry for each mail of the last hour, and at most
+/// `limit` and the summaries beyond it for one address.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     limit: usize,
     sent: HashMap<String, VecDeque<Timestamp>>,
 }
@@ -23,6 +23,15 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(limit: usize) -> Self {
         Self { limit: limit.max(1), sent: HashMap::new() }
+    }
+
+    /// With what was `filed` before, the oldest first.
+    pub(crate) fn recall(limit: usize, filed: &[(MailAddress, Timestamp)]) -> Self {
+        let mut ledger = Self::new(limit);
+        for (address, at) in filed {
+            ledger.note(address, *at);
+        }
+        ledger
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -86,6 +95,18 @@ mod tests {
         ledger.note(&address, at(3601));
         assert_eq!((ledger.room(&address), ledger.room_at(&address)), (0, Some(at(7200))));
         assert_eq!(ledger.room(&MailAddress::parse("other@example.com").unwrap()), 2);
+    }
+
+    #[test]
+    fn what_was_filed_before_a_restart_counts_until_it_is_an_hour_old() {
+        let [one, two] = ["a@example.com", "b@example.com"].map(|text| MailAddress::parse(text).unwrap());
+        let filed = [(one.clone(), at(0)), (two.clone(), at(5)), (one.clone(), at(9))];
+        let mut ledger = Ledger::recall(2, &filed);
+        ledger.forget(at(3599));
+        assert_eq!((ledger.room(&one), ledger.room_at(&one)), (0, Some(at(3600))));
+        assert_eq!(ledger.room(&two), 1);
+        ledger.forget(at(3600));
+        assert_eq!(ledger.room(&one), 1);
     }
 
     #[test]

@@ -9,10 +9,15 @@
 //! for the postmaster back to its sender, and nothing is ever sent about any other mail of ours; an address that has had its share of reports
 //! for the hour gets the rest in one summary, later, and never nothing.
 
-mod cases;
-mod limit;
+pub(crate) mod cases;
+mod human;
+mod letters;
+pub(crate) mod limit;
+mod pieces;
+mod plan;
 mod queue;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +28,7 @@ use crate::mailer::Mailer;
 use crate::model::{MailAddress, MailId};
 use crate::retry::Backoff;
 use crate::spool::Spool;
+use crate::wording::ReportTemplate;
 
 /// The wait after a fault of the spool.
 const FAULT_PAUSE: Duration = Duration::from_secs(2);
@@ -40,12 +46,16 @@ pub struct Settings {
     pub from: MailAddress,
     /// Who gets what can't be reported to the sender.
     pub operator: Option<MailAddress>,
-    /// The platform's host name for `Remote-MTA`.
-    pub platform: Option<String>,
+    /// The platform's host name for `Remote-MTA`, by the name of the gateway.
+    pub platforms: BTreeMap<String, String>,
+    /// Whether the words of the SMS stand in a report.
+    pub include_text: bool,
+    /// The human part of a report in words of the operator's.
+    pub template: Option<ReportTemplate>,
     /// How long a report waits for the other recipients of the same mail.
     pub window: Duration,
     /// Most reports to one address in an hour, 20 by default; what is beyond waits and goes into
-    /// one summary. Zero counts as one. Forgotten at a restart.
+    /// one summary. Zero counts as one. After a restart those of the last hour are counted again.
     pub reports_per_hour: usize,
     /// Waits between attempts of one report.
     pub backoff: Backoff,
@@ -92,3 +102,6 @@ async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     // An error means that whoever could stop us is gone, which is a reason to stop as well.
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
+
+#[cfg(test)]
+mod tests;

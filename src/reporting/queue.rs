@@ -115,10 +115,9 @@ async fn deliver(
     crash_point::reach("mail-sent");
     let now = Timestamp::now();
     let step = judge(&claimed, outcome, &reporting.settings, now, fastrand::f64(), MailId::new(now));
-    log(&claimed, &step);
     // A mail that is not settled is sent again after the next start, so that settling is worth waiting for.
     while let Err(fault) = reporting.spool.settle_mail(claimed.mail.id, step.clone(), now).await {
-        let OutgoingMail { about, id, .. } = &claimed.mail;
+        let (about, id) = (claimed.mail.reference(), claimed.mail.id);
         if *shutdown.borrow() || !matches!(fault, SpoolError::Unavailable(_)) {
             error!(id = %about, mail = %id, error = %fault, "what became of a mail is not written; it may be sent again");
             return;
@@ -129,6 +128,8 @@ async fn deliver(
             () = stopped(&mut shutdown) => {}
         }
     }
+    // The log never knows more than the spool.
+    log(&claimed, &step);
 }
 
 /// What the outcome of an attempt means for the mail. `jitter` is 0 to 1; `id` is for the mail that
@@ -173,7 +174,8 @@ fn instead(
         (MailKind::Postmaster, ReversePath::Path(sender)) => {
             (MailKind::Returned, sender, given_back(mail, sender, cause, settings, now, id)?)
         }
-        (MailKind::Postmaster, ReversePath::Null) | (MailKind::OperatorReport | MailKind::Returned, _) => {
+        (MailKind::Postmaster, ReversePath::Null)
+        | (MailKind::OperatorReport | MailKind::Notice | MailKind::Returned, _) => {
             return None;
         }
     };
@@ -217,7 +219,8 @@ fn given_back(
 }
 
 fn log(claimed: &ClaimedMail, step: &MailStep) {
-    let OutgoingMail { about, id, kind, recipient, .. } = &claimed.mail;
+    let OutgoingMail { id, kind, recipient, .. } = &claimed.mail;
+    let about = claimed.mail.reference();
     let (kind, attempt) = (kind.as_str(), claimed.attempt);
     match step {
         MailStep::Sent => info!(id = %about, mail = %id, kind, to = %recipient, attempt, "mail sent"),

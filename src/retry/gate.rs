@@ -3,15 +3,17 @@
 //! Pure: told what came of calls, asked what may be done at a time. One gate stands before one
 //! gateway and is shared by everybody who calls it, so that all obey at once.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::Backoff;
+use super::{Backoff, later};
 use crate::model::{Cause, MessageId};
 
 /// Calls in a row that must fail before the gateway is taken to be down. Fewer would let one bad
 /// moment stop everything; more would hammer a platform that is struggling. They must be about two
 /// messages at least: one that the platform stumbles over has its own back-off, and is no reason to
-/// keep the others back.
+/// keep the others back. That nobody answers at all is about no message.
 const FAILURES_TO_OPEN: u32 = 5;
 
 /// What may be done at a time.
@@ -34,12 +36,26 @@ pub enum Answer {
     Working,
     /// The platform asked for a pause until then.
     Pause(Timestamp),
-    /// The platform could not be reached or failed.
+    /// The platform failed.
     Failing(Cause),
+    /// The platform could not be reached.
+    Unreachable(Cause),
     /// The account or the address is wrong.
     Fault(Cause),
     /// The call broke after it went out; says nothing for certain.
     Broken(Cause),
+}
+
+/// Longest pause that a platform gets for the asking.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who asks may have looked at the clock before the answer came that set the time.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// Whether `until` is still to come, and no further ahead than it can have been set: otherwise the clock was put
+/// back since, and waiting for it could take for ever.
+fn is_to_come(until: Timestamp, now: Timestamp, most: Duration) -> bool {
+    now < until && until <= later(now, most.saturating_add(SLACK))
 }
 
 /// The gate before one gateway.
@@ -57,7 +73,7 @@ struct Failures {
     count: u32,
     /// What the first of them was about.
     first: Option<MessageId>,
-    /// Whether another one was about something else.
+    /// Whether another one was about something else, or one of them about no message at all.
     several: bool,
 }
 
@@ -79,6 +95,8 @@ struct Shut {
     probes: u32,
     next_probe_at: Timestamp,
     probing: bool,
+    /// Whether the last call that failed broke.
+    broke: bool,
 }
 
 impl Gate {
@@ -89,7 +107,7 @@ impl Gate {
 
     /// Until when the platform asked to be left alone; `None` when it did not, or that is over.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.paused_until.filter(|until| now < *until)
+        self.paused_until.filter(|until| is_to_come(*until, now, LONGEST_PAUSE))
     }
 
     /// What may be done at `now`.
@@ -100,7 +118,9 @@ impl Gate {
         match &self.shut {
             None => Permission::Free,
             Some(shut) if shut.probing => Permission::AwaitProbe,
-            Some(shut) if now < shut.next_probe_at => Permission::NotBefore(shut.next_probe_at),
+            Some(shut) if is_to_come(shut.next_probe_at, now, self.probe.most) => {
+                Permission::NotBefore(shut.next_probe_at)
+            }
             Some(_) => Permission::Probe,
         }
     }
@@ -120,6 +140,28 @@ impl Gate {
         }
     }
 
+    /// The platform asked for a pause until then, in answer to a question that was about no message.
+    pub fn pause(&mut self, until: Timestamp) {
+        self.paused_until = self.paused_until.max(Some(until));
+    }
+
+    /// Whether what waits here had better go elsewhere: the gate is shut, or the platform asked for a pause that
+    /// lasts longer than `patience` from `now`.
+    pub fn is_out(&self, now: Timestamp, patience: Duration) -> bool {
+        self.shut.is_some() || self.paused_until(now).is_some_and(|until| later(now, patience) < until)
+    }
+
+    /// Whether it is shut and the last call that failed broke: the next may, too, and what it was about would have
+    /// to wait until somebody can tell whether the platform has it.
+    pub fn may_hang(&self) -> bool {
+        self.shut.as_ref().is_some_and(|shut| shut.broke)
+    }
+
+    /// Other waits between probes, from the next one on.
+    pub fn set_probe(&mut self, probe: Backoff) {
+        self.probe = probe;
+    }
+
     /// Something was mended: a gate that is shut is probed at once, and the waits begin anew. A pause
     /// that the platform asked for stays.
     pub fn mended(&mut self, now: Timestamp) {
@@ -137,7 +179,8 @@ impl Gate {
         now: Timestamp,
         jitter: f64,
     ) -> Option<Turn> {
-        match answer {
+        let broke = matches!(answer, Answer::Broken(_));
+        let turn = match answer {
             Answer::Working => {
                 self.failures = Failures::default();
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
@@ -148,16 +191,23 @@ impl Gate {
                 self.failures = Failures::default();
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
             }
-            Answer::Failing(cause) | Answer::Broken(cause) => {
-                self.failures.add(about);
-                if self.shut.is_some() || self.failures.open_the_circuit() {
-                    self.shut(cause, now, jitter)
-                } else {
-                    None
-                }
+            Answer::Unreachable(cause) => {
+                self.failures.several = true;
+                self.failed(about, cause, now, jitter)
             }
+            Answer::Failing(cause) | Answer::Broken(cause) => self.failed(about, cause, now, jitter),
             Answer::Fault(cause) => self.shut(cause, now, jitter),
+        };
+        if let Some(shut) = &mut self.shut {
+            shut.broke = broke;
         }
+        turn
+    }
+
+    fn failed(&mut self, about: MessageId, cause: Cause, now: Timestamp, jitter: f64) -> Option<Turn> {
+        self.failures.add(about);
+        let shuts = self.shut.is_some() || self.failures.open_the_circuit();
+        shuts.then(|| self.shut(cause, now, jitter)).flatten()
     }
 
     fn shut(&mut self, cause: Cause, now: Timestamp, jitter: f64) -> Option<Turn> {
@@ -175,8 +225,8 @@ impl Gate {
             }
             None => {
                 let next_probe_at = self.probe.next(now, 1, jitter);
-                self.shut =
-                    Some(Shut { since: now, cause: cause.clone(), probes: 1, next_probe_at, probing: false });
+                let (since, probes, probing, broke) = (now, 1, false, false);
+                self.shut = Some(Shut { since, cause: cause.clone(), probes, next_probe_at, probing, broke });
                 Some(Turn::Shut(cause))
             }
         }
@@ -202,8 +252,6 @@ pub enum Turn {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::{EnhancedStatus, SubmissionId};
 
@@ -267,6 +315,20 @@ mod tests {
     }
 
     #[test]
+    fn one_message_is_enough_where_nobody_answers() {
+        let mut gate = gate();
+        for second in 0..4 {
+            assert_eq!(gate.answered(sms(1), Answer::Unreachable(cause()), at(second), 1.0), None);
+        }
+        let turn = gate.answered(sms(1), Answer::Unreachable(cause()), at(4), 1.0);
+        assert_eq!(turn, Some(Turn::Shut(cause())));
+        gate.answered(sms(1), Answer::Working, at(20), 1.0);
+        for second in 20..100 {
+            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None, "begun anew");
+        }
+    }
+
+    #[test]
     fn a_fault_shuts_at_once_and_probes_come_at_growing_intervals() {
         let mut gate = gate();
         assert_eq!(gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0), Some(Turn::Shut(cause())));
@@ -298,6 +360,65 @@ mod tests {
         gate.probe_begins();
         gate.answered(sms(1), Answer::Fault(cause()), at(14), 1.0);
         assert_eq!(gate.permission(at(15)), Permission::NotBefore(at(24)));
+    }
+
+    #[test]
+    fn a_short_pause_is_waited_for_and_a_long_one_or_a_shut_gate_is_not() {
+        let patience = Duration::from_secs(30);
+        let mut gate = gate();
+        assert!(!gate.is_out(at(0), patience));
+        gate.answered(sms(1), Answer::Pause(at(31)), at(0), 1.0);
+        assert!(gate.is_out(at(0), patience));
+        assert!(!gate.is_out(at(1), patience), "30 s are left");
+        gate.answered(sms(1), Answer::Fault(cause()), at(2), 1.0);
+        assert!(gate.is_out(at(40), patience));
+        gate.probe_begins();
+        assert!(gate.is_out(at(40), patience), "until the probe is answered");
+        gate.answered(sms(1), Answer::Working, at(41), 1.0);
+        assert!(!gate.is_out(at(41), patience));
+    }
+
+    #[test]
+    fn other_waits_between_probes_hold_from_the_next_one_on() {
+        let mut gate = gate();
+        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
+        gate.set_probe(Backoff { first: Duration::from_secs(1), most: Duration::from_secs(3) });
+        assert_eq!(gate.permission(at(9)), Permission::NotBefore(at(10)));
+        gate.probe_begins();
+        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
+        assert_eq!(gate.permission(at(10)), Permission::NotBefore(at(12)));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_keeps_no_gate_shut() {
+        let mut gate = gate();
+        gate.answered(sms(1), Answer::Fault(cause()), at(100_000), 1.0);
+        // It waits 10 s for a probe, and never more than 60 s.
+        assert_eq!(gate.permission(at(100_009)), Permission::NotBefore(at(100_010)));
+        assert_eq!(gate.permission(at(99_890)), Permission::NotBefore(at(100_010)));
+        assert_eq!(gate.permission(at(99_889)), Permission::Probe);
+        assert_eq!(gate.permission(at(0)), Permission::Probe);
+        gate.answered(sms(1), Answer::Pause(at(100_030)), at(100_000), 1.0);
+        let day = 24 * 60 * 60;
+        assert_eq!(gate.permission(at(99_970 - day)), Permission::NotBefore(at(100_030)));
+        assert_eq!(gate.permission(at(99_969 - day)), Permission::Free);
+    }
+
+    #[test]
+    fn a_gate_that_broken_calls_shut_may_hang_until_a_call_says_more() {
+        let mut gate = gate();
+        for ordinal in 1..=5 {
+            assert!(!gate.may_hang());
+            gate.answered(sms(ordinal), Answer::Broken(cause()), at(0), 1.0);
+        }
+        assert!(gate.may_hang());
+        gate.probe_begins();
+        gate.answered(sms(1), Answer::Failing(cause()), at(10), 1.0);
+        assert!(!gate.may_hang(), "it is refused at once now");
+        gate.answered(sms(1), Answer::Broken(cause()), at(10), 1.0);
+        assert!(gate.may_hang());
+        gate.answered(sms(1), Answer::Working, at(10), 1.0);
+        assert!(!gate.may_hang());
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! When to try again: pure arithmetic over time, no clock of its own.
 
+mod ask_plan;
+mod bucket;
 mod gate;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use gate::{Answer, Gate, Permission, Turn};
+pub use ask_plan::AskPlan;
+pub use bucket::TokenBucket;
+pub use gate::{Answer, Gate, LONGEST_PAUSE, Permission, Turn};
 
 /// Exponential back-off with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,14 @@ pub fn later(now: Timestamp, wait: Duration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// A time in whole minutes where it is some, as people say it.
+pub fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds >= 120 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +62,11 @@ mod tests {
         assert_eq!(backoff.wait(1, 0.0), Duration::from_millis(2500));
         assert_eq!(backoff.wait(u32::MAX, 1.0), Duration::from_secs(900));
         assert_eq!(later(Timestamp::MAX, Duration::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn times_are_told_in_minutes_where_it_is_some() {
+        let told = [0, 119, 120, 3599].map(|seconds| in_words(Duration::from_secs(seconds)));
+        assert_eq!(told, ["0 s", "119 s", "2 min", "59 min"]);
     }
 }

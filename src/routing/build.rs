@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::delivery::check::{Checked, nobody};
 use super::recipient::{Prefix, Recipients};
 use super::rule::{Action, Rule};
-use super::{DEFAULT_RULE, Prices, Routing, alias, reach};
+use super::{DEFAULT_RULE, Delivering, Prices, Routing, alias, reach};
 use crate::model::{DialPlan, Door, MailAddress, PhoneError, PhoneNumber, SenderId, is_domain};
-use crate::wording::Wording;
+use crate::wording::{Template, Variables, Wording};
 
 /// Most characters of a campaign (SMS Universal API, `campaignId`).
 const MAX_CAMPAIGN: usize = 255;
@@ -50,6 +51,8 @@ pub struct Defaults {
     pub wording: Arc<Wording>,
     /// How long a message is tried.
     pub lifetime: Duration,
+    /// How it is to reach the phone.
+    pub delivering: Delivering,
 }
 
 /// What happens when no rule matches.
@@ -116,6 +119,8 @@ pub enum Place {
     },
     /// The template of the defaults.
     DefaultText,
+    /// Another key of the defaults.
+    Default(&'static str),
     /// What happens when no rule matches.
     NoMatch,
 }
@@ -238,6 +243,56 @@ pub enum FaultKind {
     /// Too long for the platform.
     #[error("campaign_id of rule `{0}` has {1} characters; the platform takes {MAX_CAMPAIGN}")]
     CampaignTooLong(String, usize),
+    /// An empty list of channels.
+    #[error("`channels` is empty, so nothing could be sent; name at least one, like \"sms\"")]
+    NoChannel,
+    /// An id and a channel name one message at the platform.
+    #[error("`channels` has {0} twice; keep one of them")]
+    ChannelTwice(String),
+    /// Only a template has variables, and only where another way follows does silence matter.
+    #[error(
+        "`{0}` means nothing without a template in `channels`; write one like channels = [\"rcs:alert_v2\", \"sms\"]"
+    )]
+    WithoutChannels(&'static str),
+    /// The platform takes no time for a template.
+    #[error(
+        "the platform schedules SMS only, and `channels` has a template; write schedule = \"relay\", or leave the \
+         template out"
+    )]
+    ScheduledTemplate,
+    /// Each of several SMS would be sent as the whole template.
+    #[error(
+        "`split = \"messages\"` would send the template in `channels` once for each piece of a text; write \
+         split = \"parts\""
+    )]
+    SplitTemplate,
+    /// Only the legacy API can be told.
+    #[error("`{0}` is for the legacy API only; write api = \"legacy\" too, or remove it")]
+    WithoutLegacy(&'static str),
+    /// Nothing goes by the API that was chosen.
+    #[error("`api = \"legacy\"` means nothing where `channels` has no \"sms\"; add it, or remove `api`")]
+    LegacyWithoutSms,
+    /// The legacy API sends `{name}` as it is.
+    #[error("the legacy API fills no placeholders in; write api = \"universal\", or remove `placeholders`")]
+    LegacyPlaceholders,
+    /// The legacy API knows no campaigns.
+    #[error("the legacy API has no `campaign_id`; write api = \"universal\", or remove it")]
+    LegacyCampaign,
+    /// The platform would cut what the relay counts on.
+    #[error(
+        "without `legacy_concatenated` the platform cuts after one part, and `max_parts` is {0}; write max_parts = 1, \
+         so that the relay cuts at a word"
+    )]
+    LegacyCut(u32),
+    /// Neither number nor alias.
+    #[error("the escalation goes nowhere: {0}, and there is no alias of that name")]
+    EscalationTarget(PhoneError),
+    /// An address where a name is wanted.
+    #[error("the escalation goes nowhere: `{0}` is an address; write an alias or a number")]
+    EscalationAddress(String),
+    /// Leads to a destination that is not allowed.
+    #[error("the escalation to `{0}` is not covered by `allowed` in [routing]; add its prefix there")]
+    EscalationNotAllowed(String),
     /// Sending by default needs a sender.
     #[error("what no rule takes is to be sent, but there is no sender; set `sender` in [defaults]")]
     NoDefaultSender,
@@ -270,7 +325,8 @@ impl Parts {
                 }
             }
         }
-        self.check_rules(&mut faults);
+        self.check_rules(&recipients, &mut faults);
+        self.check_defaults(&recipients, &mut faults);
         faults.extend(reach::unreachable(&self.rules, &self.listeners, &self.accounts));
         if self.no_match == NoMatch::Send && self.defaults.sender.is_none() {
             faults.push(Fault { place: Place::NoMatch, kind: FaultKind::NoDefaultSender });
@@ -308,7 +364,41 @@ impl Parts {
         }
     }
 
-    fn check_rules(&self, faults: &mut Vec<Fault>) {
+    /// What the defaults say about delivery, by themselves.
+    fn check_defaults(&self, recipients: &Recipients, faults: &mut Vec<Fault>) {
+        let Defaults { wording, delivering, .. } = &self.defaults;
+        let checked = Checked {
+            own: delivering,
+            defaults: &Delivering::default(),
+            wording,
+            default_wording: None,
+            campaign_id: None,
+        };
+        let mut found = checked.faults();
+        found.extend(self.check_escalation(delivering, recipients));
+        if self.no_match == NoMatch::Send
+            && let Some((key, group)) = groups_of(delivering, delivering).next()
+        {
+            found.push((key, FaultKind::GroupWithoutRule(group.to_owned())));
+        }
+        faults.extend(found.into_iter().map(|(key, kind)| Fault { place: Place::Default(key), kind }));
+    }
+
+    /// Whether the escalation that is written in `own` has somebody behind it. With nothing allowed at all there
+    /// is a warning already.
+    fn check_escalation(
+        &self,
+        own: &Delivering,
+        recipients: &Recipients,
+    ) -> Option<(&'static str, FaultKind)> {
+        let escalation = own.escalation.as_ref()?.as_ref()?;
+        let why = recipients.resolve_written(&escalation.to).err()?;
+        let kind = nobody(&escalation.to, why);
+        let is_told = self.allowed.is_empty() && matches!(kind, FaultKind::EscalationNotAllowed(_));
+        (!is_told).then_some(("escalate", kind))
+    }
+
+    fn check_rules(&self, recipients: &Recipients, faults: &mut Vec<Fault>) {
         for (index, rule) in self.rules.iter().enumerate() {
             let mut fault = |key, kind| faults.push(Fault { place: Place::Rule { index, key }, kind });
             if rule.name == DEFAULT_RULE {
@@ -329,6 +419,23 @@ impl Parts {
                         let group = group.clone();
                         fault(Some("text"), FaultKind::NoSuchGroup { rule: rule.name.clone(), group });
                     }
+                    for (key, group) in groups_of(&send.delivering, &self.defaults.delivering) {
+                        if !has(group) {
+                            let (rule, group) = (rule.name.clone(), group.to_owned());
+                            fault(Some(key), FaultKind::NoSuchGroup { rule, group });
+                        }
+                    }
+                    let checked = Checked {
+                        own: &send.delivering,
+                        defaults: &self.defaults.delivering,
+                        wording,
+                        default_wording: Some(&self.defaults.wording),
+                        campaign_id: send.campaign_id.as_deref(),
+                    };
+                    let escalation = self.check_escalation(&send.delivering, recipients);
+                    for (key, kind) in checked.faults().into_iter().chain(escalation) {
+                        fault(Some(key), kind);
+                    }
                     let length = send.campaign_id.as_ref().map_or(0, |campaign| campaign.chars().count());
                     if length > MAX_CAMPAIGN {
                         fault(Some("campaign_id"), FaultKind::CampaignTooLong(rule.name.clone(), length));
@@ -338,6 +445,17 @@ impl Parts {
             }
         }
     }
+}
+
+/// The groups that the templates for delivery use, each with the key of its template.
+fn groups_of<'a>(
+    own: &'a Delivering,
+    defaults: &'a Delivering,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let variables = own.variables_over(defaults).into_iter().flat_map(Variables::groups);
+    let escalation = own.escalation_over(defaults).and_then(|escalation| escalation.text.as_ref());
+    let escalation = escalation.into_iter().flat_map(Template::groups).map(String::as_str);
+    variables.map(|group| ("variables", group)).chain(escalation.map(|group| ("escalate", group)))
 }
 
 fn check_domains(domains: &[String], faults: &mut Vec<Fault>) {

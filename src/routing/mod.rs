@@ -13,6 +13,7 @@
 mod alias;
 mod allowance;
 mod build;
+mod delivery;
 mod price;
 mod reach;
 mod recipient;
@@ -27,12 +28,19 @@ use std::time::Duration;
 
 pub use allowance::{Allowance, SenderPattern, SenderPatternError, SenderRefused};
 pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
+pub use delivery::{
+    Api, ChannelStep, DeliverAt, Delivering, DeliveryPlan, Escalation, EscalationPlan, LaneBy, SILENT_AFTER,
+    Schedule,
+};
 pub use price::{Amount, AmountError, Prices};
 pub use recipient::{Prefix, PrefixError, RecipientRefusal};
 pub use rule::{Action, Conditions, Rule, SendAction, Unmet};
 
-use crate::model::{Client, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use crate::mail::Priority;
+use crate::model::{Client, Lane, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use crate::text::Split;
 use crate::wording::{Groups, Wording};
+use jiff::Timestamp;
 use recipient::Recipients;
 
 /// The name that stands for "no rule" in a [`Decision`]; no rule may have it.
@@ -65,10 +73,34 @@ pub struct Facts<'a> {
     /// It is used when the rule that matches sets no sender: a rule's word is the operator's, and
     /// stronger.
     pub requested_sender: Option<&'a SenderId>,
+    /// How urgent a mail says that it is; [`Priority::Normal`] for a form post.
+    pub priority: Priority,
+    /// The lane that a form asks for, left out as above. It is used where no rule fixes one.
+    pub requested_lane: Option<Lane>,
+    /// When a form wants to be sent, left out as above. It wins over the rule's time: whoever asks knows
+    /// more of this one message.
+    pub requested_time: Option<Timestamp>,
+}
+
+impl<'a> Facts<'a> {
+    /// Nothing is known yet but where it comes from.
+    pub fn of(origin: Origin<'a>) -> Self {
+        Self {
+            origin,
+            header_sender: None,
+            subject: "",
+            text: "",
+            requested_sender: None,
+            priority: Priority::Normal,
+            requested_lane: None,
+            requested_time: None,
+        }
+    }
 }
 
 /// What becomes of one SMS.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "mostly it is sent, and a decision does not live for long")]
 pub enum Decision {
     /// Send it.
     Send(Plan),
@@ -103,6 +135,8 @@ pub struct Plan {
     pub lifetime: Duration,
     /// What else the platform is told.
     pub options: SmsOptions,
+    /// How it is to reach the phone.
+    pub delivery: DeliveryPlan,
 }
 
 /// What the rules found in the content of one mail or form: it is the same for all its phones, and looked
@@ -184,6 +218,17 @@ impl Routing {
     /// The names of the rules, in order.
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str())
+    }
+
+    /// The orders of gateways that something may be sent by; an empty one stands for all there are.
+    pub fn gateway_orders(&self) -> impl Iterator<Item = &[String]> {
+        let defaults = &self.defaults.delivering;
+        let of_rules = self.rules.iter().filter_map(|rule| match &rule.action {
+            Action::Send(send) => Some(send.delivering.gateways_over(defaults)),
+            Action::Drop { .. } | Action::Refuse { .. } => None,
+        });
+        let by_default = (self.no_match == NoMatch::Send).then(|| defaults.gateways_over(defaults));
+        of_rules.chain(by_default)
     }
 
     /// Whether mail for `recipient` names its destinations in its text, by lines `to:`. Such a
@@ -351,6 +396,8 @@ impl Routing {
         };
         let wording = action.wording.as_ref().unwrap_or(&self.defaults.wording);
         let placeholders = &wording.fitting.placeholders;
+        let escalation = action.delivering.escalation_over(&self.defaults.delivering);
+        let escalation = escalation.and_then(|escalation| self.escalation_plan(escalation, wording));
         Decision::Send(Plan {
             rule: rule.to_owned(),
             sender: sender.clone(),
@@ -365,6 +412,19 @@ impl Routing {
                 placeholders: (!placeholders.is_empty()).then(|| placeholders.clone()),
                 ..SmsOptions::default()
             },
+            delivery: action.delivering.plan(&self.defaults.delivering, facts, escalation),
         })
+    }
+
+    /// `None` where nobody is behind it, which [`Parts::build`] refuses.
+    fn escalation_plan(&self, escalation: &Escalation, wording: &Wording) -> Option<EscalationPlan> {
+        let phones = self.recipients.resolve_written(&escalation.to).ok()?;
+        let mut wording = wording.clone();
+        wording.fitting.split = Split::Parts;
+        if let Some(text) = &escalation.text {
+            wording.template = text.clone();
+        }
+        let (after, to) = (escalation.after, escalation.to.clone());
+        Some(EscalationPlan { after, to, phones, wording: Arc::new(wording) })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Facts, Origin};
+use super::{Delivering, Facts, Origin};
 use crate::model::{PhoneNumber, SenderId};
 use crate::pattern::Pattern;
 use crate::wording::{Groups, Wording};
@@ -47,6 +47,7 @@ pub struct Conditions {
 
 /// What a rule does.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "most rules send, and there are few")]
 pub enum Action {
     /// Send it so.
     Send(SendAction),
@@ -79,6 +80,8 @@ pub struct SendAction {
     pub skip_rcs_override: bool,
     /// Whether the platform calls back.
     pub enable_notification: Option<bool>,
+    /// How it is to reach the phone.
+    pub delivering: Delivering,
 }
 
 /// A condition that did not hold.

@@ -1,6 +1,7 @@
 //! Recipients, rules and texts, as intake asks for them.
 
 mod agreement;
+mod delivering;
 mod reach;
 mod recipients;
 
@@ -39,6 +40,7 @@ fn parts() -> Parts {
             sender: Some(SenderId::new("Relay").unwrap()),
             wording: Arc::new(Wording::in_parts(3)),
             lifetime: Duration::from_secs(4 * 3600),
+            delivering: Delivering::default(),
         },
         listeners: vec![
             KnownListener {
@@ -110,11 +112,10 @@ fn facts<'a>(change: impl FnOnce(&mut Facts<'a>)) -> Facts<'a> {
     // Leaked, so that `change` may put in anything that lives longer than this call.
     let (client, sender) = (Box::leak(Box::new(client())), Box::leak(Box::new(sender)));
     let mut facts = Facts {
-        origin: Origin { client, envelope_sender: Some(sender) },
         header_sender: Some("Printer 3 <p3@example.com>"),
         subject: "Toner",
         text: "Toner is low",
-        requested_sender: None,
+        ..Facts::of(Origin { client, envelope_sender: Some(sender) })
     };
     change(&mut facts);
     facts
@@ -352,6 +353,7 @@ fn a_rule_sets_everything_that_the_platform_is_told() {
         simulation: true,
         skip_rcs_override: true,
         enable_notification: Some(false),
+        delivering: Delivering::default(),
     };
     let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
     let plan = plan(decide(&routing));
@@ -527,13 +529,7 @@ fn an_unmet_condition_repeats_a_thousand_octets_and_not_one_more() {
     let when = Conditions { text: Some(Pattern::new("x").unwrap()), ..Conditions::default() };
     let found = |text: &str| {
         let client = client();
-        let facts = Facts {
-            origin: Origin { client: &client, envelope_sender: None },
-            header_sender: None,
-            subject: "",
-            text,
-            requested_sender: None,
-        };
+        let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }) };
         let number = PhoneNumber::from_e164("+393471234567").unwrap();
         when.explain("text", &facts, "a", &number).found.unwrap().len()
     };

@@ -8,8 +8,11 @@
 //! [`SqliteSpool`] keeps it in a directory of one machine. `behaviour` holds what every engine must
 //! do, as tests against the trait.
 
+mod entries;
 mod reports;
 pub mod sqlite;
+mod verdict;
+mod views;
 
 #[cfg(test)]
 mod behaviour;
@@ -22,14 +25,20 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::model::{
-    Cause, Client, FinalState, MailId, MessageId, Original, OutgoingMail, Recipient, ReportTo, Sms, State,
-    Submission, SubmissionId,
+    Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
 };
 
+pub use entries::{
+    Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room, Siblings,
+    Step, Taken, TellStep, Telling,
+};
 pub use sqlite::SqliteSpool;
+pub use views::{Backlog, Event, MailEvent, MailView, MessageView, PartView, SubmissionView, Try};
 
 /// How long a question that was handed out is not handed out again.
 pub const QUESTION_LEASE: Duration = Duration::from_secs(60);
+/// Most reports that [`Spool::reports_since`] lists.
+pub const MOST_REPORTS: usize = 10_000;
 
 /// Why the spool could not do it. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +70,9 @@ pub trait Spool: Send + Sync + 'static {
     /// Commits a submission with all its SMS and mail. `Ok` means on stable storage; the reply
     /// to the client comes after. [`SpoolError::Unavailable`] also when too little space is free.
     /// An SMS that is due is due from `received_at` on.
+    ///
+    /// Where several phones stand behind one recipient that wants to know of success, the recipient is told
+    /// that its name was expanded, and of each phone only what fails (RFC 3461 section 5.2.7.4).
     async fn accept(&self, submission: Submission) -> Result<(), SpoolError>;
 
     /// Takes over what a dead process left: claimed SMS become unknown, to be asked about at
@@ -70,39 +82,67 @@ pub trait Spool: Send + Sync + 'static {
     /// anything else.
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError>;
 
-    /// Claims up to `limit` SMS that are due, the longest due first, at most one for each
-    /// destination and none while an earlier one to the same destination is due, claimed or
-    /// unknown. Each gets its next attempt recorded. What has outlived its time is expired instead:
-    /// a bounded number in each call, and never claimed meanwhile.
-    async fn claim_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed>, SpoolError>;
+    /// Claims SMS that are due, as far as gateways have room for them: the most urgent lane first, in a lane the
+    /// longest due first; of one destination and lane at most one, and none while an earlier one of both is
+    /// due, claimed or unknown. An SMS goes by the first of its gateways that has room, and waits for one
+    /// that is open and has none rather than go by a later one; one whose gateways are all unknown here goes by any.
+    /// What is critical does not go by one that may hang while another is open. Each gets its next attempt recorded. SMS of one submission that go by the
+    /// legacy door with the same words and the same gateway come together in one [`Call`], up to
+    /// [`MOST_IN_A_CALL`], and count as one.
+    ///
+    /// First, a bounded number of SMS is released whose time to be held is over, and what has outlived its time is
+    /// expired, and never claimed meanwhile. An escalation is released into [`State::Due`] only where nobody of
+    /// its recipient has the message.
+    async fn claim_due(&self, now: Timestamp, rooms: Vec<Room>) -> Result<Vec<Call>, SpoolError>;
 
-    /// Up to `limit` SMS in `state` whose time to be asked about has come, the longest due first;
-    /// they are not handed out again before `again_at`. That one has expired is for the caller to
-    /// see and to settle.
+    /// Up to `limit` SMS in `state` that were last given to `gateway` and whose time to be asked about has come, the
+    /// longest due first; they are not handed out again before `again_at`. That one has expired is for the
+    /// caller to see and to settle.
     async fn questions(
         &self,
         state: Asked,
+        gateway: String,
         now: Timestamp,
         again_at: Timestamp,
         limit: usize,
     ) -> Result<Vec<Question>, SpoolError>;
 
-    /// Writes what became of an attempt or a question. [`SpoolError::Stale`] when `attempt` is not
-    /// the latest one, when [`State::may_become`] does not allow the step, and for an unknown id.
-    async fn settle(&self, id: MessageId, attempt: u32, step: Step, now: Timestamp)
-    -> Result<(), SpoolError>;
+    /// Names of all gateways that an SMS was ever given to or is to go by.
+    async fn gateways(&self) -> Result<Vec<String>, SpoolError>;
 
-    /// Submissions with outcomes that somebody is to be told: all its SMS have left (sent or
-    /// final), or the first untold outcome is from `overdue` or before. The oldest first. They are
-    /// handed out again until they are closed.
-    async fn cases(&self, overdue: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError>;
+    /// Writes what became of an attempt or a question, and returns where the SMS is now: what a callback said
+    /// before counts more than what the step says, so that an SMS that the platform itself has spoken of is
+    /// never sent again. [`SpoolError::Stale`] when `attempt` is not the latest one, when
+    /// [`State::may_become`] does not allow the step, and for an unknown id.
+    async fn settle(
+        &self,
+        id: MessageId,
+        attempt: u32,
+        step: Step,
+        now: Timestamp,
+    ) -> Result<State, SpoolError>;
 
-    /// Marks the outcomes of `messages` as told, by `mail` where there is one, in one transaction.
-    /// [`SpoolError::Stale`], and nothing is filed, when one of them is told already or is no untold
-    /// outcome. Without messages nothing happens.
+    /// Takes in what the platform says of its own accord. `Ok` means on stable storage, or that nothing of it
+    /// is new. A message is delivered once every part of it is, and undelivered or expired once one part is; the
+    /// first final word about a part stays. What names an id of the platform's that nobody knows is kept while SMS
+    /// are claimed, for the answer to one of them may tell it; then it counts as if it came with the answer.
+    async fn take_callback(&self, callback: Callback, now: Timestamp) -> Result<Taken, SpoolError>;
+
+    /// Ends an SMS that waits and was not tried yet or has come back. [`SpoolError::Stale`] when it is neither
+    /// held nor due, and for an unknown id.
+    async fn cancel(&self, id: MessageId, cause: Cause, now: Timestamp) -> Result<(), SpoolError>;
+
+    /// Submissions with news that somebody is to be told: all its SMS are final, or its first untold news is
+    /// from `overdue` or before. The oldest first. They are handed out again until they are closed. What
+    /// became late by `now` is news from then on; what has ended is late no more. That a piece of a text
+    /// arrived is no news while another piece of it is not final.
+    async fn cases(&self, overdue: Timestamp, now: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError>;
+
+    /// Marks news as told, by `mail` where there is one, in one transaction. [`SpoolError::Stale`], and nothing
+    /// is filed, when one of it is told already or is none. Without news nothing happens.
     async fn close_case(
         &self,
-        messages: Vec<MessageId>,
+        news: Vec<(MessageId, News)>,
         mail: Option<OutgoingMail>,
         now: Timestamp,
     ) -> Result<(), SpoolError>;
@@ -113,6 +153,29 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Writes what became of an outgoing mail; [`SpoolError::StaleMail`] when it is not claimed.
     async fn settle_mail(&self, id: MailId, step: MailStep, now: Timestamp) -> Result<(), SpoolError>;
+
+    /// Commits a mail that is about no submission, and with it what is to be remembered of it: a key and its
+    /// value, as [`set_note`](Self::set_note) takes them.
+    async fn file_mail(
+        &self,
+        mail: OutgoingMail,
+        note: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError>;
+
+    /// To whom reports were filed at `from` or later (by the time in their ids), and when, the oldest first; of
+    /// more than [`MOST_REPORTS`] the latest.
+    async fn reports_since(&self, from: Timestamp) -> Result<Vec<(MailAddress, Timestamp)>, SpoolError>;
+
+    /// One outgoing mail with its timeline; `None` for an unknown id and where it is damaged.
+    async fn mail(&self, id: MailId) -> Result<Option<MailView>, SpoolError>;
+
+    /// Claims up to `limit` calls to programs that want to know how an SMS ended, the longest due first. Also
+    /// those that have outlived their time.
+    async fn claim_tellings(&self, now: Timestamp, limit: usize) -> Result<Vec<Telling>, SpoolError>;
+
+    /// Writes what became of such a call; [`SpoolError::Stale`] when it is not claimed.
+    async fn settle_telling(&self, id: MessageId, step: TellStep, now: Timestamp) -> Result<(), SpoolError>;
 
     /// When the next entry of `queue` comes due; `None` when nothing waits. May be in the past. For
     /// [`Queue::Due`] it may be the time at which one expires; for [`Queue::Cases`] see there.
@@ -128,6 +191,13 @@ pub trait Spool: Send + Sync + 'static {
     /// later, as predicted. What a rule dropped or refused does not count, nor what was cancelled before it
     /// was ever tried. It reads all submissions since `from`, and none before.
     async fn parts_of_account_since(&self, account: String, from: Timestamp) -> Result<u64, SpoolError>;
+
+    /// What was last noted under `key`; `None` for an unknown one. For the few small things that a part of the program
+    /// has to remember from one start to the next.
+    async fn note(&self, key: String) -> Result<Option<String>, SpoolError>;
+
+    /// Notes `value` under `key`, in place of what was there.
+    async fn set_note(&self, key: String, value: String) -> Result<(), SpoolError>;
 
     /// Writes and syncs something of no meaning; shows that the spool can take a message. Fails as
     /// [`accept`](Self::accept) would.
@@ -152,20 +222,32 @@ pub struct Signals {
     pub cases: Notify,
     /// Mail became due.
     pub mail: Notify,
+    /// Programs are to be told.
+    pub tellings: Notify,
 }
 
 /// A queue in the spool that has an owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// SMS to send.
-    Due,
-    /// SMS to ask about.
-    Ask(Asked),
-    /// Outcomes to tell; the time is that of the first untold outcome, whether its case is complete
-    /// or not. The owner adds the time that it waits for the others.
+    /// SMS to send by one of these gateways, to release or to expire. One whose gateways are all none of
+    /// `known` counts, too.
+    Due {
+        /// Gateways that have room.
+        open: Vec<String>,
+        /// All gateways that there are.
+        known: Vec<String>,
+    },
+    /// SMS to ask a gateway about.
+    Ask(Asked, String),
+    /// News to tell; the time is that of the first untold news, whether its case is complete or not. The
+    /// owner adds the time that it waits for the others.
     Cases,
+    /// The first SMS that becomes late.
+    Delays,
     /// Mail to send.
     Mail,
+    /// Programs to tell.
+    Tellings,
 }
 
 /// States whose SMS the platform is asked about.
@@ -183,209 +265,5 @@ pub struct Recovered {
     /// Claimed SMS that became unknown.
     pub unknown: usize,
     /// Claimed mails that became due.
-    pub mail: usize,
-}
-
-/// An SMS that the caller now has to try.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Claimed {
-    /// What to send.
-    pub sms: Sms,
-    /// Which attempt this is, from 1; its beginning is on disk.
-    pub attempt: u32,
-    /// When the submission was accepted.
-    pub accepted_at: Timestamp,
-    /// When the SMS is given up.
-    pub expires_at: Timestamp,
-}
-
-/// An SMS that the platform is to be asked about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Which SMS.
-    pub id: MessageId,
-    /// Its latest attempt.
-    pub attempt: u32,
-    /// How often it has been asked about in this state before; 0 the first time.
-    pub asked: u32,
-    /// When it came into this state.
-    pub since: Timestamp,
-    /// When the SMS is given up.
-    pub expires_at: Timestamp,
-}
-
-/// What became of an attempt or a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The platform has it; ask at `ask_at` whether it arrived.
-    Sent {
-        /// The platform's count of parts.
-        parts: Option<u32>,
-        /// Whether the platform took it as UCS-2.
-        unicode: Option<bool>,
-        /// When to ask first.
-        ask_at: Timestamp,
-        /// Words for the timeline.
-        note: String,
-    },
-    /// Try again at `at`.
-    Retry {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        cause: Cause,
-    },
-    /// Nobody can say whether it was taken; ask at `ask_at`.
-    Unknown {
-        /// When to ask.
-        ask_at: Timestamp,
-        /// Why.
-        cause: Cause,
-    },
-    /// Asked, and nothing new; ask again at `ask_at`. For an SMS that is unknown or sent. Leaves no
-    /// line in the timeline.
-    AskAgain {
-        /// When.
-        ask_at: Timestamp,
-    },
-    /// The end. The class of the cause's status says which reports are wanted: 2 a success, 5 a failure.
-    Final {
-        /// Which end.
-        state: FinalState,
-        /// Why.
-        cause: Cause,
-    },
-}
-
-/// Outcomes of one submission that somebody is to be told.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Case {
-    /// The submission.
-    pub submission: SubmissionId,
-    /// When it was accepted.
-    pub received_at: Timestamp,
-    /// Who handed it in.
-    pub client: Client,
-    /// Who is told.
-    pub report_to: ReportTo,
-    /// What is returned of it.
-    pub original: Original,
-    /// The outcomes, by ordinal; never empty.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// How one SMS of a case ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The SMS.
-    pub sms: Sms,
-    /// The recipient that it came from.
-    pub recipient: Recipient,
-    /// How it ended.
-    pub state: FinalState,
-    /// Why.
-    pub cause: Cause,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// When it was last tried, if ever.
-    pub last_attempt_at: Option<Timestamp>,
-}
-
-/// A mail that the caller now has to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedMail {
-    /// The mail.
-    pub mail: OutgoingMail,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-}
-
-/// What became of an outgoing mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MailStep {
-    /// The smarthost took it.
-    Sent,
-    /// Try again at `at`.
-    Retry {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        cause: Cause,
-    },
-    /// It can't be delivered; `instead` is committed with that fact.
-    Failed {
-        /// Why.
-        cause: Cause,
-        /// A mail to the operator in its place.
-        instead: Option<OutgoingMail>,
-    },
-}
-
-/// One submission with its timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SubmissionView {
-    /// When it was accepted.
-    pub received_at: Timestamp,
-    /// Who handed it in.
-    pub client: Client,
-    /// Its SMS, by ordinal.
-    pub messages: Vec<MessageView>,
-    /// Its mails.
-    pub mails: Vec<MailView>,
-}
-
-/// One SMS with its timeline.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MessageView {
-    /// The SMS.
-    pub sms: Sms,
-    /// The recipient that it came from.
-    pub recipient: Recipient,
-    /// The rule that decided.
-    pub rule: String,
-    /// Where it is.
-    pub state: State,
-    /// Attempts begun.
-    pub attempts: u32,
-    /// When something is done about it next; `None` in a final state.
-    pub next_at: Option<Timestamp>,
-    /// Every move: when, into which state, why.
-    pub events: Vec<Event>,
-}
-
-/// One line of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// Into which state.
-    pub state: State,
-    /// Why, in words.
-    pub note: String,
-}
-
-/// One outgoing mail, as a view.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailView {
-    /// The mail.
-    pub mail: OutgoingMail,
-    /// `due`, `claimed`, `sent` or `failed`.
-    pub state: String,
-    /// Attempts begun.
-    pub attempts: u32,
-}
-
-/// How much waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// SMS to be sent.
-    pub due: usize,
-    /// SMS under way to the platform.
-    pub claimed: usize,
-    /// SMS of unknown outcome.
-    pub unknown: usize,
-    /// SMS that the platform has and the handset has not confirmed.
-    pub sent: usize,
-    /// Mails not yet sent.
     pub mail: usize,
 }

@@ -1,5 +1,6 @@
-//! Whether somebody is owed a report of how an SMS ended; the same for every engine.
+//! Whether somebody is owed a report of an SMS; the same for every engine.
 
+use super::Siblings;
 use crate::model::{EnhancedStatus, FinalState, Notify, ReportTo};
 
 /// Class 2 tells of a success and any other of a failure (RFC 3463 section 2); each is owed to who
@@ -17,9 +18,19 @@ pub(super) fn is_wanted(state: FinalState, status: EnhancedStatus, notify: Notif
     match (state, status.class) {
         (FinalState::Cancelled, _) => false,
         (_, 2) => notify.wants_success(),
-        // Class 4 too: what has ended is not tried again, and nobody may be left untold.
-        (_, _) => state.is_failure() && notify.wants_failure(),
+        (_, _) => is_failure(state, status) && notify.wants_failure(),
     }
+}
+
+/// Whether this end is a failure. Class 4 too: what has ended is not tried again, and nobody may be left
+/// untold.
+pub(super) fn is_failure(state: FinalState, status: EnhancedStatus) -> bool {
+    state.is_failure() && status.class != 2
+}
+
+/// Whether this end is no news yet: that a piece arrived says nothing before the last one has.
+pub(super) fn waits_for_siblings(status: EnhancedStatus, siblings: Siblings) -> bool {
+    status.class == 2 && siblings.unfinished > 0 && siblings.failed == 0
 }
 
 #[cfg(test)]
@@ -52,6 +63,19 @@ mod tests {
         ] {
             assert_eq!(is_owed(state, status, notify, &somebody), owed, "{state:?} {status} {notify:?}");
             assert!(!is_owed(state, status, notify, &nobody), "{state:?} {status} {notify:?}");
+        }
+    }
+
+    #[test]
+    fn a_success_waits_for_the_other_pieces_unless_one_has_failed() {
+        let beside = |unfinished, failed| Siblings { unfinished, failed, ..Siblings::default() };
+        for (status, siblings, waits) in [
+            (EnhancedStatus::SUCCESS, beside(0, 0), false),
+            (EnhancedStatus::SUCCESS, beside(1, 0), true),
+            (EnhancedStatus::SUCCESS, beside(1, 1), false),
+            (EnhancedStatus::EXPIRED, beside(1, 0), false),
+        ] {
+            assert_eq!(waits_for_siblings(status, siblings), waits, "{status} {siblings:?}");
         }
     }
 }

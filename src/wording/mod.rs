@@ -9,18 +9,22 @@
 //!
 //! - `distill`: the steps of 1
 //! - `template`: the templates of 2
+//! - `variables`: values for templates of other channels
 //! - `addressed`: mails that name their destinations in their text
 
 pub mod addressed;
 pub mod distill;
 pub mod template;
+mod variables;
 
 use std::collections::BTreeMap;
 
 use jiff::Zoned;
 
 pub use distill::{Distilled, Distilling, Removed, Step};
-pub use template::{Custom, Template, TemplateError};
+pub use template::{Custom, RecipientWords, ReportTemplate, ReportWords, Template, TemplateError};
+
+pub use variables::{Filled, MAX_VALUE, Variables};
 
 use crate::mail::{Attachment, Headers};
 use crate::model::{Client, SmsText};

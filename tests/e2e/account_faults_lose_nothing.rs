@@ -49,7 +49,7 @@ fn a_wrong_key_stops_everything_until_it_is_right() {
     let (status, text) = readiness(relay.http);
     assert_eq!(status, "503");
     let (before, after) = text.split_once(" since ").unwrap();
-    assert_eq!(before, "not ready: gateway: nothing is sent");
+    assert_eq!(before, "not ready: gateway platform: nothing is sent");
     assert!(after.ends_with(&format!(": {why}\n")), "{text}");
     // Of the three that went out together each may have met the fault; what follows is probes, and
     // mail is taken all the while.

@@ -3,18 +3,25 @@
 //! The clients do what a mail server does: what got no answer is submitted again when the relay is back. So a
 //! mail whose `250` was lost after the commit is there twice, as two submissions (docs/architecture.md, "A mail
 //! twice"); these are counted exactly and must each belong to a submission that broke.
+//!
+//! In a rough storm the platform calls back, shuffled and some of it twice, and keeps doing so while nobody is
+//! there; every life meets refusals of the account, faults and lost answers, so that a second gateway has work, too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use sms_relay::emulator::Record;
+use sms_relay::emulator::{CallbackSettings, Fault, FaultRule, Record};
 use sms_relay::model::FinalState::Delivered;
+use sms_relay::model::Lane;
 use sms_relay::model::State::{self, Final};
+use sms_relay::spool::Spool as _;
 
-use crate::support::{PATIENCE, Relay, Smtp, World};
+use crate::support::{PATIENCE, Relay, Smtp, World, request};
+
+/// Submissions until a phone has its next one.
+const PHONES: usize = 150;
 
 /// What is submitted, how, and how often the relay is killed meanwhile.
 struct Storm {
@@ -24,6 +31,8 @@ struct Storm {
     /// Phones of one submission.
     phones: usize,
     client: fn() -> Box<dyn Client>,
+    /// Callbacks, a second gateway, and faults in every life.
+    is_rough: bool,
 }
 
 /// Submits, on a connection of its own choice.
@@ -57,7 +66,13 @@ impl Client for MailClient {
             _ => Smtp::connect(doors.smtp)?,
         };
         let [phone] = phones else { panic!("one recipient a mail") };
-        let mail = format!("From: nagios@example.com\r\n\r\n{}", text(number));
+        let priority = match lane(number) {
+            Lane::Critical => 1,
+            Lane::Normal => 3,
+            Lane::Bulk => 5,
+        };
+        let text = text(number);
+        let mail = format!("From: nagios@example.com\r\nX-Priority: {priority}\r\n\r\n{text}");
         let reply = smtp.mail("nagios@example.com", &format!("{phone}@sms.local"), &mail)?;
         self.0 = Some((*doors, smtp));
         Some(vec![format!("{}-1", Smtp::queued(&reply))])
@@ -69,21 +84,9 @@ struct FormClient;
 
 impl Client for FormClient {
     fn submit(&mut self, doors: &Doors, number: usize, phones: &[String]) -> Option<Vec<String>> {
-        let body = serde_json::json!({"to": phones, "text": text(number)}).to_string();
-        let head = format!(
-            "POST /sms HTTP/1.1\r\nHost: relay.test\r\nConnection: close\r\nX-Api-Key: swordfish\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(doors.http).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.write_all((head + &body).as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
-        // An answer that was cut is none.
-        let answer: serde_json::Value = serde_json::from_str(body).ok()?;
+        let body = serde_json::json!({"to": phones, "text": text(number)});
+        let (code, answer) = request(doors.http, "POST /sms", Some(&body))?;
+        assert_eq!(code, 200, "{answer}");
         let ids = answer["messages"].as_array().unwrap().iter();
         Some(ids.map(|message| message["id"].as_str().unwrap().to_owned()).collect())
     }
@@ -93,9 +96,14 @@ fn text(number: usize) -> String {
     format!("alarm {number:04}")
 }
 
+/// Those that share a phone are in two lanes, by turns.
+fn lane(number: usize) -> Lane {
+    if (number / PHONES).is_multiple_of(2) { Lane::Critical } else { Lane::Bulk }
+}
+
 /// Several submissions share a phone, so that they wait for each other.
 fn phones(storm: &Storm, number: usize) -> Vec<String> {
-    (0..storm.phones).map(|phone| format!("+39347{phone}{:06}", number % 300)).collect()
+    (0..storm.phones).map(|phone| format!("+39347{phone}{:06}", number % PHONES)).collect()
 }
 
 /// What clients and the killer tell each other.
@@ -179,8 +187,29 @@ fn rage(storm: &Storm) {
     println!("SMS_RELAY_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
 
-    let world = World::new();
-    let relay = world.start();
+    let mut world = World::with_platform(|platform| {
+        platform.callbacks =
+            CallbackSettings { copies: 2, copied_percent: 30, shuffled: true, ..CallbackSettings::default() };
+        platform.basic = Some(("backup".to_owned(), "swordfish".into()));
+    });
+    // As many as there may be: this is not about patience.
+    let asked =
+        "ask = { first = \"1s\", most = \"2s\" }\nquestions_per_second = 500\nask_with_callbacks = \"3s\"";
+    world.otherwise.push(("ask = { first = \"1s\", most = \"2s\" }", asked.to_owned()));
+    let _port = storm.is_rough.then(|| {
+        world.expect_callbacks();
+        add_gateway(&mut world);
+        world.keep_http_port()
+    });
+    let start = || {
+        let relay = world.start();
+        if storm.is_rough {
+            world.call_back_to(&relay);
+            order_faults(&world);
+        }
+        relay
+    };
+    let relay = start();
     let share = |life: usize| storm.submissions * life / (storm.kills + 1);
     let field = Field {
         state: Mutex::new(Progress {
@@ -193,25 +222,24 @@ fn rage(storm: &Storm) {
         changed: Condvar::new(),
     };
     let mut interrupted: BTreeMap<&str, usize> = BTreeMap::new();
-    let (relay, last) = std::thread::scope(|scope| {
-        let (mut relay, mut last) = (relay, Vec::new());
+    let relay = std::thread::scope(|scope| {
+        let mut relay = relay;
         for _ in 0..storm.clients {
             scope.spawn(|| field.work(storm));
         }
         for life in 2..=storm.kills + 1 {
-            wait_for_a_moment(&world, &field, share(1), &mut random);
+            wait_for_a_moment(storm, &world, &field, share(1), &mut random);
             relay.kill();
-            last = world.remains().messages();
-            for (_, state) in &last {
+            for (_, state) in &world.remains().messages() {
                 *interrupted.entry(state.as_str()).or_default() += 1;
             }
-            relay = world.start();
+            relay = start();
             field.change(|progress| {
                 progress.doors = Doors::of(&relay, life);
                 progress.allowed = share(life);
             });
         }
-        (relay, last)
+        relay
     });
 
     let Progress { confirmed, broken, .. } = field.state.into_inner().unwrap();
@@ -219,13 +247,42 @@ fn rage(storm: &Storm) {
     assert_eq!(confirmed.len(), storm.submissions);
     let ids: BTreeSet<&String> = confirmed.values().flatten().collect();
     assert_eq!(ids.len(), storm.submissions * storm.phones, "every SMS has an id of its own");
-    wait_for_the_last(&relay, &last, &ids);
+    world.wait_until_finished();
     assert!(relay.terminate().success());
     check(storm, &world, &confirmed, &broken);
+    check_order(&world);
+    if storm.is_rough {
+        check_callbacks(&world);
+    }
+}
+
+/// Another account at the same platform.
+fn add_gateway(world: &mut World) {
+    world.otherwise.push(("[gateway]\nurl", "[[gateway]]\nname = \"main\"\nurl".to_owned()));
+    world.extra.push_str(&format!(
+        "[[gateway]]\nname = \"backup\"\nurl = \"{}\"\ntotal_time = \"10s\"\n\
+         basic = {{ username = \"backup\", password = {{ env = \"PBX_PASSWORD\" }} }}\n\n",
+        world.emulator.base_url()
+    ));
+}
+
+/// What the next life of the relay meets, a few times each. The first shuts a gateway for a while.
+fn order_faults(world: &World) {
+    let status = |code| Fault::Status { code, retry_after: None, body: None, recorded: false };
+    let faults = [
+        (status(401), 1),
+        (Fault::Reset { recorded: true }, 3),
+        (Fault::Reset { recorded: false }, 2),
+        (status(500), 2),
+        (Fault::Garbage { recorded: true }, 1),
+    ];
+    for (fault, times) in faults {
+        world.order(FaultRule::on_send(fault).times(times));
+    }
 }
 
 /// Some progress of one kind or another, at most a life's share of it.
-fn wait_for_a_moment(world: &World, field: &Field, share: usize, random: &mut fastrand::Rng) {
+fn wait_for_a_moment(storm: &Storm, world: &World, field: &Field, share: usize, random: &mut fastrand::Rng) {
     let some = random.usize(1..share);
     let more = some as u64;
     match random.u8(0..4) {
@@ -241,26 +298,17 @@ fn wait_for_a_moment(world: &World, field: &Field, share: usize, random: &mut fa
             let before = world.emulator.requests().send;
             world.wait_for_platform("asked to send", |record| record.requests().send >= before + more);
         }
+        // Some of them find nobody and are given up.
+        _ if storm.is_rough => {
+            let before = world.emulator.record(Record::callbacks).taken;
+            let more = more.div_ceil(4);
+            world.wait_for_platform("called back", |record| record.callbacks().taken >= before + more);
+        }
         _ => {
             let before = world.emulator.requests().status;
             world.wait_for_platform("asked", |record| record.requests().status >= before + more);
         }
     }
-}
-
-/// Waits until the last life has ended what it found and what it took.
-fn wait_for_the_last(relay: &Relay, found: &[(sms_relay::model::MessageId, State)], ids: &BTreeSet<&String>) {
-    let found: BTreeMap<String, State> = found.iter().map(|(id, state)| (id.to_string(), *state)).collect();
-    let taken = ids.iter().map(|id| (*id).clone()).filter(|id| !found.contains_key(id));
-    let is_open = |state: State| !matches!(state, Final(_));
-    let open = found.iter().filter(|(_, state)| is_open(**state)).map(|(id, _)| id.clone());
-    let mut waiting: BTreeSet<String> = taken.chain(open).collect();
-    relay.follow_log("all final", |line| {
-        if line["message"] == "final" {
-            waiting.remove(line["id"].as_str().unwrap());
-        }
-        waiting.is_empty()
-    });
 }
 
 fn check(
@@ -313,14 +361,67 @@ fn check(
     }
 }
 
+/// What goes to one phone in one lane is taken in the order in which it was accepted.
+fn check_order(world: &World) {
+    let accepted = world.emulator.accepted();
+    let taken: BTreeMap<&str, u64> =
+        accepted.iter().map(|sms| (sms.message_id.as_str(), sms.number)).collect();
+    let mut last: BTreeMap<(String, usize), u64> = BTreeMap::new();
+    let kept = world.remains().messages();
+    let views = world.with_spool(async |spool| {
+        let mut views = Vec::new();
+        for (id, _) in kept {
+            let view = spool.submission(id.submission).await.unwrap().unwrap();
+            views.extend(view.messages.into_iter().filter(|message| message.sms.id == id));
+        }
+        views
+    });
+    for message in &views {
+        let place = (message.sms.destination.to_string(), message.lane.index());
+        let number = taken[message.sms.id.to_string().as_str()];
+        let before = last.insert(place, number).unwrap_or(0);
+        assert!(before < number, "{} was taken before an earlier one: {message:#?}", message.sms.id);
+    }
+}
+
+/// Each handset's word is there once, whatever was repeated, and both gateways had work.
+fn check_callbacks(world: &World) {
+    let kept = world.remains().messages();
+    let mut by_gateway: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_callback = 0;
+    world.with_spool(async |spool| {
+        for (id, _) in &kept {
+            let view = spool.submission(id.submission).await.unwrap().unwrap();
+            for message in view.messages {
+                assert!(message.callbacks.len() <= 1, "{message:#?}");
+                let is_end = |event: &&sms_relay::spool::Event| {
+                    event.state == Final(Delivered) && !event.note.starts_with("callback: ")
+                };
+                assert_eq!(message.events.iter().filter(is_end).count(), 1, "{message:#?}");
+                by_callback += message.callbacks.len();
+                *by_gateway.entry(message.gateway.unwrap()).or_default() += 1;
+            }
+        }
+    });
+    println!("of {} SMS {by_callback} have a callback; by gateway: {by_gateway:?}", kept.len());
+    assert!(by_callback > kept.len() / 2, "{by_callback} of {}", kept.len());
+    assert_eq!(by_gateway.len(), 2, "{by_gateway:?}");
+}
+
 #[test]
-fn a_thousand_mails_through_twenty_kills() {
+fn a_thousand_mails_with_callbacks_and_faults_through_twenty_kills() {
     let client: fn() -> Box<dyn Client> = || Box::new(MailClient::default());
-    rage(&Storm { submissions: 1000, kills: 20, clients: 8, phones: 1, client });
+    rage(&Storm { submissions: 1000, kills: 20, clients: 8, phones: 1, client, is_rough: true });
+}
+
+#[test]
+fn mails_through_ten_kills() {
+    let client: fn() -> Box<dyn Client> = || Box::new(MailClient::default());
+    rage(&Storm { submissions: 500, kills: 10, clients: 8, phones: 1, client, is_rough: false });
 }
 
 #[test]
 fn form_posts_through_five_kills() {
     let client: fn() -> Box<dyn Client> = || Box::new(FormClient);
-    rage(&Storm { submissions: 120, kills: 5, clients: 6, phones: 2, client });
+    rage(&Storm { submissions: 120, kills: 5, clients: 6, phones: 2, client, is_rough: false });
 }

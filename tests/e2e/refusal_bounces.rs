@@ -99,6 +99,7 @@ Status: 5.3.0
 Remote-MTA: dns; 127.0.0.1
 Diagnostic-Code: x-qlara; http 200 OK: Destination blocked by the operator
 Last-Attempt-Date: DATE
+Final-Log-ID: ID-1
 X-Relay-Message-Id: ID-1
 ";
     assert_eq!(settled(letter.part("message/delivery-status"), &id), machine);

@@ -72,3 +72,27 @@ fn it_hears_of_ready_watchdog_reload_and_stopping() {
     assert_eq!(manager.hear_news(), "STOPPING=1\nSTATUS=finishing what is under way\n");
     assert!(relay.wait_for_end().success());
 }
+
+#[test]
+fn it_hears_that_a_dry_run_is_one() {
+    let world = World::new();
+    let path = world.directory.path().join("notify");
+    let manager = Manager::at(&path);
+    let mut relay = std::process::Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+        .args(["run", "--dry-run", "--config"])
+        .arg(world.write())
+        .env("NOTIFY_SOCKET", &path)
+        .env("PBX_PASSWORD", "swordfish")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = "STATUS=serving; a dry run, no phone gets anything\n";
+    assert_eq!(manager.hear_news(), format!("READY=1\n{status}"));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&relay), Signal::HUP).unwrap();
+    assert_eq!(manager.hear_news(), status, "also behind a reload");
+    relay.kill().unwrap();
+    let output = relay.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("this is a dry run") && log.contains("WARN"), "{log}");
+    assert!(!log.contains("needs a restart") && !log.contains("as before until a restart"), "{log}");
+}

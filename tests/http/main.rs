@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod accounts;
+mod callbacks;
+mod cancel;
 mod curl;
 mod forms;
 mod health;
@@ -12,4 +14,6 @@ mod logs;
 mod metrics;
 mod shapes;
 mod shutdown;
+mod status;
 mod support;
+mod wishes;

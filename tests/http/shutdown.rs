@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
-use sms_relay::http::{Listener, Server, Settings};
+use sms_relay::http::{Behind, CallbackFigures, Listener, Server, Settings};
 
 use super::support::{Door, Recorder, form, limits};
 
@@ -50,12 +50,17 @@ async fn an_address_in_use_ends_the_start_and_is_named() {
             bind: address,
             allow_get: false,
             metrics: false,
+            callbacks: false,
         }],
         limits: limits(),
     };
     let accounts = Arc::new(ArcSwap::from_pointee(Vec::new()));
-    let (recorder, registry) = (Arc::new(Recorder::default()), Arc::default());
-    let error = Server::bind(settings, accounts, recorder, registry).await.unwrap_err();
+    let recorder = Arc::new(Recorder::default());
+    let behind = Behind { submitter: recorder.clone(), lookup: recorder.clone(), callbacks: recorder };
+    let door = Arc::new(ArcSwap::from_pointee(None));
+    let error = Server::bind(settings, accounts, door, behind, CallbackFigures::new(), Arc::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

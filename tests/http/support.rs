@@ -1,18 +1,25 @@
 //! A door with a submitter that remembers, and a client that writes octets as they are.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
-use sms_relay::http::{Account, Credential, Limits, Listener, Server, Settings, Submitter};
+use sms_relay::http::{
+    Account, Behind, CallbackDoor, CallbackFigures, Callbacks, Credential, Limits, Listener, Lookup, Server,
+    Settings, Submitter,
+};
 use sms_relay::intake::{Form, Receipt, Refusal};
-use sms_relay::model::{Client, PhoneNumber, Secret, SubmissionId};
+use sms_relay::model::{
+    About, Callback, Client, FinalState, MessageId, PhoneNumber, Secret, State, SubmissionId,
+};
+use sms_relay::spool::{SpoolError, SubmissionView, Taken};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -24,12 +31,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-/// Remembers forms, and answers as it is told.
+/// Remembers forms and callbacks, and answers as it is told.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) forms: Mutex<Vec<(Client, Form)>>,
     pub(crate) refusal: Mutex<Option<Refusal>>,
     pub(crate) not_ready: Mutex<Vec<String>>,
+    pub(crate) callbacks: Mutex<Vec<Callback>>,
+    /// Callbacks that fail before one is taken again; counted down.
+    pub(crate) failing: AtomicUsize,
+    /// What is known, by id.
+    pub(crate) known: Mutex<HashMap<SubmissionId, SubmissionView>>,
+    pub(crate) cancelled: Mutex<Vec<(MessageId, Option<String>)>>,
+    /// Whether the spool cannot be asked.
+    pub(crate) is_down: AtomicBool,
     /// Makes `submit` wait for `go` after it has said `arrived`.
     pub(crate) waits: AtomicBool,
     pub(crate) arrived: Notify,
@@ -55,6 +70,49 @@ impl Submitter for Recorder {
 
     async fn ready(&self) -> Vec<String> {
         self.not_ready.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Callbacks for Recorder {
+    async fn take(&self, callback: Callback) -> Result<Taken, SpoolError> {
+        if self.waits.load(Ordering::SeqCst) {
+            self.arrived.notify_one();
+            self.go.notified().await;
+        }
+        if self.failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(SpoolError::Unavailable("disk full".to_owned()));
+        }
+        let taken = match &callback.about {
+            About::Ours(id) => Taken::New { id: *id, state: State::Sent, gateway: None },
+            About::Theirs(_) => Taken::UnknownId,
+        };
+        self.callbacks.lock().unwrap().push(callback);
+        Ok(taken)
+    }
+}
+
+#[async_trait]
+impl Lookup for Recorder {
+    async fn look(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(SpoolError::Unavailable("disk full".to_owned()));
+        }
+        Ok(self.known.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError> {
+        let mut known = self.known.lock().unwrap();
+        let view = known.get_mut(&id.submission).unwrap();
+        let message = view.messages.iter_mut().find(|message| message.sms.id == id).unwrap();
+        // Claimed between the look and now.
+        if message.rule == "slips away" {
+            message.state = State::Claimed;
+            return Ok(false);
+        }
+        message.state = State::Final(FinalState::Cancelled);
+        self.cancelled.lock().unwrap().push((id, by.account.clone()));
+        Ok(true)
     }
 }
 
@@ -95,6 +153,7 @@ pub(crate) struct Door {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) accounts: Arc<ArcSwap<Vec<Account>>>,
+    pub(crate) callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) running: JoinHandle<()>,
 }
@@ -119,11 +178,13 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
             password: Secret::from(password),
         }),
         may_choose_sender: false,
+        may_choose_lane: false,
+        program: None,
     }
 }
 
 impl Door {
-    /// A door that takes forms from anybody here: `posts`, and `gets` with GET and metrics.
+    /// A door that takes forms from anybody here: `posts`, `gets` with GET and metrics, and `calls` with callbacks.
     pub(crate) async fn open() -> Self {
         Self::with(limits(), vec![account("lab", None)]).await
     }
@@ -132,7 +193,7 @@ impl Door {
         Self::counting(limits, accounts, Registry::default()).await
     }
 
-    pub(crate) async fn counting(limits: Limits, accounts: Vec<Account>, registry: Registry) -> Self {
+    pub(crate) async fn counting(limits: Limits, accounts: Vec<Account>, mut registry: Registry) -> Self {
         keep_log();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = |name: &str, allow_get| Listener {
@@ -140,16 +201,23 @@ impl Door {
             bind: "127.0.0.1:0".parse().unwrap(),
             allow_get,
             metrics: allow_get,
+            callbacks: name == "calls",
         };
-        let settings = Settings { listeners: vec![listener("posts", false), listener("gets", true)], limits };
+        let listeners = vec![listener("posts", false), listener("gets", true), listener("calls", false)];
+        let settings = Settings { listeners, limits };
         let recorder = Arc::new(Recorder::default());
         let accounts = Arc::new(ArcSwap::from_pointee(accounts));
-        let server =
-            Server::bind(settings, accounts.clone(), recorder.clone(), Arc::new(registry)).await.unwrap();
+        let callback_door = Arc::new(ArcSwap::from_pointee(None));
+        let figures = CallbackFigures::new();
+        figures.register(&mut registry);
+        let behind =
+            Behind { submitter: recorder.clone(), lookup: recorder.clone(), callbacks: recorder.clone() };
+        let (known, door) = (accounts.clone(), callback_door.clone());
+        let server = Server::bind(settings, known, door, behind, figures, Arc::new(registry)).await.unwrap();
         let addresses = server.local_addresses().into_iter().map(|(_, address)| address).collect();
         let (shutdown, asked) = watch::channel(false);
         let running = tokio::spawn(server.run(asked));
-        Self { addresses, recorder, accounts, shutdown, running }
+        Self { addresses, recorder, accounts, callback_door, shutdown, running }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -173,6 +241,13 @@ impl Door {
     /// Opens a connection to the listener that allows GET.
     pub(crate) async fn connect_to_gets(&self) -> Raw {
         Raw(TcpStream::connect(self.addresses[1]).await.unwrap())
+    }
+
+    /// Sends octets to the listener that takes callbacks and reads until the server closes the connection.
+    pub(crate) async fn call(&self, octets: impl AsRef<[u8]>) -> String {
+        let mut raw = Raw(TcpStream::connect(self.addresses[2]).await.unwrap());
+        raw.send(octets).await;
+        raw.rest().await
     }
 
     /// Sends octets on a new connection and reads until the server closes it.
@@ -223,7 +298,7 @@ pub(crate) fn undated(response: &str) -> String {
 }
 
 pub(crate) fn form(to: &[&str], text: &str) -> Form {
-    Form { to: to.iter().map(ToString::to_string).collect(), text: text.to_owned(), sender: None }
+    Form { to: to.iter().map(ToString::to_string).collect(), text: text.to_owned(), ..Form::default() }
 }
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -7,8 +7,11 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::Told;
 use super::phone::Phone;
 use crate::cli::drawing::printable;
-use crate::intake::{ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Refusal};
-use crate::model::{Encoding, ReversePath};
+use crate::intake::{
+    ExplainedEscalation, ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation,
+    Refusal,
+};
+use crate::model::{Encoding, PhoneNumber, ReversePath, SenderId};
 use crate::routing::{Amount, DEFAULT_RULE, Unmet};
 
 /// Most characters of a found value, a variable or a removed piece that are shown.
@@ -194,6 +197,7 @@ impl Page<'_> {
                 template_problem,
                 words: _,
                 sms,
+                delivery,
             } => {
                 for one in removed {
                     let step = one.step.as_str();
@@ -210,14 +214,32 @@ impl Page<'_> {
                     let text = format!("the template was not used: {}", printable(problem));
                     self.line(4, &self.paint.bad(&text));
                 }
+                for line in super::delivery::lines(delivery, self.told.at) {
+                    self.line(4, &line);
+                }
+                if let Some(problem) = &delivery.variable_problem {
+                    let text = format!("a template was not used: {}", printable(problem));
+                    self.line(4, &self.paint.bad(&text));
+                }
                 for (n, one) in sms.iter().enumerate() {
                     let count =
                         if sms.len() == 1 { String::new() } else { format!(" {} of {}", n + 1, sms.len()) };
                     self.line(4, &format!("SMS{count} from {sender}"));
                     self.sms(one);
                 }
+                if let Some(escalation) = &delivery.escalation {
+                    self.escalation(escalation, sender);
+                }
             }
         }
+    }
+
+    fn escalation(&mut self, escalation: &ExplainedEscalation, sender: &SenderId) {
+        let after = humantime::format_duration(escalation.after);
+        let phones: Vec<&str> = escalation.phones.iter().map(PhoneNumber::as_str).collect();
+        let (to, phones) = (printable(&escalation.to), phones.join(", "));
+        self.line(4, &format!("not delivered within {after}: SMS from {sender} to {to} ({phones})"));
+        self.sms(&escalation.sms);
     }
 
     fn sms(&mut self, sms: &ExplainedSms) {
@@ -267,7 +289,7 @@ fn why_not(unmet: &Unmet) -> String {
 }
 
 /// One line of at most [`MAX_SHOWN`] characters.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let mut clusters = text.trim().graphemes(true);
     let mut line: String = clusters.by_ref().take(MAX_SHOWN).collect();
     if clusters.next().is_some() {
@@ -329,7 +351,7 @@ mod tests {
 
     use super::*;
     use crate::intake::RefusalKind;
-    use crate::model::{Client, Door, PhoneNumber, SenderId};
+    use crate::model::{Client, Door};
     use crate::routing::Tried;
     use crate::text::{self, Fitting};
     use crate::wording::{Removed, Step};
@@ -377,6 +399,7 @@ mod tests {
                 template_problem: Some("the template made an empty text".to_owned()),
                 words: String::new(),
                 sms,
+                delivery: Box::default(),
             },
         };
         let split = || vec![sms("1/2 a", Some("0.045"), None), sms("2/2 b’s", Some("0.045"), Some("x@y"))];
@@ -445,6 +468,48 @@ ups@sms.local
     the same as +393471234567
 
 2 SMS, 2 parts, 0.09 EUR
+"
+        );
+    }
+
+    #[test]
+    fn an_escalation_is_told_behind_the_sms_that_it_is_for() {
+        let mut explanation = explanation();
+        if let Ok(phones) = &mut explanation.recipients[0].outcome {
+            phones.truncate(1);
+            if let ExplainedFate::Sent { delivery, sms: of_phone, .. } = &mut phones[0].fate {
+                of_phone.truncate(1);
+                delivery.lane = crate::model::Lane::Critical;
+                delivery.variable_problem = Some("variable `host`: the template failed".to_owned());
+                delivery.escalation = Some(ExplainedEscalation {
+                    after: std::time::Duration::from_secs(600),
+                    at: Timestamp::from_second(1_800_000_600).unwrap(),
+                    to: "second".to_owned(),
+                    phones: ["+393471234569", "+393471234570"]
+                        .map(|number| PhoneNumber::from_e164(number).unwrap())
+                        .into(),
+                    sms: sms("still on fire", Some("0.045"), None),
+                });
+            }
+        }
+        let printed = drawn(explanation, false);
+        let (_, told) = printed.split_once("the template made an empty text\n").unwrap();
+        assert_eq!(
+            told,
+            "    lane critical
+    a template was not used: variable `host`: the template failed
+    SMS from Relay
+    ┌──────────────────────────────────┐
+    │ 1/2 a                            │
+    └──────────────────────────────────┘
+    GSM 7-bit, 5 of 160, 1 part, 0.045 EUR
+    not delivered within 10m: SMS from Relay to second (+393471234569, +393471234570)
+    ┌──────────────────────────────────┐
+    │ still on fire                    │
+    └──────────────────────────────────┘
+    GSM 7-bit, 13 of 160, 1 part, 0.045 EUR
+
+1 SMS, 1 part, 0.045 EUR
 "
         );
     }

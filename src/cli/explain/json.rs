@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::Told;
 use super::human::room_of;
-use crate::intake::{ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Refusal};
-use crate::model::ReversePath;
+use crate::intake::{
+    ExplainedDelivery, ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Refusal,
+};
+use crate::model::{PhoneNumber, ReversePath, Way};
 use crate::routing::{Amount, Tried};
 
 /// All of it. Amounts are texts, since a float would not keep them exact.
@@ -82,7 +84,16 @@ fn phone(phone: &ExplainedPhone) -> Value {
     let fate = match &phone.fate {
         ExplainedFate::Dropped { reason } => json!({ "fate": "dropped", "reason": reason }),
         ExplainedFate::Refused { reason } => json!({ "fate": "refused", "reason": reason }),
-        ExplainedFate::Sent { sender, removed, variables, groups, template_problem, words, sms } => {
+        ExplainedFate::Sent {
+            sender,
+            removed,
+            variables,
+            groups,
+            template_problem,
+            words,
+            sms,
+            delivery,
+        } => {
             let removed = removed.iter().map(|one| json!({ "step": one.step.as_str(), "words": one.words }));
             let variables: Map<String, Value> =
                 variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
@@ -95,6 +106,7 @@ fn phone(phone: &ExplainedPhone) -> Value {
                 "template_problem": template_problem,
                 "words": words,
                 "sms": sms.iter().map(one_sms).collect::<Vec<_>>(),
+                "delivery": how(delivery),
             })
         }
     };
@@ -102,6 +114,46 @@ fn phone(phone: &ExplainedPhone) -> Value {
         all.extend(fate);
     }
     all
+}
+
+fn how(delivery: &ExplainedDelivery) -> Value {
+    let escalation = delivery.escalation.as_ref().map(|escalation| {
+        json!({
+            "after_seconds": escalation.after.as_secs(),
+            "at": escalation.at.to_string(),
+            "to": escalation.to,
+            "phones": escalation.phones.iter().map(PhoneNumber::as_str).collect::<Vec<_>>(),
+            "sms": one_sms(&escalation.sms),
+        })
+    });
+    json!({
+        "lane": delivery.lane.as_str(),
+        "gateways": delivery.gateways,
+        "ways": delivery.ways.as_slice().iter().map(way).collect::<Vec<_>>(),
+        "silent_after_seconds": delivery.ways.silence().map(|silence| silence.as_secs()),
+        "variable_problem": delivery.variable_problem,
+        "unknown": delivery.on_unknown.as_str(),
+        "held_until": delivery.held_until.map(|until| until.to_string()),
+        "scheduled_at": delivery.scheduled_at.map(|until| until.to_string()),
+        "expires_at": delivery.expires_at.to_string(),
+        "escalation": escalation,
+    })
+}
+
+fn way(way: &Way) -> Value {
+    let channel = way.channel().as_str();
+    match way {
+        Way::Sms => json!({ "channel": channel, "api": "universal" }),
+        Way::Legacy(legacy) => json!({
+            "channel": channel,
+            "api": "legacy",
+            "unicode": legacy.unicode,
+            "concatenated": legacy.concatenated,
+        }),
+        Way::Template(template) => {
+            json!({ "channel": channel, "template": template.id, "variables": template.variables })
+        }
+    }
 }
 
 fn one_sms(sms: &ExplainedSms) -> Value {
@@ -120,4 +172,78 @@ fn one_sms(sms: &ExplainedSms) -> Value {
         "price": sms.price.map(|price| price.to_string()),
         "same_as": sms.same_as,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::intake::ExplainedEscalation;
+    use crate::model::{Channel, Lane, Legacy, OnUnknown, SmsText, Template, Ways};
+    use crate::text::{Fitting, fit};
+
+    #[test]
+    fn everything_about_delivery_is_told() {
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let text: SmsText = fit("still hot", &Fitting::in_parts(1)).remove(0);
+        let sms = ExplainedSms {
+            units: 9,
+            parts: vec!["still hot".to_owned()],
+            foreign: Vec::new(),
+            parts_without_foreign: 1,
+            price: None,
+            same_as: None,
+            text,
+        };
+        let template = Template {
+            channel: Channel::Rcs,
+            id: "a".to_owned(),
+            variables: [("text".to_owned(), "hot".to_owned())].into(),
+        };
+        let ways = vec![Way::Template(template), Way::Legacy(Legacy { unicode: false, concatenated: true })];
+        let delivery = ExplainedDelivery {
+            lane: Lane::Critical,
+            gateways: vec!["main".to_owned()],
+            ways: Ways::new(ways, Some(Duration::from_secs(90))).unwrap(),
+            variable_problem: None,
+            on_unknown: OnUnknown::Fail,
+            held_until: Some(at(60)),
+            scheduled_at: None,
+            expires_at: at(3600),
+            escalation: Some(ExplainedEscalation {
+                after: Duration::from_secs(600),
+                at: at(660),
+                to: "second".to_owned(),
+                phones: vec![PhoneNumber::from_e164("+393471234567").unwrap()],
+                sms: sms.clone(),
+            }),
+        };
+        assert_eq!(
+            how(&delivery),
+            json!({
+                "lane": "critical",
+                "gateways": ["main"],
+                "ways": [
+                    { "channel": "RCS", "template": "a", "variables": { "text": "hot" } },
+                    { "channel": "SMS", "api": "legacy", "unicode": false, "concatenated": true },
+                ],
+                "silent_after_seconds": 90,
+                "variable_problem": null,
+                "unknown": "fail",
+                "held_until": "2027-01-15T08:01:00Z",
+                "scheduled_at": null,
+                "expires_at": "2027-01-15T09:00:00Z",
+                "escalation": {
+                    "after_seconds": 600,
+                    "at": "2027-01-15T08:11:00Z",
+                    "to": "second",
+                    "phones": ["+393471234567"],
+                    "sms": one_sms(&sms),
+                },
+            })
+        );
+    }
 }

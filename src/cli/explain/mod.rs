@@ -2,9 +2,10 @@
 //! or sent: the configuration and the mail are read, and the rest is thinking.
 //!
 //! - `input`: from the arguments to a mail with its envelope, or a form
-//! - `human`: the explanation for people, with `phone` as the screen of a phone
+//! - `human`: the explanation for people, with `phone` as the screen of a phone and `delivery` as its way there
 //! - `json`: the same for programs
 
+mod delivery;
 mod human;
 mod input;
 mod json;

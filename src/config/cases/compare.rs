@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::problem::Spot;
+use super::delivered::{of_channels, of_escalation, of_gateways, of_lane, of_time};
 use super::diff::diff;
 use super::expect::{Expect, Reason};
-use crate::intake::{ExplainedFate, ExplainedSms, Explanation};
+use crate::intake::{ExplainedDelivery, ExplainedFate, ExplainedSms, Explanation};
 use crate::model::{Encoding, PhoneNumber, SenderId};
 
 /// An expectation that was not met.
@@ -25,6 +26,7 @@ struct Sent<'a> {
     rule: &'a str,
     sender: &'a SenderId,
     template_problem: Option<&'a str>,
+    delivery: &'a ExplainedDelivery,
     /// At least one. What is left out because the phone gets the same already is among them: it is words
     /// that the phone gets.
     sms: &'a [ExplainedSms],
@@ -33,7 +35,21 @@ struct Sent<'a> {
 /// What of `explanation` is not as expected, in the order of the keys. What a test says of SMS holds
 /// for each phone that gets any; of several phones that differ in one thing the first is named.
 pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
-    let Expect { to, rule, sender, text, parts, encoding, refused, dropped } = expect;
+    let Expect {
+        to,
+        rule,
+        sender,
+        text,
+        parts,
+        encoding,
+        lane,
+        gateways,
+        channels,
+        deliver_at,
+        escalates_to,
+        refused,
+        dropped,
+    } = expect;
     let sent = sent(explanation);
     let mut found = Differences { all: Vec::new(), told_nothing_is_sent: false };
 
@@ -97,6 +113,18 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
             let why = why_unicode(std::slice::from_ref(other));
             Some(format!("the SMS to {} is in {is}, not {wanted}{why}", sent.destination))
         });
+    }
+    let about_delivery = [
+        lane.as_ref().map(|at| (&at.place, of_lane(at.value))),
+        gateways.as_ref().map(|at| (&at.place, of_gateways(&at.value))),
+        channels.as_ref().map(|at| (&at.place, of_channels(&at.value))),
+        deliver_at.as_ref().map(|at| (&at.place, of_time(at.value))),
+        escalates_to.as_ref().map(|at| (&at.place, of_escalation(&at.value))),
+    ];
+    for (place, wrong) in about_delivery.into_iter().flatten() {
+        if !found.nothing_is_sent(place, &sent, explanation) {
+            found.first_of(place, &sent, |sent| wrong(sent.destination, sent.delivery));
+        }
     }
     if let Some(at) = refused {
         found.ended(&at.place, &at.value, "refused", refusals(explanation), explanation);
@@ -219,9 +247,9 @@ fn sent(explanation: &Explanation) -> Vec<Sent<'_>> {
         return Vec::new();
     }
     let sent = phones(explanation).filter_map(|(destination, rule, fate)| match fate {
-        ExplainedFate::Sent { sender, template_problem, sms, .. } => {
+        ExplainedFate::Sent { sender, template_problem, sms, delivery, .. } => {
             let template_problem = template_problem.as_deref();
-            (!sms.is_empty()).then_some(Sent { destination, rule, sender, template_problem, sms })
+            (!sms.is_empty()).then_some(Sent { destination, rule, sender, template_problem, delivery, sms })
         }
         ExplainedFate::Dropped { .. } | ExplainedFate::Refused { .. } => None,
     });

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
+use super::super::delivery;
 use super::super::problem::Spot;
 use super::super::reader::{Reader, Section, Value};
 use super::super::values;
-use crate::model::{Encoding, PhoneNumber, SenderId};
-use crate::routing::{DEFAULT_RULE, Routing};
+use crate::model::{Encoding, Lane, PhoneNumber, SenderId};
+use crate::routing::{ChannelStep, DEFAULT_RULE, Routing};
 
 /// What a test expects. `None` is not compared; there is at least one.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,16 @@ pub struct Expect {
     pub parts: Option<At<u32>>,
     /// The encoding of every SMS.
     pub encoding: Option<At<Encoding>>,
+    /// The lane of every SMS.
+    pub lane: Option<At<Lane>>,
+    /// The gateways of every SMS, in order; empty for all there are.
+    pub gateways: Option<At<Vec<String>>>,
+    /// The channels of every SMS, in order.
+    pub channels: Option<At<Vec<ChannelStep>>>,
+    /// When every SMS is sent; `None` is at once.
+    pub deliver_at: Option<At<Option<Timestamp>>>,
+    /// The phones that get it when a phone does not: these and no others.
+    pub escalates_to: Option<At<BTreeSet<PhoneNumber>>>,
     /// Every recipient is refused, each for this reason.
     pub refused: Option<At<Reason>>,
     /// Every phone's SMS is dropped, each for this reason.
@@ -48,12 +61,30 @@ pub enum Reason {
 }
 
 /// The keys that say something of what is sent.
-const OF_SMS: [&str; 5] = ["to", "sender", "text", "parts", "encoding"];
+const OF_SMS: [&str; 10] = [
+    "to",
+    "sender",
+    "text",
+    "parts",
+    "encoding",
+    "lane",
+    "gateways",
+    "channels",
+    "deliver_at",
+    "escalates_to",
+];
 
 /// Reads `expect` of one test; `None` where it says nothing.
-pub(super) fn read(reader: &Reader, test: &Section, routing: Option<&Routing>) -> Option<Expect> {
+pub(super) fn read(
+    reader: &Reader,
+    test: &Section,
+    routing: Option<&Routing>,
+    gateways: Option<&[String]>,
+) -> Option<Expect> {
     let section = test.section("expect");
     let encodings = values::word(&[("gsm7", Encoding::Gsm7), ("ucs2", Encoding::Ucs2)]);
+    let lanes = values::word(&[("critical", Lane::Critical), ("normal", Lane::Normal), ("bulk", Lane::Bulk)]);
+    let gateways = values::list(|value: &Value| delivery::known_gateway(value, gateways));
     let expect = Expect {
         to: section.optional("to", at(phones)),
         rule: section.optional("rule", at(|value| rule(value, routing))),
@@ -61,6 +92,11 @@ pub(super) fn read(reader: &Reader, test: &Section, routing: Option<&Routing>) -
         text: section.optional("text", at(texts)),
         parts: section.optional("parts", at(parts)),
         encoding: section.optional("encoding", at(encodings)),
+        lane: section.optional("lane", at(lanes)),
+        gateways: section.optional("gateways", at(gateways)),
+        channels: section.optional("channels", at(values::list(delivery::channel))),
+        deliver_at: section.optional("deliver_at", at(delivery::or_false(super::time))),
+        escalates_to: section.optional("escalates_to", at(escalates_to)),
         refused: section.optional("refused", at(reason)),
         dropped: section.optional("dropped", at(reason)),
     };
@@ -73,8 +109,8 @@ pub(super) fn read(reader: &Reader, test: &Section, routing: Option<&Routing>) -
     }
     if section.written_spans().is_empty() {
         let place = section.span().or_else(|| test.place("name"));
-        let text = "this test expects nothing; write at least one of to, rule, sender, text, parts, encoding, refused, \
-                    dropped, like expect.text = \"Fire in hall 3\"";
+        let text = "this test expects nothing; write at least one of to, rule, sender, text, parts, encoding, lane, \
+                    gateways, channels, deliver_at, escalates_to, refused, dropped, like expect.text = \"Fire in hall 3\"";
         reader.error(place, text.to_owned());
         return None;
     }
@@ -83,6 +119,11 @@ pub(super) fn read(reader: &Reader, test: &Section, routing: Option<&Routing>) -
 
 fn at<T>(read: impl Fn(&Value) -> Option<T>) -> impl Fn(&Value) -> Option<At<T>> {
     move |value| read(value).map(|read| At { value: read, place: value.spot() })
+}
+
+/// Phones, or `false` for nobody.
+fn escalates_to(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
+    delivery::or_false(phones)(value).map(Option::unwrap_or_default)
 }
 
 fn phones(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
@@ -97,7 +138,11 @@ fn phones(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
     };
     let phones = values::one_or_more(phone)(value)?;
     if phones.is_empty() {
-        return value.fail("`to` is empty; for what is not sent write `refused` or `dropped`".to_owned());
+        let instead = match value.name {
+            "to" => "for what is not sent write `refused` or `dropped`",
+            _ => "for nobody write false",
+        };
+        return value.fail(format!("`{}` is empty; {instead}", value.name));
     }
     Some(phones.into_iter().collect())
 }

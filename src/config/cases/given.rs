@@ -199,7 +199,7 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
             );
             reader.error(section.place("sender"), text);
         }
-        Given::Form(Form { to: values::one_or_more(values::text)(&to?)?, text, sender })
+        Given::Form(Form { to: values::one_or_more(values::text)(&to?)?, text, sender, ..Form::default() })
     } else {
         let to = values::one_or_more(values::address)(&to?)?;
         match path {

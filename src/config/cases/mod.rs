@@ -6,10 +6,11 @@
 //!
 //! - `given`: the mail or form post, and who hands it in
 //! - `expect`: what is expected
-//! - `compare`: what came instead
+//! - `compare`: what came instead, `delivered` of it what is about delivery
 //! - `diff`: two texts side by side
 
 mod compare;
+mod delivered;
 mod diff;
 mod expect;
 mod given;
@@ -102,7 +103,13 @@ impl Case {
 
 /// Reads the sections. A test that is wrong may be left out or not: with an error noted nobody gets the
 /// tests. `routing` is `None` where it has errors of its own.
-pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, routing: Option<&Routing>) -> Tests {
+pub(super) fn read(
+    reader: &Reader,
+    top: &Section,
+    doors: &Doors,
+    routing: Option<&Routing>,
+    gateways: Option<&[String]>,
+) -> Tests {
     let mut names = HashSet::new();
     let sections = top.sections("test");
     let cases = sections.iter().filter_map(|section| {
@@ -115,7 +122,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, routing: Optio
         }
         let given = given::read(reader, section, doors);
         let at = section.optional("at", time);
-        let expect = expect::read(reader, section, routing);
+        let expect = expect::read(reader, section, routing, gateways);
         let (client, given) = given?;
         Some(Case { name: name?, client, given, at, expect: expect? })
     });
@@ -135,11 +142,7 @@ fn time(value: &Value) -> Option<Timestamp> {
     let item = value.item.get_ref();
     let written = item.as_str().map(str::to_owned).or_else(|| item.as_datetime().map(ToString::to_string));
     let Some(written) = written else { return value.wrong_type("a date with a time") };
-    let local = || {
-        let time: jiff::civil::DateTime = written.parse().ok()?;
-        Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
-    };
-    written.parse().ok().or_else(local).or_else(|| {
+    values::moment(&written).or_else(|| {
         let shown = written.escape_debug();
         value.fail(format!(
             "`{shown}` is not a date with a time; write it like \"2026-01-31T03:00:00+01:00\", or without the offset \
@@ -232,7 +235,10 @@ mod tests {
             assert_eq!((case.client.door, case.client.account.as_deref()), (Door::Http, Some("here")));
             let Given::Form(form) = case.given else { panic!("{:?}", case.given) };
             let to = vec!["oncall".to_owned(), "+39347".to_owned()];
-            assert_eq!(form, Form { to, text: "Fire".to_owned(), sender: Some("Shop".to_owned()) });
+            assert_eq!(
+                form,
+                Form { to, text: "Fire".to_owned(), sender: Some("Shop".to_owned()), ..Form::default() }
+            );
         }
         let keys = "to = \"oncall\"\nclient = \"10.1.2.3\"";
         assert_eq!(with("", keys).unwrap().client.account.as_deref(), Some("elsewhere"));

@@ -86,6 +86,7 @@ async fn a_full_request_is_recorded_field_by_field_and_answered_in_the_object_fo
         accepted_at: message.accepted_at,
         channel: Channel::Sms,
         message_id: "m-1".to_owned(),
+        platform_id: None,
         destination: NUMBER.to_owned(),
         sender: "MyBrand".to_owned(),
         body: "Ciao {nome} 🎉 {x}".to_owned(),

@@ -103,3 +103,48 @@ async fn templates_are_answered_in_the_array_form_and_have_a_status_in_their_cha
         (400, json!({"status": "fail", "data": {"templateId": "is required"}}))
     );
 }
+
+#[tokio::test]
+async fn a_partial_call_counts_what_was_ordered_and_sends_no_more_than_there_is() {
+    let emulator = started(Settings::default()).await;
+    let request = |ids: [&str; 3]| json!({"messages": [{"destinations": [NUMBER, NUMBER, NUMBER], "ids": ids, "sender": "A", "body": "x"}]});
+    for (processed, parts) in [(2, 2), (5, 3), (0, 0)] {
+        emulator.order(FaultRule::on_legacy(Fault::Partial { processed }).times(1)).unwrap();
+        let (status, answer) = post(&emulator, "/api/services/sms/send", &request(["a", "b", "c"])).await;
+        let counts = (&answer["processedMessages"], &answer["processedSmsParts"]);
+        assert_eq!((status, counts), (200, (&json!(processed), &json!(parts))));
+    }
+    assert_eq!(ids(&emulator), ["a", "b", "a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn the_credit_can_be_set() {
+    let emulator = started(Settings::default()).await;
+    let credit = || async { get(&emulator, "/api/services/sms/credit").await.1["credit"].clone() };
+    emulator.set_credit(-1500);
+    assert_eq!(credit().await, json!(-1.5));
+    for (body, status) in
+        [(json!({"credit": 12.25}), 204), (json!({"credit": "1"}), 400), (json!({"credit": 1, "x": 1}), 400)]
+    {
+        let url = format!("{}/emulator/credit", emulator.base_url());
+        assert_eq!(client().post(url).json(&body).send().await.unwrap().status().as_u16(), status);
+        assert_eq!(credit().await, json!(12.25));
+    }
+}
+
+#[tokio::test]
+async fn templates_end_as_ordered() {
+    let emulator = started(at_once()).await;
+    let fault = Fault::Deliver { outcome: Outcome::Error, delay_millis: None };
+    emulator.order(FaultRule::on_template(fault).containing("t1")).unwrap();
+    for template in ["t1", "t2"] {
+        let request = json!({"phoneNumber": NUMBER, "templateId": template, "customerMessageId": template});
+        assert_eq!(post(&emulator, "/api/message-server/rcs/send", &request).await.0, 200);
+    }
+    let ended = |record: &Record| record.accepted().all(|message| message.ended_at.is_some());
+    emulator.wait_until(ended, LIMIT).await.unwrap();
+    for (id, status) in [("t1", "ERROR"), ("t2", "DELIVERED")] {
+        let url = format!("/api/partner-gateway/v1/messages/status/{id}?channel=RCS");
+        assert_eq!(get(&emulator, &url).await.1["deliveryStatus"], json!(status));
+    }
+}

@@ -107,7 +107,7 @@ fn each_sms_of_a_split_text_counts() {
     let routing = Parts { defaults, ..parts() }.build().unwrap();
     let of = |n: usize| {
         let to: Vec<String> = (0..n).map(|i| format!("+393280{i:06}")).collect();
-        let form = Form { to, text: words.clone(), sender: None };
+        let form = Form { to, text: words.clone(), ..Form::default() };
         form::prepare(&routing, &settings(Reports::Sender), &client(), &form, now(), None)
     };
     let most = MAX_MESSAGES / each;

@@ -81,7 +81,7 @@ fn done(result: Result<Submission, Refusal>) -> Result<Vec<Told>, Refusal> {
         let sent =
             |same| format!("sent {same} {} {} {:?} {}", sms.sender, text.parts, text.encoding, text.body);
         let fate = match &message.fate {
-            Fate::Due => sent(false),
+            Fate::Due | Fate::Held { .. } => sent(false),
             Fate::Dropped(cause) if cause.text.starts_with("the same text goes") => sent(true),
             Fate::Dropped(cause) => format!("dropped {}", reason(&cause.text, &rule)),
             Fate::Refused(cause) => format!("refused {}", reason(&cause.text, &rule)),
@@ -183,6 +183,7 @@ fn forms_become_what_is_explained() {
                 to: to.iter().map(|to| (*to).to_owned()).collect(),
                 text: text.to_owned(),
                 sender: sender.map(str::to_owned),
+                ..Form::default()
             };
             let client = account(name);
             let explanation = explain(routing, &settings, &client, Incoming::Form(&form), now());
@@ -241,7 +242,7 @@ fn what_is_told_of_placeholders_is_what_the_phone_shows() {
     wording.fitting.placeholders = BTreeMap::from([("plant".to_owned(), value.clone())]);
     let defaults = Defaults { wording: Arc::new(wording), ..parts().defaults };
     let routing = Parts { defaults, ..parts() }.build().unwrap();
-    let form = Form { to: vec!["boss".to_owned()], text: "Fire in {plant}!".to_owned(), sender: None };
+    let form = Form { to: vec!["boss".to_owned()], text: "Fire in {plant}!".to_owned(), ..Form::default() };
     let explanation = explain(&routing, &settings(Reports::Sender), &client(), Incoming::Form(&form), now());
     let ExplainedFate::Sent { sms, .. } = sent(&explanation).1 else { panic!() };
     let one = &sms[0];

@@ -46,6 +46,7 @@ fn a_plain_mail_is_read_whole() {
             message_id: Some("<1@example.com>".to_owned()),
             automatic: Automatic::No,
             received_count: 2,
+            priority: Priority::Normal,
             header_section: 0..150,
             lone_cr: false,
         }

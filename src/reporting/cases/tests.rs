@@ -1,218 +1,264 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tempfile::TempDir;
+
+use super::super::tests::{at, case, outcome, sender, settings};
 use super::*;
 use crate::model::{
-    Cause, Client, Door, Encoding, EnhancedStatus, Notify, Original, PhoneNumber, Recipient, SenderId, Sms,
-    SmsOptions, SmsText,
+    Cause, Delivery, EnhancedStatus, Fate, FinalState, MailAddress, Message, MessageId, Notify, PhoneNumber,
+    Submission, SubmissionId,
 };
-use crate::retry::Backoff;
+use crate::spool::{Room, Spool, SqliteSpool, Step, sqlite};
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_700_000_000 + second).unwrap()
+const GATEWAY: &str = "main";
+
+fn open() -> (Arc<SqliteSpool>, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = sqlite::Settings { directory: directory.path().to_owned(), min_free_octets: 1 };
+    (Arc::new(SqliteSpool::open(settings).unwrap()), directory)
 }
 
-fn settings() -> Settings {
-    Settings {
-        hostname: "relay.example.com".to_owned(),
-        from: MailAddress::parse("postmaster@relay.example.com").unwrap(),
-        operator: None,
-        platform: None,
-        window: Duration::from_secs(30),
-        reports_per_hour: 20,
-        backoff: Backoff { first: Duration::from_secs(60), most: Duration::from_secs(900) },
-        lifetime: Duration::from_secs(86_400),
+fn reporting(spool: &Arc<SqliteSpool>, reports_per_hour: usize) -> Reporting {
+    let settings = super::super::Settings { reports_per_hour, ..settings() };
+    Reporting::new(spool.clone(), None, settings)
+}
+
+/// A mail with as many SMS for each recipient as there are `(notify, pieces)`; each recipient has a phone.
+fn submission(recipients: &[(&str, u32)]) -> Submission {
+    let id = SubmissionId::new(at(0));
+    let of = case(0, sender("nas"));
+    let mut messages = Vec::new();
+    for ((notify, pieces), phone) in recipients.iter().zip(1_u32..) {
+        for _ in 0..*pieces {
+            let ordinal = messages.len() as u32 + 1;
+            let like = outcome(id, ordinal, notify, FinalState::Failed, 5);
+            let mut sms = like.sms;
+            sms.destination = PhoneNumber::from_e164(&format!("+39347000000{phone}")).unwrap();
+            messages.push(Message {
+                sms,
+                recipient: crate::model::Recipient {
+                    address: format!("r{phone}@sms.local"),
+                    ..like.recipient
+                },
+                rule: "default".to_owned(),
+                delivery: Delivery { delayed_at: Some(at(500)), ..Delivery::until(at(100_000)) },
+                fate: Fate::Due,
+            });
+        }
+    }
+    Submission {
+        id,
+        received_at: at(0),
+        client: of.client,
+        report_to: of.report_to,
+        tell_url: None,
+        original: of.original,
+        messages,
+        forwards: Vec::new(),
     }
 }
 
-fn outcome(submission: SubmissionId, ordinal: u32, notify: &str, state: FinalState, class: u8) -> Outcome {
-    Outcome {
-        sms: Sms {
-            id: submission.message(ordinal),
-            destination: PhoneNumber::from_e164("+393471234567").unwrap(),
-            sender: SenderId::new("Alarm").unwrap(),
-            text: SmsText { body: "Disk full".to_owned(), encoding: Encoding::Gsm7, parts: 1 },
-            options: SmsOptions::default(),
-        },
-        recipient: Recipient {
-            address: format!("p39347123456{ordinal}@sms.local"),
-            notify: Notify::from_parameter(notify).unwrap(),
-            orcpt: None,
-        },
-        state,
-        cause: Cause::new(EnhancedStatus::new(class, 0, 0), "The platform said so."),
-        ended_at: at(0),
-        last_attempt_at: None,
+/// Hands everything to the platform.
+async fn send_all(spool: &dyn Spool, now: Timestamp) {
+    loop {
+        let rooms =
+            vec![Room { gateway: GATEWAY.to_owned(), calls: [100; 3], is_open: true, may_hang: false }];
+        let calls = spool.claim_due(now, rooms).await.unwrap();
+        if calls.is_empty() {
+            return;
+        }
+        for claimed in calls.into_iter().flat_map(|call| call.messages) {
+            let step = Step::Sent {
+                parts: None,
+                unicode: None,
+                platform_id: None,
+                ask_at: at(50_000),
+                note: "the platform has it".to_owned(),
+            };
+            spool.settle(claimed.sms.id, claimed.attempt, step, now).await.unwrap();
+        }
     }
 }
 
-fn case(number: i64, report_to: ReportTo) -> Case {
-    let submission = SubmissionId::new(at(number));
-    Case {
-        submission,
-        received_at: at(number),
-        client: Client {
-            door: Door::Smtp,
-            listener: "lan".to_owned(),
-            address: "192.0.2.7".parse().unwrap(),
-            helo: None,
-            account: None,
-        },
-        report_to,
-        original: Original { subject: Some(format!("Alarm {number}")), ..Original::default() },
-        outcomes: vec![outcome(submission, 1, "", FinalState::Failed, 5)],
+async fn end(spool: &dyn Spool, id: MessageId, state: FinalState, class: u8, now: Timestamp) {
+    let cause = Cause::new(EnhancedStatus::new(class, 4, 0), "the platform said so");
+    spool.settle(id, 1, Step::Final { state, cause }, now).await.unwrap();
+}
+
+/// Looks until there is nothing more to do at `now`.
+async fn look_at(reporting: &Reporting, ledger: &mut Ledger, now: Timestamp) {
+    let mut held = 0;
+    while look(reporting, ledger, &mut held, now).await.unwrap().is_none() {}
+}
+
+/// Recipients and actions of every report about `id`, in the order of filing.
+async fn told(spool: &dyn Spool, id: SubmissionId) -> Vec<(String, String)> {
+    let mails = spool.submission(id).await.unwrap().unwrap().mails;
+    let mut told = Vec::new();
+    for view in mails {
+        let text = String::from_utf8(view.mail.bytes).unwrap();
+        let mut recipient = String::new();
+        for line in text.split("\r\n") {
+            if let Some(address) = line.strip_prefix("Final-Recipient: rfc822; ") {
+                recipient = address.to_owned();
+            } else if let Some(action) = line.strip_prefix("Action: ") {
+                told.push((recipient.clone(), action.to_owned()));
+            }
+        }
     }
+    told
 }
 
-fn sender(name: &str) -> ReportTo {
-    ReportTo::Sender(MailAddress::parse(&format!("{name}@example.com")).unwrap())
+/// How a piece ends: 0 the handset has it, 1 the platform never said, 2 and 3 it failed.
+const ENDS: [(FinalState, u8); 4] = [
+    (FinalState::Delivered, 2),
+    (FinalState::Expired, 2),
+    (FinalState::Undelivered, 5),
+    (FinalState::Expired, 4),
+];
+
+const NOTIFY: [&str; 6] = ["", "NEVER", "SUCCESS", "FAILURE", "DELAY", "SUCCESS,FAILURE,DELAY"];
+
+/// Recipients, and the order, the ends and the times between the ends.
+type Life = (Vec<(usize, u32)>, Vec<(usize, usize, i64)>, bool);
+
+fn lives() -> impl Strategy<Value = Life> {
+    (
+        proptest::collection::vec((0..NOTIFY.len(), 1_u32..4), 1..4),
+        proptest::collection::vec((0_usize..100, 0..ENDS.len(), 0_i64..400), 9),
+        any::<bool>(),
+    )
 }
 
-fn cases(count: i64, name: &str) -> Vec<Case> {
-    (0..count).map(|number| case(number, sender(name))).collect()
+/// Whatever the order in which pieces end and reports are looked for: what failed is told once to who wants it, that
+/// it arrived once, a delay at most once and never after the failure, and nothing else. Nothing stays untold.
+#[test]
+fn each_recipient_and_phone_is_told_once_of_what_it_wants_to_know() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&lives(), |life| {
+            runtime.block_on(live(life));
+            Ok(())
+        })
+        .unwrap();
 }
 
-/// A plan as words: `report 3 to a@x`, `summary of 2 to a@x`, `nobody 4`; then what is held.
-fn words(cases: &[Case], ledger: &Ledger) -> (Vec<String>, usize, Option<Timestamp>) {
-    let plan = plan(cases, ledger);
-    let number = |case: &Case| case.received_at.as_second() - 1_700_000_000;
-    let told = plan.tellings.iter().map(|telling| match telling {
-        Telling::Nobody(case) => format!("nobody {}", number(case)),
-        Telling::Report(case, to) => format!("report {} to {}", number(case), to.address),
-        Telling::Summary(cases, to) => format!("summary of {} to {}", cases.len(), to.address),
-    });
-    (told.collect(), plan.held, plan.room_at)
-}
-
-fn used(address: &str, limit: usize, times: usize) -> Ledger {
-    let mut ledger = Ledger::new(limit);
-    for second in 0..times {
-        ledger.note(&MailAddress::parse(address).unwrap(), at(second as i64));
+async fn live((recipients, ends, restarts): Life) {
+    let (spool, _guard) = open();
+    let reporting = reporting(&spool, 1000);
+    let mut ledger = Ledger::new(1000);
+    let recipients: Vec<_> =
+        recipients.into_iter().map(|(notify, pieces)| (NOTIFY[notify], pieces)).collect();
+    let given = submission(&recipients);
+    let mut left: Vec<(MessageId, String)> =
+        given.messages.iter().map(|message| (message.sms.id, message.recipient.address.clone())).collect();
+    let id = given.id;
+    spool.accept(given).await.unwrap();
+    send_all(&*spool, at(1)).await;
+    let mut now = 1;
+    let mut classes: BTreeMap<String, Vec<(u8, FinalState)>> = BTreeMap::new();
+    for (which, how, later) in ends {
+        if left.is_empty() {
+            break;
+        }
+        let (sms, address) = left.remove(which % left.len());
+        let (state, class) = ENDS[how];
+        end(&*spool, sms, state, class, at(now)).await;
+        classes.entry(address).or_default().push((class, state));
+        now += later;
+        look_at(&reporting, &mut ledger, at(now)).await;
+        if restarts {
+            ledger = Ledger::new(1000);
+        }
     }
-    ledger
-}
-
-#[test]
-fn as_many_cases_as_the_hour_has_room_for_get_reports_of_their_own() {
-    let ledger = used("a@example.com", 3, 0);
-    let (told, held, room_at) = words(&cases(3, "a"), &ledger);
-    assert_eq!(told, ["report 0 to a@example.com", "report 1 to a@example.com", "report 2 to a@example.com"]);
-    assert_eq!((held, room_at), (0, None));
-}
-
-#[test]
-fn one_more_makes_the_last_mail_of_the_hour_a_summary() {
-    let ledger = used("a@example.com", 3, 0);
-    let (told, held, _) = words(&cases(4, "a"), &ledger);
-    assert_eq!(
-        told,
-        ["report 0 to a@example.com", "report 1 to a@example.com", "summary of 2 to a@example.com"]
-    );
-    assert_eq!(held, 0);
-}
-
-#[test]
-fn an_address_without_room_waits_and_others_do_not() {
-    let ledger = used("a@example.com", 3, 3);
-    let mut all = cases(2, "a");
-    all.push(case(2, sender("b")));
-    let (told, held, room_at) = words(&all, &ledger);
-    assert_eq!(told, ["report 2 to b@example.com"]);
-    assert_eq!((held, room_at), (2, Some(at(3600))));
-}
-
-#[test]
-fn when_too_many_wait_the_largest_group_gets_its_summary_at_once() {
-    let mut ledger = used("a@example.com", 1, 1);
-    ledger.note(&MailAddress::parse("b@example.com").unwrap(), at(5));
-    let mut all = cases(MOST_HELD as i64 - 10, "a");
-    all.extend(cases(10, "b"));
-    assert_eq!(words(&all, &ledger), (vec![], MOST_HELD, Some(at(3600))));
-    all.push(case(999, sender("b")));
-    let (told, held, room_at) = words(&all, &ledger);
-    assert_eq!(told, [format!("summary of {} to a@example.com", MOST_HELD - 10)]);
-    assert_eq!((held, room_at), (11, Some(at(3605))));
-}
-
-#[test]
-fn notify_is_obeyed_for_each_recipient() {
-    let mut silent = case(0, sender("a"));
-    silent.outcomes[0].recipient.notify = Notify::Never;
-    let mut success_only = case(1, sender("a"));
-    success_only.outcomes[0].recipient.notify = Notify::from_parameter("SUCCESS,DELAY").unwrap();
-    let mut mixed = case(2, sender("a"));
-    let id = mixed.submission;
-    mixed.outcomes = vec![
-        outcome(id, 1, "NEVER", FinalState::Failed, 5),
-        outcome(id, 2, "FAILURE", FinalState::Expired, 5),
-        outcome(id, 3, "FAILURE", FinalState::Delivered, 2),
-        outcome(id, 4, "SUCCESS", FinalState::Delivered, 2),
-        outcome(id, 5, "SUCCESS", FinalState::Expired, 2),
-        outcome(id, 6, "", FinalState::Delivered, 2),
-        outcome(id, 7, "", FinalState::Undelivered, 4),
-    ];
-    let told: Vec<_> = reported(&mixed).iter().map(|one| (one.id.ordinal, one.action)).collect();
-    assert_eq!(
-        told,
-        [(2, Action::Failed), (4, Action::Delivered), (5, Action::Relayed), (7, Action::Failed)]
-    );
-    let nobody = case(3, ReportTo::Nobody("null sender".to_owned()));
-    let (told, ..) = words(&[silent, success_only, mixed, nobody], &used("a@example.com", 3, 0));
-    assert_eq!(told, ["nobody 0", "nobody 1", "nobody 3", "report 2 to a@example.com"]);
-}
-
-#[test]
-fn every_outcome_of_a_case_is_closed_with_it_wanted_or_not() {
-    let mut one = case(0, sender("a"));
-    one.outcomes.push(outcome(one.submission, 2, "NEVER", FinalState::Failed, 5));
-    let closed: Vec<u32> = messages(&[&one]).iter().map(|id| id.ordinal).collect();
-    assert_eq!(closed, [1, 2]);
-}
-
-#[test]
-fn a_report_has_the_null_sender_and_the_kind_that_its_addressee_makes() {
-    let operator = MailAddress::parse("ops@example.com").unwrap();
-    for (report_to, kind, recipient) in [
-        (sender("nas"), MailKind::Report, "nas@example.com"),
-        (ReportTo::Operator(operator), MailKind::OperatorReport, "ops@example.com"),
-    ] {
-        let case = case(0, report_to);
-        let id = MailId::new(at(60));
-        let mail = report(&case, addressee(&case).unwrap(), &settings(), id, at(60));
-        assert_eq!((mail.id, mail.about, mail.kind), (id, case.submission, kind));
-        assert_eq!(
-            (mail.reverse_path, mail.recipient.to_string()),
-            (ReversePath::Null, recipient.to_owned())
-        );
-        assert_eq!(mail.expires_at, at(86_460));
-        let text = String::from_utf8(mail.bytes).unwrap();
-        assert!(text.contains("\r\nFinal-Recipient: rfc822; p393471234561@sms.local\r\n"), "{text}");
-        assert!(text.contains("\r\n> Disk full\r\n"), "{text}");
+    look_at(&reporting, &mut ledger, at(now + 10_000)).await;
+    let told = told(&*spool, id).await;
+    for ((notify, _), number) in recipients.iter().zip(1..) {
+        let address = format!("r{number}@sms.local");
+        let notify = Notify::from_parameter(notify).unwrap();
+        let ends = &classes[&address];
+        let failed = ends.iter().any(|(class, _)| *class != 2);
+        let success = if ends.iter().all(|(_, state)| *state == FinalState::Delivered) {
+            "delivered"
+        } else {
+            "relayed"
+        };
+        let actions: Vec<&str> =
+            told.iter().filter(|(to, _)| *to == address).map(|(_, action)| action.as_str()).collect();
+        let mut expected = Vec::new();
+        if failed && notify.wants_failure() {
+            expected.push("failed");
+        } else if !failed && notify.wants_success() {
+            expected.push(success);
+        }
+        let late = actions.iter().filter(|action| **action == "delayed").count();
+        assert!(late <= usize::from(notify.wants_delay()), "{address} {notify:?} {actions:?}");
+        if late == 1 {
+            expected.insert(0, "delayed");
+        }
+        assert_eq!(actions, expected, "{address} {notify:?} {ends:?}");
     }
+    assert_eq!(spool.next_due(Queue::Cases).await.unwrap(), None, "{told:?}");
+    assert_eq!(spool.next_due(Queue::Delays).await.unwrap(), None);
 }
 
-#[test]
-fn a_summary_names_every_case() {
-    let all = cases(3, "a");
-    let to = addressee(&all[0]).unwrap();
-    let borrowed: Vec<&Case> = all.iter().collect();
-    let mail = summary(&borrowed, all[0].submission, to, 20, &settings(), MailId::new(at(0)), at(0));
-    assert_eq!((mail.kind, mail.reverse_path), (MailKind::Report, ReversePath::Null));
-    let text = String::from_utf8(mail.bytes).unwrap();
-    assert!(text.contains("\r\nSubject: SMS not delivered: 3 messages\r\n"), "{text}");
-    for case in &all {
-        assert!(text.contains(&format!("\r\nId:       {}\r\n", case.submission)), "{text}");
+#[tokio::test]
+async fn a_report_waits_for_its_window_and_tells_of_all_that_happened_in_it() {
+    let (spool, _guard) = open();
+    let reporting = reporting(&spool, 20);
+    let mut ledger = Ledger::new(20);
+    let given = submission(&[("", 2), ("SUCCESS,FAILURE", 1), ("", 1)]);
+    let id = given.id;
+    spool.accept(given).await.unwrap();
+    send_all(&*spool, at(1)).await;
+    end(&*spool, id.message(1), FinalState::Undelivered, 5, at(10)).await;
+    end(&*spool, id.message(3), FinalState::Delivered, 2, at(20)).await;
+    look_at(&reporting, &mut ledger, at(39)).await;
+    assert!(told(&*spool, id).await.is_empty(), "the window is 30 s");
+    let mut held = 0;
+    let wait = look(&reporting, &mut ledger, &mut held, at(39)).await.unwrap().unwrap();
+    assert_eq!(wait, Duration::from_secs(1));
+    look_at(&reporting, &mut ledger, at(40)).await;
+    let both = [("r1@sms.local", "failed"), ("r2@sms.local", "delivered")];
+    let owned = |told: &[(&str, &str)]| -> Vec<(String, String)> {
+        told.iter().map(|(to, action)| ((*to).to_owned(), (*action).to_owned())).collect()
+    };
+    assert_eq!(told(&*spool, id).await, owned(&both));
+    assert_eq!(ledger.room(&MailAddress::parse("nas@example.com").unwrap()), 19);
+
+    // The other piece fails too: that was told. One is late, and told a window later.
+    end(&*spool, id.message(2), FinalState::Undelivered, 5, at(50)).await;
+    look_at(&reporting, &mut ledger, at(80)).await;
+    assert_eq!(told(&*spool, id).await, owned(&both));
+    let wait = look(&reporting, &mut ledger, &mut held, at(500)).await.unwrap().unwrap();
+    assert_eq!((wait, told(&*spool, id).await), (Duration::from_secs(30), owned(&both)));
+    look_at(&reporting, &mut ledger, at(530)).await;
+    end(&*spool, id.message(4), FinalState::Undelivered, 5, at(600)).await;
+    look_at(&reporting, &mut ledger, at(601)).await;
+    let late = [both[0], both[1], ("r3@sms.local", "delayed"), ("r3@sms.local", "failed")];
+    assert_eq!(told(&*spool, id).await, owned(&late), "the last one ends the case, which waits no more");
+}
+
+#[tokio::test]
+async fn a_relay_that_starts_anew_knows_how_many_reports_it_has_written() {
+    let (spool, _guard) = open();
+    let reporting = reporting(&spool, 2);
+    let (_stop, mut shutdown) = watch::channel(false);
+    let address = MailAddress::parse("nas@example.com").unwrap();
+    let now = Timestamp::now();
+    for _ in 0..2 {
+        let mut given = submission(&[("", 1)]);
+        given.id = SubmissionId::new(now);
+        given.messages[0].sms.id = given.id.message(1);
+        given.messages[0].fate = Fate::Refused(Cause::new(EnhancedStatus::POLICY, "not allowed"));
+        spool.accept(given).await.unwrap();
+        let mut ledger = recall(&reporting, &mut shutdown).await.unwrap();
+        look_at(&reporting, &mut ledger, now).await;
     }
-}
-
-#[test]
-fn the_next_look_is_when_something_may_be_due_and_never_at_once() {
-    let plan = |held, room_at| Plan { tellings: Vec::new(), held, room_at };
-    let window = Duration::from_secs(30);
-    let seconds = |wait: Duration| wait.as_secs_f64();
-    assert_eq!(seconds(wait_until(None, &plan(0, None), window, at(0))), 60.0);
-    assert_eq!(seconds(wait_until(Some(at(7)), &plan(0, None), window, at(0))), 7.0);
-    assert_eq!(seconds(wait_until(Some(at(-7)), &plan(0, None), window, at(0))), 0.25);
-    assert_eq!(seconds(wait_until(Some(at(700)), &plan(0, None), window, at(0))), 60.0);
-    // A held case is first in the spool for up to an hour.
-    assert_eq!(seconds(wait_until(Some(at(-7)), &plan(1, Some(at(9))), window, at(0))), 9.0);
-    assert_eq!(seconds(wait_until(Some(at(-7)), &plan(1, Some(at(900))), window, at(0))), 30.0);
-    assert_eq!(seconds(wait_until(Some(at(-7)), &plan(1, Some(at(900))), Duration::ZERO, at(0))), 0.25);
+    let ledger = recall(&reporting, &mut shutdown).await.unwrap();
+    assert_eq!(ledger.room(&address), 0);
 }

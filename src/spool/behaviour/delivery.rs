@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Asked, Backlog, Question, Queue, Recovered, Spool, SpoolError, Step};
+use super::super::{Asked, Backlog, News, Question, Queue, Recovered, Spool, SpoolError, Step};
 use super::{
-    LIFETIME, accept_one, at, claim, claim_ids, delivered, later, look, message, phone, refused, report,
-    retry, sent, settle, submission, timeline, unknown,
+    GATEWAY, LIFETIME, accept_one, at, claim, claim_ids, delivered, due_queue, later, look, message, phone,
+    refused, report, retry, sent, settle, submission, timeline, unknown,
 };
 use crate::model::{
-    Cause, Encoding, EnhancedStatus, Fate, FinalState, MessageId, Notify, Orcpt, ReportTo, Ret, SmsOptions,
-    State, SubmissionId,
+    Cause, Channel, Encoding, EnhancedStatus, Fate, FinalState, HoldReason, Lane, MessageId, Notify,
+    OnUnknown, Orcpt, ReportTo, Ret, SmsOptions, State, SubmissionId, TellUrl,
 };
 
 pub(in crate::spool) async fn what_was_accepted_is_shown_as_it_was(spool: &dyn Spool) {
@@ -31,19 +31,33 @@ pub(in crate::spool) async fn what_was_accepted_is_shown_as_it_was(spool: &dyn S
     first.recipient.notify = Notify::On { success: true, failure: false, delay: true };
     first.recipient.orcpt = Some(Orcpt { kind: "rfc822".to_owned(), address: "a b@x".to_owned() });
     first.rule = "night".to_owned();
+    first.delivery.lane = Lane::Critical;
+    first.delivery.expires_at = at(78);
     given.messages[1].fate = Fate::Refused(Cause::new(EnhancedStatus::POLICY, "not to this country"));
     given.messages[2].fate = Fate::Dropped(Cause::new(EnhancedStatus::POLICY, "rule `quiet` drops it"));
     given.forwards = vec![report(given.id, at(5))];
+    given.messages.push(message(given.id.message(4), phone(4)));
+    given.messages[3].fate = Fate::Held { until: at(60), reason: HoldReason::Scheduled };
+    given.original.subject = Some("Größe".to_owned());
     spool.accept(given.clone()).await.unwrap();
 
     let view = spool.submission(given.id).await.unwrap().unwrap();
-    assert_eq!(view.received_at, at(5));
+    assert_eq!((view.received_at, &view.subject), (at(5), &given.original.subject));
     assert_eq!(view.client, given.client);
     for (shown, message) in view.messages.iter().zip(&given.messages) {
         assert_eq!(shown.sms, message.sms);
         assert_eq!(shown.recipient, message.recipient);
         assert_eq!(shown.rule, message.rule);
         assert_eq!(shown.attempts, 0);
+        assert_eq!((shown.lane, shown.expires_at), (message.delivery.lane, message.delivery.expires_at));
+        assert_eq!((&shown.gateway, shown.platform_parts, shown.price), (&None, None, None));
+        assert_eq!((shown.tries.len(), shown.callbacks.len()), (0, 0));
+        let (hold_reason, cause) = match &message.fate {
+            Fate::Due => (None, None),
+            Fate::Held { reason, .. } => (Some(*reason), None),
+            Fate::Refused(cause) | Fate::Dropped(cause) => (None, Some(cause.clone())),
+        };
+        assert_eq!((shown.hold_reason, &shown.cause), (hold_reason, &cause));
     }
     let states: Vec<_> = view.messages.iter().map(|message| (message.state, message.next_at)).collect();
     assert_eq!(
@@ -51,7 +65,8 @@ pub(in crate::spool) async fn what_was_accepted_is_shown_as_it_was(spool: &dyn S
         [
             (State::Due, Some(at(5))),
             (State::Final(FinalState::Failed), None),
-            (State::Final(FinalState::Cancelled), None)
+            (State::Final(FinalState::Cancelled), None),
+            (State::Held, Some(at(60)))
         ]
     );
     assert_eq!(timeline(spool, given.id.message(1)).await, ["5 due: accepted"]);
@@ -84,7 +99,7 @@ pub(in crate::spool) async fn a_claim_records_the_attempt_and_is_made_once(spool
 async fn bring_to(spool: &dyn Spool, state: State, n: u32) -> MessageId {
     let id = accept_one(spool, 0, n).await;
     let steps = match state {
-        State::Due => return id,
+        State::Held | State::Due => return id,
         State::Claimed => vec![],
         State::Unknown => vec![unknown(1000)],
         State::Sent => vec![sent(1000)],
@@ -131,8 +146,11 @@ pub(in crate::spool) async fn each_step_moves_as_the_table_of_states_says(spool:
             assert_eq!(before.state, from);
             let result = spool.settle(id, before.attempts, step, at(3)).await;
             let after = look(spool, id).await;
-            if from.may_become(to) {
-                assert_eq!(result, Ok(()), "{from} -> {to}");
+            // What the platform has is not tried again by the same way, and it has nothing that was never tried.
+            let is_possible =
+                (from, to) != (State::Sent, State::Due) && (from, to) != (State::Due, State::Sent);
+            if from.may_become(to) && is_possible {
+                assert_eq!(result, Ok(to), "{from} -> {to}");
                 assert_eq!(after.state, to);
                 assert_eq!(after.events.len(), before.events.len() + 1, "{from} -> {to}");
                 assert_eq!(after.next_at.is_none(), matches!(to, State::Final(_)), "{from} -> {to}");
@@ -143,12 +161,15 @@ pub(in crate::spool) async fn each_step_moves_as_the_table_of_states_says(spool:
         }
         n += 1;
         let id = bring_to(spool, from, n).await;
+        let attempts = look(spool, id).await.attempts;
+        let next_way = spool.settle(id, attempts, Step::NextWay { cause: later() }, at(3)).await;
+        assert_eq!(next_way, Err(SpoolError::Stale(id)), "there is one way only: {from}");
         let before = look(spool, id).await;
         let asked = spool.settle(id, before.attempts, Step::AskAgain { ask_at: at(60) }, at(3)).await;
         let after = look(spool, id).await;
         assert_eq!((after.state, after.events), (before.state, before.events), "asking leaves no line");
         if matches!(from, State::Unknown | State::Sent) {
-            assert_eq!((asked, after.next_at), (Ok(()), Some(at(60))));
+            assert_eq!((asked.is_ok(), after.next_at), (true, Some(at(60))));
         } else {
             assert_eq!((asked, after.next_at), (Err(SpoolError::Stale(id)), before.next_at));
         }
@@ -168,7 +189,7 @@ pub(in crate::spool) async fn a_step_of_another_attempt_is_stale(spool: &dyn Spo
         );
     }
     assert_eq!(look(spool, id).await.state, State::Claimed);
-    assert_eq!(spool.settle(id, 2, sent(20), at(11)).await, Ok(()));
+    assert_eq!(spool.settle(id, 2, sent(20), at(11)).await, Ok(State::Sent));
     let nobody = id.submission.message(2);
     assert_eq!(spool.settle(nobody, 0, refused(), at(11)).await, Err(SpoolError::Stale(nobody)));
 }
@@ -201,9 +222,20 @@ pub(in crate::spool) async fn questions_come_at_their_time_and_not_again_before_
     let id = accept_one(spool, 0, 1).await;
     claim(spool, 1).await;
     settle(spool, id, unknown(10), 2).await;
-    let ask = async |state, now, again| spool.questions(state, at(now), at(again), 10).await.unwrap();
-    let question =
-        |asked, since| Question { id, attempt: 1, asked, since: at(since), expires_at: at(LIFETIME) };
+    let ask = async |state, now, again| {
+        spool.questions(state, GATEWAY.to_owned(), at(now), at(again), 10).await.unwrap()
+    };
+    let question = |asked, since| Question {
+        id,
+        attempt: 1,
+        asked,
+        since: at(since),
+        expires_at: at(LIFETIME),
+        channel: Channel::Sms,
+        on_unknown: OnUnknown::Resend,
+        has_next_way: false,
+        silent_at: None,
+    };
     assert_eq!(ask(Asked::Unknown, 9, 20).await, []);
     assert_eq!(ask(Asked::Sent, 10, 20).await, []);
     assert_eq!(ask(Asked::Unknown, 10, 20).await, [question(0, 2)]);
@@ -225,8 +257,8 @@ pub(in crate::spool) async fn questions_come_at_their_time_and_not_again_before_
         claim(spool, 100).await;
         settle(spool, id, sent(200 - i64::from(n)), 101).await;
     }
-    let firsts = spool.questions(Asked::Sent, at(200), at(300), 2).await.unwrap();
-    let rest = spool.questions(Asked::Sent, at(200), at(300), 2).await.unwrap();
+    let firsts = spool.questions(Asked::Sent, GATEWAY.to_owned(), at(200), at(300), 2).await.unwrap();
+    let rest = spool.questions(Asked::Sent, GATEWAY.to_owned(), at(200), at(300), 2).await.unwrap();
     assert_eq!((firsts.len(), rest.len()), (2, 1), "no more than the limit");
     let mut whole = firsts;
     whole.extend(rest);
@@ -248,7 +280,10 @@ pub(in crate::spool) async fn what_a_dead_process_claimed_becomes_unknown(spool:
     );
     assert_eq!(look(spool, due).await.state, State::Due);
     assert_eq!(spool.recover(at(6), at(8)).await.unwrap(), Recovered::default(), "only once");
-    assert_eq!(spool.questions(Asked::Unknown, at(7), at(9), 10).await.unwrap()[0].id, claimed);
+    assert_eq!(
+        spool.questions(Asked::Unknown, GATEWAY.to_owned(), at(7), at(9), 10).await.unwrap()[0].id,
+        claimed
+    );
 }
 
 pub(in crate::spool) async fn what_outlived_its_time_expires_and_is_not_claimed(spool: &dyn Spool) {
@@ -261,7 +296,7 @@ pub(in crate::spool) async fn what_outlived_its_time_expires_and_is_not_claimed(
         timeline(spool, late).await,
         ["0 due: accepted", "10000 expired: its lifetime ended before the platform took it"]
     );
-    let case = &spool.cases(at(0), 10).await.unwrap()[0];
+    let case = &spool.cases(at(0), at(0), 10).await.unwrap()[0];
     assert_eq!(case.outcomes[0].sms.id, late);
     assert_eq!(case.outcomes[0].cause.status, EnhancedStatus::EXPIRED);
     assert_eq!(case.outcomes[0].last_attempt_at, None);
@@ -274,29 +309,34 @@ pub(in crate::spool) async fn what_outlived_its_time_expires_and_is_not_claimed(
 
 pub(in crate::spool) async fn the_next_time_is_that_of_the_first_to_try_or_to_expire(spool: &dyn Spool) {
     let next = async |queue| spool.next_due(queue).await.unwrap();
-    for queue in [Queue::Due, Queue::Ask(Asked::Unknown), Queue::Ask(Asked::Sent), Queue::Cases, Queue::Mail]
-    {
-        assert_eq!(next(queue).await, None, "{queue:?}");
+    for queue in [
+        due_queue(),
+        Queue::Ask(Asked::Unknown, GATEWAY.to_owned()),
+        Queue::Ask(Asked::Sent, GATEWAY.to_owned()),
+        Queue::Cases,
+        Queue::Mail,
+    ] {
+        assert_eq!(next(queue.clone()).await, None, "{queue:?}");
     }
     let first = accept_one(spool, 10, 1).await;
-    assert_eq!(next(Queue::Due).await, Some(at(10)));
+    assert_eq!(next(due_queue()).await, Some(at(10)));
     let mut second = submission(11, &[1]);
-    second.messages[0].expires_at = at(40);
+    second.messages[0].delivery.expires_at = at(40);
     let second_id = second.id.message(1);
     spool.accept(second).await.unwrap();
     claim(spool, 12).await;
-    assert_eq!(next(Queue::Due).await, Some(at(40)), "who waits behind another may still expire");
+    assert_eq!(next(due_queue()).await, Some(at(40)), "who waits behind another may still expire");
     settle(spool, first, retry(30), 13).await;
-    assert_eq!(next(Queue::Due).await, Some(at(30)));
+    assert_eq!(next(due_queue()).await, Some(at(30)));
     claim(spool, 30).await;
     spool.settle(first, 2, unknown(35), at(31)).await.unwrap();
-    assert_eq!(next(Queue::Ask(Asked::Unknown)).await, Some(at(35)));
+    assert_eq!(next(Queue::Ask(Asked::Unknown, GATEWAY.to_owned())).await, Some(at(35)));
     spool.settle(first, 2, sent(36), at(32)).await.unwrap();
-    assert_eq!(next(Queue::Ask(Asked::Unknown)).await, None);
-    assert_eq!(next(Queue::Ask(Asked::Sent)).await, Some(at(36)));
-    assert_eq!(next(Queue::Due).await, Some(at(11)), "the second's turn");
+    assert_eq!(next(Queue::Ask(Asked::Unknown, GATEWAY.to_owned())).await, None);
+    assert_eq!(next(Queue::Ask(Asked::Sent, GATEWAY.to_owned())).await, Some(at(36)));
+    assert_eq!(next(due_queue()).await, Some(at(11)), "the second's turn");
     assert_eq!(claim_ids(spool, 33).await, [second_id]);
-    assert_eq!(next(Queue::Due).await, None);
+    assert_eq!(next(due_queue()).await, None);
 }
 
 pub(in crate::spool) async fn the_backlog_counts_each_state(spool: &dyn Spool) {
@@ -311,11 +351,16 @@ pub(in crate::spool) async fn the_backlog_counts_each_state(spool: &dyn Spool) {
     let mut many = submission(0, &[6, 7, 7]);
     many.messages.push(message(many.id.message(4), phone(8)));
     many.messages[3].fate = Fate::Dropped(later());
+    many.messages.push(message(many.id.message(5), phone(9)));
+    many.messages[4].fate = Fate::Held { until: at(50), reason: HoldReason::Scheduled };
+    many.tell_url = Some(TellUrl { url: "https://erp.example/sms".to_owned(), account: "erp".to_owned() });
+    many.messages.push(message(many.id.message(6), phone(10)));
+    many.messages[5].fate = Fate::Refused(later());
     many.forwards = vec![report(many.id, at(0)), report(many.id, at(0))];
     spool.accept(many).await.unwrap();
     spool.claim_mail(at(1), 1).await.unwrap();
     let counted = spool.backlog().await.unwrap();
-    assert_eq!(counted, Backlog { due: 3, claimed: 1, unknown: 1, sent: 2, mail: 2 });
+    assert_eq!(counted, Backlog { held: 1, tellings: 2, due: 3, claimed: 1, unknown: 1, sent: 2, mail: 2 });
 }
 
 pub(in crate::spool) async fn signals_are_raised_for_the_queue_that_got_something(spool: &dyn Spool) {
@@ -351,7 +396,7 @@ pub(in crate::spool) async fn signals_are_raised_for_the_queue_that_got_somethin
     settle(spool, first, Step::Final { state: FinalState::Undelivered, cause: super::failure() }, 4).await;
     assert_eq!(raised().await, ["cases"]);
     let mail = report(first.submission, at(5));
-    spool.close_case(vec![first], Some(mail), at(5)).await.unwrap();
+    spool.close_case(vec![(first, News::Ended)], Some(mail), at(5)).await.unwrap();
     assert_eq!(raised().await, ["mail"]);
     assert_eq!(spool.settle(first, 1, sent(9), at(6)).await, Err(SpoolError::Stale(first)));
     assert_eq!(raised().await, [""; 0], "what failed raises nothing");

@@ -2,19 +2,27 @@
 //! function that opens an empty spool: `super::super::behaviour::suite!(open)`.
 
 pub(super) mod accounts;
+pub(super) mod callbacks;
 pub(super) mod delivery;
+pub(super) mod escalation;
+pub(super) mod held;
+pub(super) mod lanes;
 pub(super) mod mail;
+pub(super) mod notes;
 pub(super) mod order;
 pub(super) mod reports;
 pub(super) mod sequences;
+pub(super) mod tellings;
+pub(super) mod ways;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Claimed, Event, MessageView, Spool, Step};
+use super::{Claimed, Event, MessageView, Queue, Room, Spool, Step, Taken};
 use crate::model::{
-    Cause, Client, Door, Encoding, EnhancedStatus, Fate, FinalState, MailAddress, MailId, MailKind, Message,
-    MessageId, Notify, Original, OutgoingMail, PhoneNumber, Recipient, ReportTo, ReversePath, SenderId, Sms,
-    SmsOptions, SmsText, Submission, SubmissionId,
+    About, Callback, Cause, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, FinalState,
+    MailAddress, MailId, MailKind, Message, MessageId, Notify, Original, OutgoingMail, PartStatus,
+    PhoneNumber, Recipient, ReportTo, ReversePath, SenderId, Sms, SmsOptions, SmsText, Submission,
+    SubmissionId,
 };
 
 /// One test for each behaviour. `$open` makes `(spool, guard)`; the guard keeps what the spool needs.
@@ -33,6 +41,36 @@ macro_rules! suite {
             delivery: the_backlog_counts_each_state
             delivery: signals_are_raised_for_the_queue_that_got_something
             delivery: an_id_is_taken_once
+            callbacks: a_message_is_delivered_once_every_part_is
+            callbacks: one_part_that_fails_fails_the_message
+            callbacks: what_comes_before_the_answer_counts_once_that_is_there
+            callbacks: a_callback_counts_more_than_any_other_answer
+            callbacks: what_is_due_again_or_unknown_is_sent_once_the_platform_speaks
+            callbacks: an_answer_older_than_the_callback_is_overruled
+            callbacks: what_was_never_tried_is_not_believed
+            callbacks: a_callback_names_its_message_by_either_id
+            callbacks: what_names_an_id_before_the_answer_tells_it_is_kept
+            callbacks: the_first_final_word_about_a_part_stays
+            callbacks: a_broken_platform_can_add_only_so_much
+            callbacks: a_start_believes_the_callbacks_too
+            callbacks: a_case_waits_for_the_handset
+            callbacks: an_account_that_prefers_rcs_is_understood
+            ways: the_next_way_follows_at_once
+            ways: a_way_follows_what_is_claimed_unknown_or_sent_only
+            ways: who_comes_back_from_sent_takes_its_place_in_the_order
+            ways: what_failed_by_callback_goes_on_by_the_next_way
+            ways: an_earlier_way_that_came_through_ends_it
+            ways: an_earlier_way_does_not_disturb_the_next_but_saves_it
+            ways: a_way_that_was_not_tried_has_no_callbacks
+            ways: a_retry_may_be_bound_to_its_gateway
+            tellings: a_program_is_told_of_every_end
+            tellings: a_telling_is_tried_until_it_is_told_or_has_failed
+            tellings: what_a_dead_process_was_telling_is_told_again
+            tellings: a_telling_raises_its_signal
+            escalation: an_escalation_goes_once_all_others_have_failed
+            escalation: an_escalation_is_cancelled_by_a_delivery
+            escalation: a_delivery_stops_an_escalation_that_waits_to_be_sent
+            escalation: an_escalation_of_what_was_cancelled_is_cancelled
             accounts: parts_are_counted_for_their_account_and_from_their_time_on
             accounts: what_is_not_sent_does_not_count_and_what_failed_later_does
             order: one_destination_gets_one_at_a_time_in_the_order_of_acceptance
@@ -40,15 +78,50 @@ macro_rules! suite {
             order: the_longest_due_come_first_up_to_the_limit
             order: a_head_that_expires_lets_the_next_pass_in_the_same_call
             order: ten_thousand_for_one_phone_are_no_burden
+            lanes: a_more_urgent_lane_overtakes_and_each_keeps_its_order
+            lanes: a_storm_in_bulk_holds_nothing_urgent_back
+            lanes: each_call_takes_room_of_every_lane
+            lanes: the_first_open_gateway_of_an_order_takes_it_once_it_has_room
+            lanes: of_several_orders_the_longest_due_goes_first
+            lanes: an_order_of_unknown_gateways_goes_by_any
+            lanes: the_next_time_counts_what_can_go
+            lanes: every_gateway_of_an_order_or_an_attempt_is_named
+            lanes: questions_are_for_the_gateway_that_was_given_the_sms
+            lanes: a_call_says_its_way_and_whether_another_follows
+            lanes: what_is_alike_goes_together_by_the_legacy_door
+            lanes: only_what_is_due_and_first_of_its_phone_goes_together
+            lanes: a_call_takes_no_more_than_it_may
+            held: what_is_held_is_due_at_its_time
+            held: what_was_held_takes_its_place_in_the_order_of_acceptance
+            held: a_late_claim_releases_in_bounded_steps
+            held: what_outlives_its_time_while_held_expires
+            held: an_escalation_is_due_where_nobody_has_the_message
+            held: an_escalation_is_cancelled_where_somebody_has_the_message
+            held: what_waits_can_be_cancelled_and_nothing_else
+            held: what_is_cancelled_lets_the_next_pass_and_is_told_to_nobody
             reports: a_case_waits_for_all_sms_of_its_submission_or_for_its_time
             reports: every_kind_of_ending_owes_what_was_asked_for
             reports: what_was_told_is_not_told_again
             reports: a_case_carries_everything_that_a_report_needs
             reports: the_time_of_the_cases_is_that_of_the_first_untold_outcome
+            reports: a_piece_that_arrived_is_news_once_all_of_its_text_has
+            reports: a_piece_that_failed_is_news_at_once_and_the_others_know_of_it
+            reports: other_recipients_and_other_phones_are_no_pieces
+            reports: what_is_late_is_told_once
+            reports: a_delay_says_why_as_far_as_that_is_known
+            reports: a_delay_of_what_a_dead_process_had_says_so
+            reports: what_has_ended_is_late_no_more
+            reports: a_delay_is_told_to_who_wants_to_know_and_not_of_what_is_held
+            reports: an_expansion_is_news_from_acceptance_on_and_told_once
+            reports: the_time_of_the_case_is_right_after_every_kind_of_news
             mail: mail_is_claimed_settled_and_claimed_again
             mail: a_failed_mail_leaves_another_in_its_place
             mail: mail_that_is_not_claimed_cannot_be_settled
             mail: mail_of_a_dead_process_is_due_at_once
+            mail: every_move_of_a_mail_is_a_line_of_its_timeline
+            mail: a_mail_about_no_submission_is_sent_like_any_other
+            mail: reports_of_the_last_hour_are_listed_by_their_time
+            notes: a_note_is_kept_under_its_key_until_the_next
         }
     };
     ($open:path => $($area:ident: $name:ident)*) => {$(
@@ -103,6 +176,7 @@ pub(super) fn submission(received: i64, phones: &[u32]) -> Submission {
             account: None,
         },
         report_to: ReportTo::Sender(operator()),
+        tell_url: None,
         original: Original::default(),
         messages: phones
             .iter()
@@ -128,7 +202,7 @@ pub(super) fn message(id: MessageId, destination: PhoneNumber) -> Message {
             options: SmsOptions::default(),
         },
         rule: "default".to_owned(),
-        expires_at: at(LIFETIME),
+        delivery: Delivery::until(at(LIFETIME)),
         fate: Fate::Due,
     }
 }
@@ -136,7 +210,7 @@ pub(super) fn message(id: MessageId, destination: PhoneNumber) -> Message {
 pub(super) fn report(about: SubmissionId, now: Timestamp) -> OutgoingMail {
     OutgoingMail {
         id: MailId::new(now),
-        about,
+        about: Some(about),
         kind: MailKind::Report,
         reverse_path: ReversePath::Null,
         recipient: operator(),
@@ -153,9 +227,28 @@ pub(super) async fn accept_one(spool: &dyn Spool, received: i64, phone: u32) -> 
     id
 }
 
+/// The one gateway of most tests.
+pub(in crate::spool) const GATEWAY: &str = "platform";
+
+/// The queue of what goes by it.
+pub(in crate::spool) fn due_queue() -> Queue {
+    Queue::Due { open: vec![GATEWAY.to_owned()], known: vec![GATEWAY.to_owned()] }
+}
+
+/// Room for so many calls by [`GATEWAY`], whatever their lane.
+pub(in crate::spool) fn room(calls: usize) -> Vec<Room> {
+    vec![Room { gateway: GATEWAY.to_owned(), calls: [calls; 3], is_open: true, may_hang: false }]
+}
+
+/// Up to `limit` SMS that `claim_due` hands out at `at(now)`.
+pub(in crate::spool) async fn claim_up_to(spool: &dyn Spool, now: i64, limit: usize) -> Vec<Claimed> {
+    let calls = spool.claim_due(at(now), room(limit)).await.unwrap();
+    calls.into_iter().flat_map(|call| call.messages).collect()
+}
+
 /// What `claim_due` hands out at `at(now)`.
 pub(super) async fn claim(spool: &dyn Spool, now: i64) -> Vec<Claimed> {
-    spool.claim_due(at(now), 100).await.unwrap()
+    claim_up_to(spool, now, 100).await
 }
 
 /// The ids of what [`claim`] hands out.
@@ -172,13 +265,14 @@ pub(super) fn sent(ask: i64) -> Step {
     Step::Sent {
         parts: Some(1),
         unicode: Some(false),
+        platform_id: None,
         ask_at: at(ask),
         note: "the platform has it".to_owned(),
     }
 }
 
 pub(super) fn retry(due: i64) -> Step {
-    Step::Retry { at: at(due), cause: later() }
+    Step::Retry { at: at(due), cause: later(), same_gateway: false }
 }
 
 pub(super) fn unknown(ask: i64) -> Step {
@@ -191,6 +285,25 @@ pub(super) fn refused() -> Step {
 
 pub(super) fn delivered() -> Step {
     Step::Final { state: FinalState::Delivered, cause: success() }
+}
+
+/// A callback by the channel SMS, without words and price.
+pub(super) fn callback(id: MessageId, part: u32, parts: u32, code: i64) -> Callback {
+    Callback {
+        about: About::Ours(id),
+        channel: Channel::Sms,
+        part,
+        parts,
+        status: PartStatus::of_code(code),
+        description: String::new(),
+        price: None,
+        at: None,
+    }
+}
+
+/// What `callback` comes to at `at(now)`.
+pub(super) async fn take(spool: &dyn Spool, callback: &Callback, now: i64) -> Taken {
+    spool.take_callback(callback.clone(), at(now)).await.unwrap()
 }
 
 /// The view of one SMS.

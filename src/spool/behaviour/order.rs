@@ -2,7 +2,8 @@
 
 use super::super::Spool;
 use super::{
-    LIFETIME, accept_one, at, claim, claim_ids, look, refused, retry, sent, settle, submission, unknown,
+    LIFETIME, accept_one, at, claim, claim_ids, claim_up_to, look, refused, retry, sent, settle, submission,
+    unknown,
 };
 use crate::model::{FinalState, State};
 
@@ -54,10 +55,10 @@ pub(in crate::spool) async fn the_longest_due_come_first_up_to_the_limit(spool: 
         ids.push(accept_one(spool, received, phone).await);
     }
     let claim_two = async || {
-        let claimed = spool.claim_due(at(40), 2).await.unwrap();
+        let claimed = claim_up_to(spool, 40, 2).await;
         claimed.into_iter().map(|claimed| claimed.sms.id).collect::<Vec<_>>()
     };
-    assert_eq!(spool.claim_due(at(40), 0).await.unwrap(), []);
+    assert_eq!(claim_up_to(spool, 40, 0).await, []);
     assert_eq!(claim_two().await, [ids[1], ids[3]]);
     assert_eq!(claim_two().await, [ids[2], ids[0]]);
     assert_eq!(claim_two().await, []);
@@ -65,8 +66,8 @@ pub(in crate::spool) async fn the_longest_due_come_first_up_to_the_limit(spool: 
 
 pub(in crate::spool) async fn a_head_that_expires_lets_the_next_pass_in_the_same_call(spool: &dyn Spool) {
     let mut short = submission(0, &[1, 1, 1]);
-    short.messages[0].expires_at = at(10);
-    short.messages[2].expires_at = at(10);
+    short.messages[0].delivery.expires_at = at(10);
+    short.messages[2].delivery.expires_at = at(10);
     let id = short.id;
     spool.accept(short).await.unwrap();
     assert_eq!(claim_ids(spool, 10).await, [id.message(2)]);

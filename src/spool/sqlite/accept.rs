@@ -1,26 +1,33 @@
 //! Takes a submission: one row of `submission`, and its SMS and mail.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::super::{SpoolError, reports};
 use super::error::Damage;
+use super::expand::{self, Expanded};
 use super::lane::Effects;
-use super::{mail, row, timeline};
-use crate::model::{Cause, Fate, FinalState, Message, State, Submission};
+use super::{mail, orders, route, row, tellings, timeline};
+use crate::model::{Cause, Fate, FinalState, HoldReason, Legacy, Message, Notify, State, Submission, Way};
 
 const INSERT_SUBMISSION: &str = "INSERT INTO submission (id, received_at, pending, case_at, door, listener, \
-     client_address, helo, account, report_to, report_address, report_reason, envid, ret, message_id, subject) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+     client_address, helo, account, report_to, report_address, report_reason, envid, ret, message_id, subject, \
+     tell_url, tell_account) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 
 const INSERT_ORIGINAL: &str = "INSERT INTO original (submission, is_full, content) VALUES (?1, ?2, ?3)";
 
-/// An SMS that waits is the head of its destination when there is none.
+/// An SMS that is due is the head of its destination and lane when there is none.
 pub(super) const INSERT_SMS: &str = "INSERT INTO sms (submission, ordinal, state, since, next_at, expires_at, head, \
      report, destination, sender, body, encoding, parts, options, recipient, notify, orcpt_type, orcpt_address, rule, \
-     ended_at, cause, cause_status, cause_diagnostic) \
+     ended_at, cause, cause_status, cause_diagnostic, lane, gateway_order, ways, silence_ms, batch, on_unknown, \
+     hold_reason, escalation, delayed_at, expand_report) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-     ?3 = 'due' AND NOT EXISTS (SELECT 1 FROM sms WHERE destination = ?8 AND head = 1), \
-     ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
+     ?3 = 'due' AND NOT EXISTS (SELECT 1 FROM sms WHERE destination = ?8 AND lane = ?23 AND head = 1), \
+     ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, \
+     ?30, ?31, ?32)";
 
 /// Writes `submission` with everything that belongs to it.
 pub(super) fn accept(
@@ -28,9 +35,10 @@ pub(super) fn accept(
     effects: &mut Effects,
     submission: &Submission,
 ) -> Result<(), SpoolError> {
-    let due = submission.messages.iter().filter(|message| message.fate == Fate::Due).count();
-    let is_owed = |message: &&Message| beginning(message, submission).is_owed;
-    let owed = submission.messages.iter().filter(is_owed).count();
+    let beginnings: Vec<_> = submission.messages.iter().map(|one| beginning(one, submission)).collect();
+    let pending = beginnings.iter().filter(|beginning| beginning.cause.is_none()).count();
+    let expanded = expand::expanded(submission);
+    let has_news = !expanded.is_empty() || beginnings.iter().any(|beginning| beginning.is_owed);
     let received_at = row::millis(submission.received_at);
     let client = &submission.client;
     let original = &submission.original;
@@ -39,8 +47,8 @@ pub(super) fn accept(
     connection.prepare_cached(INSERT_SUBMISSION)?.execute(params![
         id,
         received_at,
-        row::limit(due),
-        (owed > 0).then_some(received_at),
+        row::limit(pending),
+        has_news.then_some(received_at),
         client.door.as_str(),
         client.listener,
         client.address.to_string(),
@@ -53,6 +61,8 @@ pub(super) fn accept(
         original.ret.map(row::ret_column),
         original.message_id,
         original.subject,
+        submission.tell_url.as_ref().map(|to| &to.url),
+        submission.tell_url.as_ref().map(|to| &to.account),
     ])?;
     if !original.content.is_empty() || original.is_full {
         connection.prepare_cached(INSERT_ORIGINAL)?.execute(params![
@@ -61,56 +71,146 @@ pub(super) fn accept(
             original.content
         ])?;
     }
-    for message in &submission.messages {
-        insert_sms(connection, submission, &id, message)?;
+    let mut shared = Shared { submission, id, expanded, orders: HashMap::new(), batches: HashMap::new() };
+    // A program is told of what ended at once, too.
+    for (message, beginning) in submission.messages.iter().zip(&beginnings) {
+        let seq = insert_sms(connection, &mut shared, message, beginning)?;
+        if beginning.cause.is_some() && submission.tell_url.is_some() {
+            tellings::insert(connection, effects, seq, submission.received_at)?;
+        }
     }
     for forward in &submission.forwards {
         mail::insert(connection, effects, forward, submission.received_at)?;
     }
-    effects.due |= due > 0;
-    effects.cases |= owed > 0;
+    // What is held counts: its release is something to wait for.
+    effects.due |= pending > 0;
+    effects.cases |= has_news;
     Ok(())
 }
 
 /// How an SMS begins.
 struct Beginning<'a> {
     state: State,
+    next_at: Option<Timestamp>,
+    hold_reason: Option<HoldReason>,
+    /// Where it ends at once.
     cause: Option<&'a Cause>,
     is_owed: bool,
 }
 
 fn beginning<'a>(message: &'a Message, submission: &Submission) -> Beginning<'a> {
+    let waits = |state, next_at, hold_reason| Beginning {
+        state,
+        next_at: Some(next_at),
+        hold_reason,
+        cause: None,
+        is_owed: false,
+    };
     let ended = |state, cause: &'a Cause| Beginning {
         state: State::Final(state),
+        next_at: None,
+        hold_reason: None,
         cause: Some(cause),
         is_owed: reports::is_owed(state, cause.status, message.recipient.notify, &submission.report_to),
     };
     match &message.fate {
-        Fate::Due => Beginning { state: State::Due, cause: None, is_owed: false },
+        Fate::Due => waits(State::Due, submission.received_at, None),
+        Fate::Held { until, reason } => waits(State::Held, *until, Some(*reason)),
         Fate::Refused(cause) => ended(FinalState::Failed, cause),
         Fate::Dropped(cause) => ended(FinalState::Cancelled, cause),
     }
 }
 
-fn insert_sms(
+/// What the SMS of a submission have in common.
+struct Shared<'a> {
+    submission: &'a Submission,
+    id: String,
+    expanded: Expanded<'a>,
+    /// Orders of gateways by what they name.
+    orders: HashMap<&'a [String], i64>,
+    batches: HashMap<Batch<'a>, usize>,
+}
+
+/// SMS for which this is the same may go in one call of the legacy door, while they have lane and gateways in
+/// common.
+#[derive(PartialEq, Eq, Hash)]
+struct Batch<'a> {
+    legacy: (bool, bool),
+    place: usize,
+    rule: &'a str,
+    sender: &'a str,
+    body: &'a str,
+    options: String,
+}
+
+impl<'a> Shared<'a> {
+    fn order(&mut self, connection: &Connection, message: &'a Message) -> Result<i64, SpoolError> {
+        let names = message.delivery.gateways.as_slice();
+        if let Some(id) = self.orders.get(names) {
+            return Ok(*id);
+        }
+        let id = orders::intern_order(connection, names)?;
+        self.orders.insert(names, id);
+        Ok(id)
+    }
+
+    /// The number that an SMS shares with those that may go with it, from 1; `None` where none may.
+    fn batch(&mut self, message: &'a Message, options: &str) -> Option<usize> {
+        let by_legacy = |(place, way): (usize, &Way)| match way {
+            Way::Legacy(Legacy { unicode, concatenated }) => Some((place, (*unicode, *concatenated))),
+            Way::Sms | Way::Template(_) => None,
+        };
+        let (place, legacy) = message.delivery.ways.as_slice().iter().enumerate().find_map(by_legacy)?;
+        let batch = Batch {
+            legacy,
+            place,
+            rule: &message.rule,
+            sender: message.sms.sender.as_str(),
+            body: &message.sms.text.body,
+            options: options.to_owned(),
+        };
+        let next = self.batches.len() + 1;
+        Some(*self.batches.entry(batch).or_insert(next))
+    }
+
+    /// When somebody is to be told that it is late.
+    fn delayed_at(&self, message: &Message, beginning: &Beginning<'_>) -> Option<Timestamp> {
+        let is_wanted = match message.recipient.notify {
+            Notify::Unspecified => true,
+            Notify::Never => false,
+            Notify::On { delay, .. } => delay,
+        };
+        let may_be_late = beginning.cause.is_none() && is_wanted;
+        message
+            .delivery
+            .delayed_at
+            .filter(|_| may_be_late && expand::has_somebody(&self.submission.report_to))
+    }
+}
+
+/// Writes one SMS and returns its row.
+fn insert_sms<'a>(
     connection: &Connection,
-    submission: &Submission,
-    id: &str,
-    message: &Message,
-) -> Result<(), SpoolError> {
-    let Message { sms, recipient, rule, expires_at, fate: _ } = message;
-    let Beginning { state, cause, is_owed } = beginning(message, submission);
-    let at = row::millis(submission.received_at);
+    shared: &mut Shared<'a>,
+    message: &'a Message,
+    beginning: &Beginning<'_>,
+) -> Result<i64, SpoolError> {
+    let Message { sms, recipient, rule, delivery, fate: _ } = message;
+    let Beginning { state, next_at, hold_reason, cause, is_owed } = beginning;
+    let at = row::millis(shared.submission.received_at);
     // Only a map with keys that are no text could fail, and ours are text.
     let options = serde_json::to_string(&sms.options).map_err(|_| unwritable(message, Damage("options")))?;
+    let ways = route::ways_column(&delivery.ways).map_err(|damage| unwritable(message, damage))?;
+    let order = shared.order(connection, message)?;
+    let batch = shared.batch(message, &options);
     let seq = connection.prepare_cached(INSERT_SMS)?.insert(params![
-        id,
+        shared.id,
         sms.id.ordinal,
         state.as_str(),
         at,
-        (state == State::Due).then_some(at),
-        row::millis(*expires_at),
-        if is_owed { "owed" } else { "none" },
+        next_at.map(row::millis),
+        row::millis(delivery.expires_at),
+        report_column(*is_owed),
         sms.destination.as_str(),
         sms.sender.as_str(),
         sms.text.body,
@@ -118,7 +218,7 @@ fn insert_sms(
         sms.text.parts,
         options,
         recipient.address,
-        recipient.notify.to_parameter(),
+        shared.expanded.notify(message).to_parameter(),
         recipient.orcpt.as_ref().map(|orcpt| &orcpt.kind),
         recipient.orcpt.as_ref().map(|orcpt| &orcpt.address),
         rule,
@@ -126,9 +226,28 @@ fn insert_sms(
         cause.map(|cause| &cause.text),
         cause.map(|cause| cause.status.to_string()),
         cause.and_then(|cause| cause.diagnostic.as_ref()),
+        route::lane_column(delivery.lane),
+        order,
+        ways,
+        route::silence_column(&delivery.ways),
+        batch.map(row::limit),
+        delivery.on_unknown.as_str(),
+        hold_reason.map(HoldReason::as_str),
+        *hold_reason == Some(HoldReason::Escalation),
+        shared.delayed_at(message, beginning).map(row::millis),
+        report_column(shared.expanded.is_told_with(message)),
     ])?;
-    let note = cause.map_or_else(|| "accepted".to_owned(), row::note);
-    timeline::event(connection, seq, submission.received_at, state.as_str(), &note)
+    let note = match (cause, hold_reason, next_at) {
+        (Some(cause), _, _) => row::note(cause),
+        (None, Some(reason), Some(until)) => format!("held until {until}: {}", reason.as_str()),
+        (None, _, _) => "accepted".to_owned(),
+    };
+    timeline::event(connection, seq, shared.submission.received_at, state.as_str(), &note)?;
+    Ok(seq)
+}
+
+fn report_column(is_owed: bool) -> &'static str {
+    if is_owed { "owed" } else { "none" }
 }
 
 fn unwritable(message: &Message, damage: Damage) -> SpoolError {

@@ -41,10 +41,20 @@ pub(super) enum Kind {
     Settle,
     /// Files a report.
     CloseCase,
+    /// Files a mail that is about no submission.
+    FileMail,
     /// Claims mail.
     ClaimMail,
     /// Settles a mail.
     SettleMail,
+    /// Takes what the platform says of its own accord.
+    Callback,
+    /// Ends an SMS that somebody no longer wants sent.
+    Cancel,
+    /// Claims calls to programs.
+    ClaimTelling,
+    /// Settles such a call.
+    SettleTelling,
     /// Takes over what a dead process left.
     Recover,
     /// Everything else.
@@ -62,8 +72,13 @@ impl Kind {
             Self::Claim => Some(("before-claim-commit", "after-claim-commit")),
             Self::Settle => Some(("before-settle-commit", "after-settle-commit")),
             Self::CloseCase => Some(("before-close-case-commit", "after-close-case-commit")),
+            Self::FileMail => Some(("before-file-mail-commit", "after-file-mail-commit")),
             Self::ClaimMail => Some(("before-claim-mail-commit", "after-claim-mail-commit")),
             Self::SettleMail => Some(("before-settle-mail-commit", "after-settle-mail-commit")),
+            Self::Callback => Some(("before-callback-commit", "after-callback-commit")),
+            Self::Cancel => Some(("before-cancel-commit", "after-cancel-commit")),
+            Self::ClaimTelling => Some(("before-claim-telling-commit", "after-claim-telling-commit")),
+            Self::SettleTelling => Some(("before-settle-telling-commit", "after-settle-telling-commit")),
             Self::Recover => Some(("before-recover-commit", "after-recover-commit")),
             Self::Probe | Self::Other => None,
         }
@@ -75,8 +90,13 @@ impl Kind {
             Self::Claim
             | Self::Settle
             | Self::CloseCase
+            | Self::FileMail
             | Self::ClaimMail
             | Self::SettleMail
+            | Self::Callback
+            | Self::Cancel
+            | Self::ClaimTelling
+            | Self::SettleTelling
             | Self::Recover
             | Self::Other => false,
         }
@@ -96,6 +116,8 @@ pub(super) struct Effects {
     pub(super) cases: bool,
     /// Mail became due.
     pub(super) mail: bool,
+    /// Programs are to be told.
+    pub(super) tellings: bool,
     /// Records that were set aside, for the log.
     pub(super) damaged: Vec<String>,
     /// The command found nothing to do. Crash points pass it by: how often a queue is looked at in
@@ -110,6 +132,7 @@ impl Effects {
         self.sent |= other.sent;
         self.cases |= other.cases;
         self.mail |= other.mail;
+        self.tellings |= other.tellings;
         self.damaged.extend(other.damaged);
     }
 
@@ -120,6 +143,7 @@ impl Effects {
             (self.sent, &signals.sent),
             (self.cases, &signals.cases),
             (self.mail, &signals.mail),
+            (self.tellings, &signals.tellings),
         ];
         for (_, signal) in raised.into_iter().filter(|(is_raised, _)| *is_raised) {
             signal.notify_one();

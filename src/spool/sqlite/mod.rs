@@ -6,21 +6,37 @@
 //! `sqlite3` shell; its view `timeline` tells an SMS's way.
 //!
 //! - `directory`: modes, lock, free space; `schema`: opening and migrations; `lane`: group commit
-//! - `accept`, `queue`, `settle`, `questions`, `recover`, `cases`, `mail`, `view`: the trait's calls
-//! - `row`: our types in columns; `timeline`: events and attempts; `error`: what SQLite's mean
+//! - `accept`, `queue`, `settle`, `callbacks`, `cancel`, `questions`, `recover`, `cases`, `mail`, `note`, `tellings`,
+//!   `view`: the trait's calls
+//! - `moves`, `escalation`: what hangs on a change of state; `held`: SMS that wait on purpose; `expand`: recipients
+//!   that stand for several phones
+//! - `orders`: gateways by number; `route`, `course`, `row`: our types in columns; `timeline`: events and
+//!   attempts; `error`: what SQLite's mean
 
 mod accept;
+mod callbacks;
+mod cancel;
 mod cases;
+mod course;
 mod directory;
+mod early;
 mod error;
+mod escalation;
+mod expand;
+mod held;
 mod lane;
 mod mail;
+mod moves;
+mod note;
+mod orders;
 mod questions;
 mod queue;
 mod recover;
+mod route;
 mod row;
 mod schema;
 mod settle;
+mod tellings;
 mod timeline;
 mod view;
 
@@ -35,10 +51,12 @@ use jiff::Timestamp;
 
 use self::lane::{BATCH, Kind, Lane, Track};
 use super::{
-    Asked, Backlog, Case, Claimed, ClaimedMail, MailStep, Question, Queue, Recovered, Signals, Spool,
-    SpoolError, Step, SubmissionView,
+    Asked, Backlog, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue, Recovered, Room,
+    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
 };
-use crate::model::{MailId, MessageId, OutgoingMail, Submission, SubmissionId};
+use crate::model::{
+    Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
+};
 
 /// The database in the spool's directory; `-wal` and `-shm` stand beside it.
 const FILE: &str = "spool.sqlite";
@@ -125,22 +143,31 @@ impl Spool for SqliteSpool {
             .await
     }
 
-    async fn claim_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Claimed>, SpoolError> {
+    async fn claim_due(&self, now: Timestamp, rooms: Vec<Room>) -> Result<Vec<Call>, SpoolError> {
         self.writer
-            .run(Kind::Claim, move |connection, effects| queue::claim_due(connection, effects, now, limit))
+            .run(Kind::Claim, move |connection, effects| queue::claim_due(connection, effects, now, &rooms))
             .await
     }
 
     async fn questions(
         &self,
         state: Asked,
+        gateway: String,
         now: Timestamp,
         again_at: Timestamp,
         limit: usize,
     ) -> Result<Vec<Question>, SpoolError> {
         self.writer
             .run(Kind::Other, move |connection, effects| {
-                questions::questions(connection, effects, state, now, again_at, limit)
+                questions::questions(connection, effects, state, &gateway, now, again_at, limit)
+            })
+            .await
+    }
+
+    async fn gateways(&self) -> Result<Vec<String>, SpoolError> {
+        self.reader
+            .run(Kind::Other, |connection, _| {
+                Ok(orders::gateways(connection)?.into_iter().map(|(_, name)| name).collect())
             })
             .await
     }
@@ -151,7 +178,7 @@ impl Spool for SqliteSpool {
         attempt: u32,
         step: Step,
         now: Timestamp,
-    ) -> Result<(), SpoolError> {
+    ) -> Result<State, SpoolError> {
         self.writer
             .run(Kind::Settle, move |connection, effects| {
                 settle::settle(connection, effects, id, attempt, &step, now)
@@ -159,22 +186,52 @@ impl Spool for SqliteSpool {
             .await
     }
 
-    async fn cases(&self, overdue: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError> {
-        // By the writer, as it may have to set something aside.
+    async fn take_callback(&self, callback: Callback, now: Timestamp) -> Result<Taken, SpoolError> {
+        // What is known already keeps away from the writer, so that a flood of repetitions delays no mail. The
+        // reader sees only what is on the disk.
+        let (callback, known) = self
+            .reader
+            .run(Kind::Other, move |connection, _| {
+                let known = callbacks::known(connection, &callback)?;
+                Ok((callback, known))
+            })
+            .await?;
+        if let Some(taken) = known {
+            return Ok(taken);
+        }
         self.writer
-            .run(Kind::Other, move |connection, effects| cases::cases(connection, effects, overdue, limit))
+            .run(Kind::Callback, move |connection, effects| {
+                callbacks::take(connection, effects, &callback, now)
+            })
+            .await
+    }
+
+    async fn cancel(&self, id: MessageId, cause: Cause, now: Timestamp) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::Cancel, move |connection, effects| {
+                cancel::cancel(connection, effects, id, &cause, now)
+            })
+            .await
+    }
+
+    async fn cases(&self, overdue: Timestamp, now: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError> {
+        // By the writer, as something may have become late, or has to be set aside.
+        self.writer
+            .run(Kind::Other, move |connection, effects| {
+                cases::cases(connection, effects, overdue, now, limit)
+            })
             .await
     }
 
     async fn close_case(
         &self,
-        messages: Vec<MessageId>,
+        news: Vec<(MessageId, News)>,
         mail: Option<OutgoingMail>,
         now: Timestamp,
     ) -> Result<(), SpoolError> {
         self.writer
             .run(Kind::CloseCase, move |connection, effects| {
-                cases::close_case(connection, effects, &messages, mail.as_ref(), now)
+                cases::close_case(connection, effects, &news, mail.as_ref(), now)
             })
             .await
     }
@@ -189,6 +246,46 @@ impl Spool for SqliteSpool {
         self.writer
             .run(Kind::SettleMail, move |connection, effects| {
                 mail::settle(connection, effects, id, &step, now)
+            })
+            .await
+    }
+
+    async fn file_mail(
+        &self,
+        mail: OutgoingMail,
+        note: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::FileMail, move |connection, effects| {
+                if let Some((key, value)) = note {
+                    note::set(connection, &key, &value)?;
+                }
+                mail::insert(connection, effects, &mail, now)
+            })
+            .await
+    }
+
+    async fn reports_since(&self, from: Timestamp) -> Result<Vec<(MailAddress, Timestamp)>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| mail::reports_since(connection, from)).await
+    }
+
+    async fn mail(&self, id: MailId) -> Result<Option<MailView>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| mail::view(connection, id)).await
+    }
+
+    async fn claim_tellings(&self, now: Timestamp, limit: usize) -> Result<Vec<Telling>, SpoolError> {
+        self.writer
+            .run(Kind::ClaimTelling, move |connection, effects| {
+                tellings::claim(connection, effects, now, limit)
+            })
+            .await
+    }
+
+    async fn settle_telling(&self, id: MessageId, step: TellStep, now: Timestamp) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::SettleTelling, move |connection, effects| {
+                tellings::settle(connection, effects, id, &step, now)
             })
             .await
     }
@@ -209,6 +306,14 @@ impl Spool for SqliteSpool {
         self.reader
             .run(Kind::Other, move |connection, _| view::parts_of_account(connection, &account, from))
             .await
+    }
+
+    async fn note(&self, key: String) -> Result<Option<String>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| note::get(connection, &key)).await
+    }
+
+    async fn set_note(&self, key: String, value: String) -> Result<(), SpoolError> {
+        self.writer.run(Kind::Other, move |connection, _| note::set(connection, &key, &value)).await
     }
 
     async fn probe(&self) -> Result<(), SpoolError> {

@@ -6,14 +6,18 @@ use rusqlite::{Connection, Row, params};
 use super::super::{Asked, Question, SpoolError};
 use super::error::Damage;
 use super::lane::Effects;
-use super::{queue, row};
+use super::route::{self, route_columns};
+use super::{orders, queue, row};
+use crate::retry::later;
 
 macro_rules! questions {
     ($state:literal) => {
         concat!(
-            "SELECT seq, submission, ordinal, attempts, asked, since, expires_at FROM sms WHERE state = '",
+            "SELECT seq, submission, ordinal, attempts, asked, since, expires_at, on_unknown, ",
+            route_columns!(),
+            " FROM sms WHERE state = '",
             $state,
-            "' AND damaged = 0 AND next_at <= ?1 ORDER BY next_at, seq LIMIT ?2"
+            "' AND damaged = 0 AND gateway = ?3 AND next_at <= ?1 ORDER BY next_at, seq LIMIT ?2"
         )
     };
 }
@@ -23,21 +27,36 @@ pub(super) const SENT: &str = questions!("sent");
 
 const ASK: &str = "UPDATE sms SET next_at = ?2, asked = asked + 1 WHERE seq = ?1";
 
+macro_rules! next {
+    ($state:literal) => {
+        concat!(
+            "SELECT min(next_at) FROM sms WHERE state = '",
+            $state,
+            "' AND damaged = 0 AND gateway = (SELECT id FROM gateway WHERE name = ?1)"
+        )
+    };
+}
+pub(super) const NEXT_UNKNOWN: &str = next!("unknown");
+pub(super) const NEXT_SENT: &str = next!("sent");
+
 /// See [`super::super::Spool::questions`].
 pub(super) fn questions(
     connection: &Connection,
     effects: &mut Effects,
     state: Asked,
+    gateway: &str,
     now: Timestamp,
     again_at: Timestamp,
     limit: usize,
 ) -> Result<Vec<Question>, SpoolError> {
-    let sql = match state {
-        Asked::Unknown => UNKNOWN,
-        Asked::Sent => SENT,
+    let (sql, read): (_, fn(&Row<'_>) -> _) = match state {
+        Asked::Unknown => (UNKNOWN, read_unknown),
+        Asked::Sent => (SENT, read_question),
     };
-    let params = params![row::millis(now), row::limit(limit)];
-    let found = row::read_all(connection, sql, params, read_question)?;
+    // Nothing was ever given to a gateway without a number.
+    let Some(gateway) = orders::gateway_id(connection, gateway)? else { return Ok(Vec::new()) };
+    let params = params![row::millis(now), row::limit(limit), gateway];
+    let found = row::read_all(connection, sql, params, read)?;
     let mut questions = Vec::new();
     for (seq, question) in found {
         match question {
@@ -51,12 +70,32 @@ pub(super) fn questions(
     Ok(questions)
 }
 
+/// When the first SMS in `state` that was given to `gateway` is to be asked about, in milliseconds.
+pub(super) fn next(connection: &Connection, state: Asked, gateway: &str) -> Result<Option<i64>, SpoolError> {
+    let sql = match state {
+        Asked::Unknown => NEXT_UNKNOWN,
+        Asked::Sent => NEXT_SENT,
+    };
+    Ok(connection.prepare_cached(sql)?.query_row(params![gateway], |row| row.get(0))?)
+}
+
 fn read_question(row: &Row<'_>) -> Result<Question, Damage> {
+    let route = route::read(row)?;
+    let since = row::time(row, "since")?;
     Ok(Question {
         id: row::message_id(row)?,
         attempt: row::column(row, "attempts")?,
         asked: row::column(row, "asked")?,
-        since: row::time(row, "since")?,
+        since,
         expires_at: row::time(row, "expires_at")?,
+        channel: route.way.channel(),
+        on_unknown: route::on_unknown(row)?,
+        has_next_way: route.has_next,
+        silent_at: route.silence.map(|silence| later(since, silence)),
     })
+}
+
+/// Only what the platform has accepted can stay silent.
+fn read_unknown(row: &Row<'_>) -> Result<Question, Damage> {
+    Ok(Question { silent_at: None, ..read_question(row)? })
 }

@@ -1,98 +1,274 @@
-//! SMS that wait: which is its destination's head, claiming what is due, expiring what is too old.
+//! SMS that are to be sent: which is the head of its destination and lane, claiming what is due, expiring what is
+//! too old.
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::{Claimed, SpoolError};
+use super::super::{Call, Claimed, MOST_IN_A_CALL, Room, SpoolError};
 use super::error::Damage;
 use super::lane::Effects;
+use super::orders::{self, Order};
+use super::route::{self, route_columns};
 use super::row::{self, sms_columns};
 use super::settle::{self, End};
-use super::timeline;
-use crate::model::{Cause, EnhancedStatus, FinalState, State};
+use super::{held, timeline};
+use crate::model::{FinalState, Lane, Reason, State, Way};
 
 /// Most SMS that one call expires; the rest comes with the next.
 const MOST_EXPIRED: usize = 500;
 
-pub(super) const CLAIMABLE: &str = concat!(
-    "SELECT ",
-    sms_columns!(),
-    ", sms.attempts, sms.expires_at, submission.received_at \
-     FROM sms CROSS JOIN submission ON submission.id = sms.submission \
-     WHERE sms.state = 'due' AND sms.head = 1 AND sms.damaged = 0 AND sms.next_at <= ?1 AND sms.expires_at > ?1 \
-     ORDER BY sms.next_at, sms.seq LIMIT ?2"
-);
+macro_rules! claimable {
+    ($index:literal, $which:literal) => {
+        concat!(
+            "SELECT ",
+            sms_columns!(),
+            ", sms.attempts, sms.expires_at, sms.next_at, sms.lane, sms.batch, ",
+            route_columns!(),
+            ", submission.received_at FROM sms INDEXED BY ",
+            $index,
+            " CROSS JOIN submission ON submission.id = sms.submission \
+             WHERE sms.state = 'due' AND sms.head = 1 AND sms.damaged = 0 ",
+            $which,
+            "AND sms.lane = ?2 AND sms.gateway_order = ?3 AND sms.next_at <= ?1 AND sms.expires_at > ?1 \
+             ORDER BY sms.next_at, sms.seq LIMIT ?4"
+        )
+    };
+}
+pub(super) const CLAIMABLE: &str = claimable!("sms_claimable", "");
+/// Those that may go in one call with another one.
+pub(super) const TOGETHER: &str =
+    claimable!("sms_batch", "AND sms.submission = ?5 AND sms.batch = ?6 AND sms.way = ?7 ");
 
-const CLAIM: &str = "UPDATE sms SET state = 'claimed', since = ?2, next_at = NULL, asked = 0, attempts = ?3 \
-     WHERE seq = ?1";
+const CLAIM: &str = "UPDATE sms SET state = 'claimed', since = ?2, next_at = NULL, asked = 0, attempts = ?3, \
+     gateway = ?4 WHERE seq = ?1";
 
 pub(super) const EXPIRING: &str = "SELECT seq FROM sms WHERE state = 'due' AND damaged = 0 AND expires_at <= ?1 \
      ORDER BY expires_at, seq LIMIT ?2";
 
-pub(super) const DESTINATION: &str = "SELECT destination FROM sms WHERE seq = ?1";
+pub(super) const DESTINATION: &str = "SELECT destination, lane FROM sms WHERE seq = ?1";
 
-pub(super) const HAS_HEAD: &str = "SELECT 1 FROM sms WHERE destination = ?1 AND head = 1";
+pub(super) const HEAD: &str = "SELECT seq, state FROM sms WHERE destination = ?1 AND lane = ?2 AND head = 1";
 
-pub(super) const NEXT_HEAD: &str = "SELECT seq, state FROM sms WHERE destination = ?1 \
+pub(super) const NEXT_HEAD: &str = "SELECT seq, state FROM sms WHERE destination = ?1 AND lane = ?2 \
      AND state IN ('due', 'claimed', 'unknown') AND damaged = 0 ORDER BY seq LIMIT 1";
 
-pub(super) const MAKE_HEAD: &str = "UPDATE sms SET head = 1 WHERE seq = ?1";
+pub(super) const SET_HEAD: &str = "UPDATE sms SET head = ?2 WHERE seq = ?1";
 
 /// For when it is not known which destination lost its head.
 const MAKE_MISSING_HEADS: &str = "UPDATE sms SET head = 1 WHERE seq IN (SELECT min(seq) FROM sms \
      WHERE state IN ('due', 'claimed', 'unknown') AND damaged = 0 AND NOT EXISTS \
-     (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.head = 1) GROUP BY destination)";
+     (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.lane = sms.lane \
+     AND other.head = 1) GROUP BY destination, lane)";
 
 const SET_ASIDE: &str = "UPDATE sms SET damaged = 1, head = 0 WHERE seq = ?1";
+
+/// The head of a lane and an order that is due first.
+pub(super) const NEXT_ATTEMPT: &str = "SELECT min(next_at) FROM sms WHERE state = 'due' AND head = 1 AND damaged = 0 \
+     AND lane = ?1 AND gateway_order = ?2";
+
+/// The first to expire, head or not.
+pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'due' AND damaged = 0";
 
 /// See [`super::super::Spool::claim_due`].
 pub(super) fn claim_due(
     connection: &Connection,
     effects: &mut Effects,
     now: Timestamp,
-    limit: usize,
-) -> Result<Vec<Claimed>, SpoolError> {
-    let expired = expire(connection, effects, now)?;
-    let mut claimed = Vec::new();
-    let params = params![row::millis(now), row::limit(limit)];
-    for (seq, found) in row::read_all(connection, CLAIMABLE, params, read_claimed)? {
-        match found {
-            Ok(sms) => {
-                let params = params![seq, row::millis(now), sms.attempt];
-                connection.prepare_cached(CLAIM)?.execute(params)?;
-                timeline::begin_attempt(connection, seq, sms.attempt, now)?;
-                let note = format!("attempt {} began", sms.attempt);
-                timeline::event(connection, seq, now, State::Claimed.as_str(), &note)?;
-                claimed.push(sms);
-            }
-            Err(damage) => set_aside(connection, effects, seq, damage)?,
+    rooms: &[Room],
+) -> Result<Vec<Call>, SpoolError> {
+    let moved = held::release_ready(connection, effects, now)? + expire(connection, effects, now)?;
+    let door = |room: &Room| Door { name: room.gateway.clone(), id: None, room: room.calls };
+    let doors = rooms.iter().map(door).collect();
+    let mut claim = Claim { connection, effects, now, doors, calls: Vec::new() };
+    if claim.doors.iter().any(|door| door.room.iter().any(|calls| *calls > 0)) {
+        let known: Vec<&str> = rooms.iter().map(|room| room.gateway.as_str()).collect();
+        let orders = orders::all(connection)?;
+        for lane in Lane::ALL {
+            let doors = |order: &Order| reachable(order.among(&known), rooms, lane);
+            let orders: Vec<(&Order, Vec<usize>)> =
+                orders.iter().map(|order| (order, doors(order))).collect();
+            claim.lane(lane, &orders)?;
         }
     }
-    effects.idle = claimed.is_empty() && expired == 0;
-    Ok(claimed)
+    let calls = claim.calls;
+    effects.idle = calls.is_empty() && moved == 0;
+    Ok(calls)
 }
 
-fn read_claimed(row: &Row<'_>) -> Result<Claimed, Damage> {
+/// Those of an order's doors that its messages of `lane` may go by now: up to the first that is open, since what
+/// finds that one busy waits for it.
+fn reachable(mut doors: Vec<usize>, rooms: &[Room], lane: Lane) -> Vec<usize> {
+    if let Some(first) = doors.iter().position(|door| rooms[*door].is_open) {
+        doors.truncate(first + 1);
+        doors.retain(|door| rooms[*door].is_open || !rooms[*door].may_hang || lane != Lane::Critical);
+    }
+    doors
+}
+
+/// A gateway while its room is given away.
+struct Door {
+    name: String,
+    /// Its number, from the first call on.
+    id: Option<i64>,
+    room: [usize; 3],
+}
+
+/// One call of [`claim_due`].
+struct Claim<'a> {
+    connection: &'a Connection,
+    effects: &'a mut Effects,
+    now: Timestamp,
+    doors: Vec<Door>,
+    calls: Vec<Call>,
+}
+
+/// A head that may be claimed.
+struct Ready {
+    claimed: Claimed,
+    next_at: i64,
+    batch: Option<i64>,
+    way: Way,
+    /// The place of `way` among its ways.
+    place: usize,
+}
+
+impl Claim<'_> {
+    /// Claims what of `lane` there is room for. `orders` come with the doors that each goes by.
+    fn lane(&mut self, lane: Lane, orders: &[(&Order, Vec<usize>)]) -> Result<(), SpoolError> {
+        loop {
+            let mut is_all = true;
+            let mut found = Vec::new();
+            for (order, doors) in orders {
+                let limit = self.room(lane, doors);
+                if limit == 0 {
+                    continue;
+                }
+                let params =
+                    params![row::millis(self.now), route::lane_column(lane), order.id, row::limit(limit)];
+                let rows = row::read_all(self.connection, CLAIMABLE, params, read_ready)?;
+                is_all &= rows.len() < limit;
+                for (seq, ready) in self.sound(rows)? {
+                    found.push((ready.next_at, seq, ready, order.id, doors));
+                }
+            }
+            // Of several orders, too, the longest due first.
+            found.sort_unstable_by_key(|(next_at, seq, ..)| (*next_at, *seq));
+            let mut taken_along = HashSet::new();
+            for (_, seq, ready, order, doors) in found {
+                let open = doors.iter().find(|door| self.doors[**door].room[lane.index()] > 0);
+                if let Some(door) = open
+                    && !taken_along.contains(&seq)
+                {
+                    self.call(*door, lane, order, seq, ready, &mut taken_along)?;
+                }
+            }
+            // Of what was found some may have gone together, so that there is room for more.
+            if is_all {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many calls of `lane` these doors can take.
+    fn room(&self, lane: Lane, doors: &[usize]) -> usize {
+        let calls = doors.iter().map(|door| self.doors[*door].room[lane.index()]);
+        calls.fold(0, usize::saturating_add)
+    }
+
+    /// What of `rows` can be read; the others are set aside.
+    fn sound(&mut self, rows: row::Found<Ready>) -> Result<Vec<(i64, Ready)>, SpoolError> {
+        let mut sound = Vec::new();
+        for (seq, ready) in rows {
+            match ready {
+                Ok(ready) => sound.push((seq, ready)),
+                Err(damage) => set_aside(self.connection, self.effects, seq, damage)?,
+            }
+        }
+        Ok(sound)
+    }
+
+    /// Claims one SMS, and by the legacy door those that may go with it.
+    fn call(
+        &mut self,
+        door: usize,
+        lane: Lane,
+        order: i64,
+        seq: i64,
+        ready: Ready,
+        taken_along: &mut HashSet<i64>,
+    ) -> Result<(), SpoolError> {
+        for room in &mut self.doors[door].room {
+            *room = room.saturating_sub(1);
+        }
+        let Ready { claimed, next_at: _, batch, way, place } = ready;
+        let submission = claimed.sms.id.submission.to_string();
+        self.begin(door, seq, &claimed, &way)?;
+        let mut messages = vec![claimed];
+        if let (Way::Legacy(_), Some(batch)) = (&way, batch) {
+            let params = params![
+                row::millis(self.now),
+                route::lane_column(lane),
+                order,
+                row::limit(MOST_IN_A_CALL - 1),
+                submission,
+                batch,
+                row::limit(place),
+            ];
+            let rows = row::read_all(self.connection, TOGETHER, params, read_ready)?;
+            for (seq, ready) in self.sound(rows)? {
+                self.begin(door, seq, &ready.claimed, &way)?;
+                taken_along.insert(seq);
+                messages.push(ready.claimed);
+            }
+        }
+        self.calls.push(Call { gateway: self.doors[door].name.clone(), way, messages });
+        Ok(())
+    }
+
+    /// Records that an attempt begins.
+    fn begin(&mut self, door: usize, seq: i64, claimed: &Claimed, way: &Way) -> Result<(), SpoolError> {
+        let Self { connection, now, .. } = *self;
+        let door = &mut self.doors[door];
+        let gateway = match door.id {
+            Some(id) => id,
+            None => *door.id.insert(orders::intern_gateway(connection, &door.name)?),
+        };
+        let params = params![seq, row::millis(now), claimed.attempt, gateway];
+        connection.prepare_cached(CLAIM)?.execute(params)?;
+        timeline::begin_attempt(connection, seq, claimed.attempt, now, (gateway, way.channel()))?;
+        let note = format!("attempt {} began", claimed.attempt);
+        timeline::event(connection, seq, now, State::Claimed.as_str(), &note)
+    }
+}
+
+fn read_ready(row: &Row<'_>) -> Result<Ready, Damage> {
     // A report will need it: better set aside now than found out after sending.
     row::recipient(row)?;
     let before: u32 = row::column(row, "attempts")?;
-    Ok(Claimed {
-        sms: row::sms(row)?,
-        attempt: before.checked_add(1).ok_or(Damage("attempts"))?,
-        accepted_at: row::time(row, "received_at")?,
-        expires_at: row::time(row, "expires_at")?,
+    let route = route::read(row)?;
+    Ok(Ready {
+        claimed: Claimed {
+            sms: row::sms(row)?,
+            attempt: before.checked_add(1).ok_or(Damage("attempts"))?,
+            accepted_at: row::time(row, "received_at")?,
+            expires_at: row::time(row, "expires_at")?,
+            lane: route::lane(row)?,
+            has_next_way: route.has_next,
+            silence: route.silence,
+        },
+        next_at: row::column(row, "next_at")?,
+        batch: row::column(row, "batch")?,
+        way: route.way,
+        place: route.place,
     })
 }
 
 /// Expires what has outlived its time, up to a bound, and returns how many.
 fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<usize, SpoolError> {
-    let expiring: Vec<i64> = {
-        let mut statement = connection.prepare_cached(EXPIRING)?;
-        let rows =
-            statement.query_map(params![row::millis(now), row::limit(MOST_EXPIRED)], |row| row.get(0))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    let cause = Cause::new(EnhancedStatus::EXPIRED, "its lifetime ended before the platform took it");
+    let expiring = rows(connection, EXPIRING, now, MOST_EXPIRED)?;
+    let cause = Reason::Expired.cause();
     for seq in &expiring {
         settle::end(connection, effects, *seq, &End { state: FinalState::Expired, cause: &cause, now })?;
     }
@@ -101,24 +277,73 @@ fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Res
     Ok(expiring.len())
 }
 
-/// Makes the earliest SMS that waits for `destination` its head, when there is no head. To be
-/// called when the head has left, before which its flag is taken.
+/// Up to `limit` rows whose time has come by `sql`.
+pub(super) fn rows(
+    connection: &Connection,
+    sql: &str,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<i64>, SpoolError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![row::millis(now), row::limit(limit)], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When the first of what `claim_due` does is due, in milliseconds; what goes by a gateway that is not `open` only
+/// to be released or expired. See [`super::super::Queue::Due`].
+pub(super) fn next(
+    connection: &Connection,
+    open: &[String],
+    known: &[String],
+) -> Result<Option<i64>, SpoolError> {
+    let first = |sql: &str, params: &[i64]| -> Result<Option<i64>, SpoolError> {
+        let params = rusqlite::params_from_iter(params);
+        Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+    };
+    let mut next =
+        [first(NEXT_EXPIRY, &[])?, first(held::NEXT_EXPIRY, &[])?, first(held::NEXT_RELEASE, &[])?]
+            .into_iter()
+            .flatten()
+            .min();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    for order in orders::all(connection)? {
+        if !order.among(&known).iter().any(|place| open.iter().any(|open| open == known[*place])) {
+            continue;
+        }
+        for lane in Lane::ALL {
+            let head = first(NEXT_ATTEMPT, &[route::lane_column(lane), order.id])?;
+            next = next.into_iter().chain(head).min();
+        }
+    }
+    Ok(next)
+}
+
+/// Makes the earliest SMS that waits for `destination` in `lane` its head, unless the head is under way or unknown.
+/// To be called when the head has left, before which its flag is taken, and when one has come back.
 pub(super) fn elect_head(
     connection: &Connection,
     effects: &mut Effects,
     destination: &str,
+    lane: i64,
 ) -> Result<(), SpoolError> {
-    if connection.prepare_cached(HAS_HEAD)?.exists(params![destination])? {
+    let find = |sql| -> Result<Option<(i64, String)>, SpoolError> {
+        let mut statement = connection.prepare_cached(sql)?;
+        let found = statement.query_row(params![destination, lane], |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(found.optional()?)
+    };
+    let head = find(HEAD)?;
+    let is = |state: &str, wanted: State| state == wanted.as_str();
+    if head.as_ref().is_some_and(|(_, state)| is(state, State::Claimed) || is(state, State::Unknown)) {
         return Ok(());
     }
-    let next = connection
-        .prepare_cached(NEXT_HEAD)?
-        .query_row(params![destination], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
-        .optional()?;
-    if let Some((seq, state)) = next {
-        connection.prepare_cached(MAKE_HEAD)?.execute(params![seq])?;
-        effects.due |= state == State::Due.as_str();
-    }
+    let Some((next, state)) = find(NEXT_HEAD)? else { return Ok(()) };
+    match head {
+        Some((head, _)) if head == next => return Ok(()),
+        Some((head, _)) => connection.prepare_cached(SET_HEAD)?.execute(params![head, false])?,
+        None => 0,
+    };
+    connection.prepare_cached(SET_HEAD)?.execute(params![next, true])?;
+    effects.due |= is(&state, State::Due);
     Ok(())
 }
 
@@ -132,10 +357,13 @@ pub(super) fn set_aside(
 ) -> Result<(), SpoolError> {
     connection.prepare_cached(SET_ASIDE)?.execute(params![seq])?;
     effects.damaged.push(format!("SMS in row {seq} of table sms is damaged: {damage}"));
-    let destination: Option<String> =
-        connection.prepare_cached(DESTINATION)?.query_row(params![seq], |row| Ok(row.get(0).ok()))?;
-    match destination {
-        Some(destination) if damage != Damage("destination") => elect_head(connection, effects, &destination),
+    let place: Option<(String, i64)> = connection
+        .prepare_cached(DESTINATION)?
+        .query_row(params![seq], |row| Ok(row.get(0).ok().zip(row.get(1).ok())))?;
+    match place {
+        Some((destination, lane)) if damage != Damage("destination") => {
+            elect_head(connection, effects, &destination, lane)
+        }
         Some(_) | None => elect_missing_heads(connection, effects),
     }
 }

@@ -5,19 +5,18 @@ use rusqlite::{Connection, params};
 
 use super::super::{QUESTION_LEASE, Recovered, SpoolError};
 use super::lane::Effects;
-use super::{queue, row, settle};
+use super::{mail, orders, queue, row, settle, tellings};
 use crate::retry::later;
 
 const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
 
-const CLAIMED_MAIL: &str = "UPDATE outgoing_mail SET state = 'due', since = ?1, next_at = ?1 \
-     WHERE state = 'claimed' AND damaged = 0";
-
 /// A question that died with its process looks like one that waits for its back-off; some of those are
 /// asked too early by this, which costs little.
 pub(super) const ASKED: [&str; 2] = [
-    "UPDATE sms SET next_at = ?1 WHERE state = 'unknown' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
-    "UPDATE sms SET next_at = ?1 WHERE state = 'sent' AND damaged = 0 AND next_at > ?1 AND next_at <= ?2",
+    "UPDATE sms SET next_at = ?1 WHERE state = 'unknown' AND damaged = 0 AND gateway = ?3 AND next_at > ?1 \
+     AND next_at <= ?2",
+    "UPDATE sms SET next_at = ?1 WHERE state = 'sent' AND damaged = 0 AND gateway = ?3 AND next_at > ?1 \
+     AND next_at <= ?2",
 ];
 
 /// Records that were set aside get another chance; those still damaged are set aside again.
@@ -44,9 +43,11 @@ pub(super) fn recover(
     connection.execute(DROP_FALSE_HEADS, [])?;
     queue::elect_missing_heads(connection, effects)?;
     let mut asked = 0;
-    for sql in ASKED {
-        let leased_until = later(now, QUESTION_LEASE);
-        asked += connection.execute(sql, params![row::millis(ask_at), row::millis(leased_until)])?;
+    let leased_until = row::millis(later(now, QUESTION_LEASE));
+    for (gateway, _) in orders::gateways(connection)? {
+        for sql in ASKED {
+            asked += connection.execute(sql, params![row::millis(ask_at), leased_until, gateway])?;
+        }
     }
     let claimed: Vec<(i64, i64)> = {
         let mut statement = connection.prepare(CLAIMED)?;
@@ -54,6 +55,7 @@ pub(super) fn recover(
         rows.collect::<Result<_, _>>()?
     };
     let mut recovered = Recovered::default();
+    effects.idle = claimed.is_empty() && asked == 0;
     for (seq, attempt) in claimed {
         let note =
             format!("the relay ended during attempt {attempt}; the platform will be asked whether it has it");
@@ -61,8 +63,8 @@ pub(super) fn recover(
             recovered.unknown += 1;
         }
     }
-    recovered.mail = connection.execute(CLAIMED_MAIL, params![row::millis(now)])?;
-    effects.mail |= recovered.mail > 0;
-    effects.idle = recovered == Recovered::default() && asked == 0;
+    recovered.mail = mail::recover(connection, effects, now)?;
+    let tellings = tellings::recover(connection, effects, now)?;
+    effects.idle &= recovered.mail == 0 && tellings == 0;
     Ok(recovered)
 }

@@ -9,9 +9,9 @@ use rusqlite::{Connection, Params, Row};
 
 use super::error::Damage;
 use crate::model::{
-    Cause, Client, Door, Encoding, EnhancedStatus, MailAddress, MailId, MailKind, MessageId, Notify, Orcpt,
-    Original, OutgoingMail, PhoneNumber, Recipient, ReportTo, Ret, ReversePath, SenderId, Sms, SmsOptions,
-    SmsText, State, SubmissionId,
+    Cause, Channel, Client, Door, Encoding, EnhancedStatus, HoldReason, MailAddress, MailId, MailKind,
+    MessageId, Notify, Orcpt, Original, OutgoingMail, PhoneNumber, Recipient, ReportTo, Ret, ReversePath,
+    SenderId, Sms, SmsOptions, SmsText, State, SubmissionId,
 };
 
 /// The columns that [`sms`] and [`recipient`] read.
@@ -47,7 +47,7 @@ pub(super) fn column<T: FromSql>(row: &Row<'_>, name: &'static str) -> Result<T,
 }
 
 /// A column of text that is one of our types.
-fn parsed<T: FromStr>(row: &Row<'_>, name: &'static str) -> Result<T, Damage> {
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, name: &'static str) -> Result<T, Damage> {
     column::<String>(row, name)?.parse().map_err(|_| Damage(name))
 }
 
@@ -111,7 +111,7 @@ pub(super) fn sms(row: &Row<'_>) -> Result<Sms, Damage> {
 }
 
 /// The one of `all` whose word stands in the column.
-fn word<T: Copy, const N: usize>(
+pub(super) fn word<T: Copy, const N: usize>(
     row: &Row<'_>,
     name: &'static str,
     all: [T; N],
@@ -153,6 +153,20 @@ pub(super) fn note(cause: &Cause) -> String {
         Some(diagnostic) => format!("{} ({diagnostic})", cause.text),
         None => cause.text.clone(),
     }
+}
+
+/// Why a row of `sms` is held, where it is.
+pub(super) fn hold_reason(row: &Row<'_>) -> Result<Option<HoldReason>, Damage> {
+    let reasons = [HoldReason::Scheduled, HoldReason::Escalation];
+    match column::<Option<String>>(row, "hold_reason")? {
+        None => Ok(None),
+        Some(_) => word(row, "hold_reason", reasons, HoldReason::as_str).map(Some),
+    }
+}
+
+/// The channel of a row of `attempt` or `callback`.
+pub(super) fn channel(row: &Row<'_>) -> Result<Channel, Damage> {
+    parsed(row, "channel")
 }
 
 /// Who handed in a row of `submission`.
@@ -216,7 +230,7 @@ pub(super) fn mailbox_column(address: &MailAddress) -> String {
     format!("{}@{}", address.local(), address.domain())
 }
 
-fn mailbox(row: &Row<'_>, name: &'static str) -> Result<MailAddress, Damage> {
+pub(super) fn mailbox(row: &Row<'_>, name: &'static str) -> Result<MailAddress, Damage> {
     read_mailbox(&column::<String>(row, name)?).ok_or(Damage(name))
 }
 
@@ -244,10 +258,18 @@ pub(super) fn outgoing_mail(row: &Row<'_>) -> Result<OutgoingMail, Damage> {
         NULL_PATH => ReversePath::Null,
         other => ReversePath::Path(read_mailbox(other).ok_or(Damage("reverse_path"))?),
     };
-    let kinds = [MailKind::Report, MailKind::OperatorReport, MailKind::Postmaster, MailKind::Returned];
+    let kinds = [
+        MailKind::Report,
+        MailKind::OperatorReport,
+        MailKind::Postmaster,
+        MailKind::Notice,
+        MailKind::Returned,
+    ];
     Ok(OutgoingMail {
         id: mail_id(row)?,
-        about: submission_id(row, "about")?,
+        about: column::<Option<String>>(row, "about")?
+            .map(|id| id.parse().map_err(|_| Damage("about")))
+            .transpose()?,
         kind: word(row, "kind", kinds, MailKind::as_str)?,
         reverse_path,
         recipient: mailbox(row, "recipient")?,

@@ -12,7 +12,8 @@ use super::directory;
 
 /// Each entry brings the schema from its index to its index plus one, in one transaction. Entries
 /// are only ever added: files of every older version are out there.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// `SMSR`, in the file's header: tells a spool from any other SQLite file.
 const APPLICATION_ID: i32 = 0x534d_5352;
@@ -21,7 +22,7 @@ const BUSY_TIME: Duration = Duration::from_secs(1);
 /// Files up to this size (256 MiB) are checked in full at the start: one second or two.
 const CHECKED_OCTETS: u64 = 256 << 20;
 /// Statements kept prepared; the spool has fewer.
-const PREPARED: usize = 96;
+const PREPARED: usize = 192;
 
 /// Opens the file and brings it up to date.
 ///

@@ -1,8 +1,11 @@
 //! What only this engine does; what every engine must do is in `behaviour`.
 
+mod accepted;
+mod callbacks;
 mod crashes;
 mod disk;
 mod files;
+mod older;
 mod records;
 
 use std::path::Path;

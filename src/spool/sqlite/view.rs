@@ -3,21 +3,31 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::{Asked, Backlog, Event, MailView, MessageView, Queue, SpoolError, SubmissionView};
+use super::super::{Backlog, Event, MessageView, PartView, Queue, SpoolError, SubmissionView, Try};
 use super::error::Damage;
+use super::mail;
 use super::row::{self, sms_columns};
-use crate::model::{Client, SubmissionId};
+use super::{callbacks, course, questions, queue, route, tellings};
+use crate::model::{Client, PartStatus, Price, SubmissionId};
 
-pub(super) const SUBMISSION: &str =
-    "SELECT received_at, door, listener, client_address, helo, account FROM submission WHERE id = ?1";
+pub(super) const SUBMISSION: &str = "SELECT received_at, door, listener, client_address, helo, account, subject FROM submission WHERE id = ?1";
 
 pub(super) const MESSAGES: &str = concat!(
     "SELECT ",
     sms_columns!(),
-    ", sms.rule, sms.state, sms.attempts, sms.next_at FROM sms WHERE sms.submission = ?1 ORDER BY sms.ordinal"
+    ", sms.rule, sms.state, sms.attempts, sms.next_at, sms.hold_reason, sms.lane, gateway.name AS gateway_name, \
+     sms.ways, sms.way, sms.platform_parts, sms.expires_at, sms.cause, sms.cause_status, sms.cause_diagnostic \
+     FROM sms LEFT JOIN gateway ON gateway.id = sms.gateway WHERE sms.submission = ?1 ORDER BY sms.ordinal"
 );
 
-pub(super) const EVENTS: &str = "SELECT at, state, note FROM event WHERE sms = ?1 ORDER BY n";
+pub(super) const TRIES: &str = "SELECT attempt.n, attempt.began_at, attempt.ended_at, attempt.outcome, attempt.channel, \
+     gateway.name AS gateway_name FROM attempt LEFT JOIN gateway ON gateway.id = attempt.gateway \
+     WHERE attempt.sms = ?1 ORDER BY attempt.n";
+
+pub(super) const CALLBACKS: &str = "SELECT part, channel, parts, code, description, price, at FROM callback \
+     WHERE sms = ?1 ORDER BY channel, part";
+
+pub(super) const EVENTS: &str = "SELECT n, at, state, note FROM event WHERE sms = ?1 ORDER BY n";
 
 pub(super) const MAILS: &str = "SELECT seq, id, about, kind, reverse_path, recipient, bytes, expires_at, state, \
      attempts FROM outgoing_mail WHERE about = ?1 ORDER BY seq";
@@ -30,7 +40,11 @@ pub(super) const PARTS_OF_ACCOUNT: &str = "SELECT coalesce(sum(max(0, min(sms.pa
 
 /// The first of each pair counts what is in order by the queue's own index, the second what was set
 /// aside.
-pub(super) const COUNTS: [(&str, &str); 5] = [
+pub(super) const COUNTS: [(&str, &str); 7] = [
+    (
+        "SELECT count(*) FROM sms WHERE state = 'held' AND damaged = 0",
+        "SELECT count(*) FROM sms WHERE damaged = 1 AND state = 'held'",
+    ),
     (
         "SELECT count(*) FROM sms WHERE state = 'due' AND damaged = 0",
         "SELECT count(*) FROM sms WHERE damaged = 1 AND state = 'due'",
@@ -52,17 +66,17 @@ pub(super) const COUNTS: [(&str, &str); 5] = [
          + (SELECT count(*) FROM outgoing_mail WHERE state = 'claimed' AND damaged = 0)",
         "SELECT count(*) FROM outgoing_mail WHERE damaged = 1 AND state IN ('due', 'claimed')",
     ),
+    (
+        "SELECT (SELECT count(*) FROM telling WHERE state = 'due' AND damaged = 0) \
+         + (SELECT count(*) FROM telling WHERE state = 'claimed' AND damaged = 0)",
+        "SELECT count(*) FROM telling WHERE damaged = 1 AND state IN ('due', 'claimed')",
+    ),
 ];
 
-/// The head that is due first.
-pub(super) const NEXT_ATTEMPT: &str =
-    "SELECT min(next_at) FROM sms WHERE state = 'due' AND head = 1 AND damaged = 0";
-/// The first to expire, head or not.
-pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'due' AND damaged = 0";
-pub(super) const NEXT_UNKNOWN: &str = "SELECT min(next_at) FROM sms WHERE state = 'unknown' AND damaged = 0";
-pub(super) const NEXT_SENT: &str = "SELECT min(next_at) FROM sms WHERE state = 'sent' AND damaged = 0";
 pub(super) const NEXT_CASE: &str =
     "SELECT min(case_at) FROM submission WHERE case_at IS NOT NULL AND damaged = 0";
+pub(super) const NEXT_DELAY: &str =
+    "SELECT min(delayed_at) FROM sms WHERE delayed_at IS NOT NULL AND damaged = 0";
 pub(super) const NEXT_MAIL: &str =
     "SELECT min(next_at) FROM outgoing_mail WHERE state = 'due' AND damaged = 0";
 
@@ -72,11 +86,12 @@ pub(super) fn next_due(connection: &Connection, queue: Queue) -> Result<Option<T
         Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     };
     let next = match queue {
-        Queue::Due => [first(NEXT_ATTEMPT)?, first(NEXT_EXPIRY)?].into_iter().flatten().min(),
-        Queue::Ask(Asked::Unknown) => first(NEXT_UNKNOWN)?,
-        Queue::Ask(Asked::Sent) => first(NEXT_SENT)?,
+        Queue::Due { open, known } => queue::next(connection, &open, &known)?,
+        Queue::Ask(state, gateway) => questions::next(connection, state, &gateway)?,
         Queue::Cases => first(NEXT_CASE)?,
         Queue::Mail => first(NEXT_MAIL)?,
+        Queue::Tellings => first(tellings::NEXT)?,
+        Queue::Delays => first(NEXT_DELAY)?,
     };
     // Beyond our times is only what was damaged.
     let beyond = |millis: i64| if millis < 0 { Timestamp::MIN } else { Timestamp::MAX };
@@ -92,8 +107,8 @@ pub(super) fn backlog(connection: &Connection) -> Result<Backlog, SpoolError> {
             *count += usize::try_from(found).unwrap_or(0);
         }
     }
-    let [due, claimed, unknown, sent, mail] = counts;
-    Ok(Backlog { due, claimed, unknown, sent, mail })
+    let [held, due, claimed, unknown, sent, mail, tellings] = counts;
+    Ok(Backlog { held, due, claimed, unknown, sent, mail, tellings })
 }
 
 /// See [`super::super::Spool::parts_of_account_since`].
@@ -121,37 +136,57 @@ pub(super) fn submission(
     else {
         return Ok(None);
     };
-    let (received_at, client) = found.map_err(|damage| {
+    let (received_at, client, subject) = found.map_err(|damage| {
         SpoolError::Unusable(format!("submission {id} is damaged: {damage}; repair it with `sqlite3`"))
     })?;
     let mut messages = Vec::new();
     for (seq, message) in row::read_all(connection, MESSAGES, params![key], read_message)? {
         match message {
-            Ok(message) => {
-                let events = row::read_all(connection, EVENTS, params![seq], read_event)?;
-                let events = events.into_iter().filter_map(|(_, event)| event.ok()).collect();
-                messages.push(MessageView { events, ..message });
-            }
+            Ok(message) => messages.push(with_its_rows(connection, seq, message)?),
             Err(damage) => {
                 tracing::warn!(submission = %id, row = seq, "not shown, as it is damaged: {damage}")
             }
         }
     }
     let mut mails = Vec::new();
-    for (seq, mail) in row::read_all(connection, MAILS, params![key], read_mail)? {
-        match mail {
-            Ok(mail) => mails.push(mail),
+    for (seq, found) in row::read_all(connection, MAILS, params![key], mail::read_view)? {
+        match found {
+            Ok(found) => mails.push(mail::with_events(connection, seq, found)?),
             Err(damage) => tracing::warn!(submission = %id, row = seq, "mail not shown: {damage}"),
         }
     }
-    Ok(Some(SubmissionView { received_at, client, messages, mails }))
+    Ok(Some(SubmissionView { received_at, client, subject, messages, mails }))
 }
 
-fn read_submission(row: &Row<'_>) -> Result<(Timestamp, Client), Damage> {
-    Ok((row::time(row, "received_at")?, row::client(row)?))
+fn read_submission(row: &Row<'_>) -> Result<(Timestamp, Client, Option<String>), Damage> {
+    Ok((row::time(row, "received_at")?, row::client(row)?, row::column(row, "subject")?))
 }
 
-/// Without its events.
+/// Fills in what stands in other tables.
+fn with_its_rows(connection: &Connection, seq: i64, message: MessageView) -> Result<MessageView, SpoolError> {
+    let tries = readable(connection, TRIES, seq, read_try)?;
+    Ok(MessageView {
+        channel: tries.last().map_or(message.channel, |last| last.channel),
+        tries,
+        callbacks: readable(connection, CALLBACKS, seq, read_part)?,
+        price: callbacks::price(connection, seq)?,
+        events: readable(connection, EVENTS, seq, read_event)?,
+        ..message
+    })
+}
+
+/// The rows of one SMS or mail that can be read back; a line that cannot is left out.
+fn readable<T>(
+    connection: &Connection,
+    sql: &str,
+    seq: i64,
+    read: fn(&Row<'_>) -> Result<T, Damage>,
+) -> Result<Vec<T>, SpoolError> {
+    let found = row::read_all(connection, sql, params![seq], read)?;
+    Ok(found.into_iter().filter_map(|(_, read)| read.ok()).collect())
+}
+
+/// Without what stands in other tables.
 fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
     Ok(MessageView {
         sms: row::sms(row)?,
@@ -160,6 +195,16 @@ fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
         state: row::state(row)?,
         attempts: row::column(row, "attempts")?,
         next_at: row::optional_time(row, "next_at")?,
+        hold_reason: row::hold_reason(row)?,
+        lane: route::lane(row)?,
+        gateway: row::column(row, "gateway_name")?,
+        channel: course::Course::read(row)?.channel(),
+        platform_parts: row::column(row, "platform_parts")?,
+        expires_at: row::time(row, "expires_at")?,
+        tries: Vec::new(),
+        cause: row::column::<Option<String>>(row, "cause")?.map(|_| row::cause(row)).transpose()?,
+        callbacks: Vec::new(),
+        price: None,
         events: Vec::new(),
     })
 }
@@ -168,10 +213,25 @@ fn read_event(row: &Row<'_>) -> Result<Event, Damage> {
     Ok(Event { at: row::time(row, "at")?, state: row::state(row)?, note: row::column(row, "note")? })
 }
 
-fn read_mail(row: &Row<'_>) -> Result<MailView, Damage> {
-    Ok(MailView {
-        mail: row::outgoing_mail(row)?,
-        state: row::column(row, "state")?,
-        attempts: row::column(row, "attempts")?,
+fn read_try(row: &Row<'_>) -> Result<Try, Damage> {
+    Ok(Try {
+        attempt: row::column(row, "n")?,
+        gateway: row::column(row, "gateway_name")?,
+        channel: row::channel(row)?,
+        began_at: row::time(row, "began_at")?,
+        ended_at: row::optional_time(row, "ended_at")?,
+        outcome: row::column(row, "outcome")?,
+    })
+}
+
+fn read_part(row: &Row<'_>) -> Result<PartView, Damage> {
+    Ok(PartView {
+        channel: row::channel(row)?,
+        part: row::column(row, "part")?,
+        parts: row::column(row, "parts")?,
+        status: PartStatus::of_code(row::column(row, "code")?),
+        description: row::column(row, "description")?,
+        price: row::column::<Option<i64>>(row, "price")?.map(Price::from_millionths),
+        at: row::time(row, "at")?,
     })
 }

@@ -17,7 +17,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 
 use super::filters::Patterns;
-use super::known::{self, LOOP, Makes, Variable};
+use super::known::{self, Kind, LOOP, Makes, Vocabulary};
 use super::values::Used;
 use super::{MAX_OUTPUT, MAX_WORDS, NAME, TemplateError};
 
@@ -38,6 +38,10 @@ const LIST: u64 = 32;
 /// Octets of a number as text, and of what else is short.
 const SHORT: u64 = 64;
 
+/// Filters whose lists have the items of what came in.
+const KEEPS_ITEMS: [&str; 8] =
+    ["list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"];
+
 /// What a template that can be used needs.
 #[derive(Debug)]
 pub(super) struct Checked {
@@ -52,14 +56,16 @@ pub(super) struct Checked {
 struct Size {
     octets: u64,
     is_list: bool,
+    /// What it has, where it is a record, or each of its items.
+    fields: Option<&'static [&'static str]>,
 }
 
 impl Size {
-    const SHORT: Self = Self { octets: SHORT, is_list: false };
-    const PRINTED: Self = Self { octets: MAX_OUTPUT as u64, is_list: false };
+    const SHORT: Self = Self { octets: SHORT, is_list: false, fields: None };
+    const PRINTED: Self = Self { octets: MAX_OUTPUT as u64, is_list: false, fields: None };
 
     fn text(octets: usize) -> Self {
-        Self { octets: octets as u64, is_list: false }
+        Self { octets: octets as u64, is_list: false, fields: None }
     }
 
     fn held(self) -> u64 {
@@ -67,11 +73,16 @@ impl Size {
     }
 
     fn with(self, other: Self) -> Self {
-        Self { octets: self.octets.saturating_add(other.octets), is_list: self.is_list || other.is_list }
+        let octets = self.octets.saturating_add(other.octets);
+        Self { octets, is_list: self.is_list || other.is_list, fields: None }
     }
 
     fn or(self, other: Self) -> Self {
-        Self { octets: self.octets.max(other.octets), is_list: self.is_list || other.is_list }
+        Self {
+            octets: self.octets.max(other.octets),
+            is_list: self.is_list || other.is_list,
+            fields: self.fields.or(other.fields),
+        }
     }
 
     fn item(self) -> Self {
@@ -96,11 +107,11 @@ pub(super) fn syntax_error(source: &str, error: &minijinja::Error) -> TemplateEr
     TemplateError { reason: format!("this is not a valid template: {detail}"), range }
 }
 
-/// Checks the whole of `source`.
+/// Checks the whole of `source`, which may name what `vocabulary` has.
 ///
 /// # Errors
 /// The first mistake.
-pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<Checked> {
+pub(super) fn check(source: &str, syntax: &SyntaxConfig, vocabulary: &'static Vocabulary) -> Checks<Checked> {
     if source.len() > MAX_TEMPLATE {
         let length = source.len();
         return wrong(
@@ -108,10 +119,11 @@ pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<Checked> {
             format!("this template has {length} octets; a template has at most {MAX_TEMPLATE}"),
         );
     }
-    tokens::check(source, syntax)?;
+    tokens::check(source, syntax, vocabulary.made)?;
     let tree = parse(source, NAME, syntax.clone()).map_err(|error| syntax_error(source, &error))?;
     let checked = Checked { used: Used::default(), patterns: Patterns::new(), fuel: FUEL };
-    let mut walk = Walk { source, checked, scopes: vec![Vec::new()], loops: 0, held: 0, step: 1, raw: 1 };
+    let scopes = vec![Vec::new()];
+    let mut walk = Walk { source, vocabulary, checked, scopes, loops: 0, held: 0, step: 1, raw: 1 };
     walk.statement(&tree)?;
     let mut checked = walk.checked;
     checked.fuel = FUEL.min(MAX_MOVED / walk.step).min(MAX_RAW / walk.raw);
@@ -124,6 +136,7 @@ fn range(span: Span) -> Range<usize> {
 
 struct Walk<'s> {
     source: &'s str,
+    vocabulary: &'static Vocabulary,
     checked: Checked,
     /// The names that `for`, `set` and `with` gave, and what they can hold.
     scopes: Vec<Vec<(String, Size)>>,
@@ -152,7 +165,13 @@ impl Walk<'_> {
     fn statement(&mut self, statement: &Stmt<'_>) -> Checks<()> {
         match statement {
             Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitExpr(emit) => self.expression(&emit.expr).map(drop),
+            Stmt::EmitExpr(emit) => match self.expression(&emit.expr)?.fields {
+                Some(fields) => wrong(
+                    range(emit.expr.span()),
+                    format!("this is no text; print one of {} of each", fields.join(", ")),
+                ),
+                None => Ok(()),
+            },
             Stmt::EmitRaw(raw) => {
                 if self.loops > 0 {
                     self.raw = self.raw.max(raw.raw.len() as u64);
@@ -161,7 +180,7 @@ impl Walk<'_> {
             }
             Stmt::ForLoop(each) => {
                 if each.recursive {
-                    return wrong(range(each.span()), "`recursive` loops are not for templates of an SMS");
+                    return self.not_here("`recursive` loops are", range(each.span()));
                 }
                 let over = self.expression(&each.iter)?;
                 let names = self.targets(&each.target, over.item())?;
@@ -209,11 +228,13 @@ impl Walk<'_> {
                 self.statements(&filter.body)
             }
             // Refused before the parser sees them.
-            Stmt::AutoEscape(escape) => {
-                wrong(range(escape.span()), "`autoescape` is not for templates of an SMS")
-            }
-            Stmt::Do(call) => wrong(range(call.span()), "`do` is not for templates of an SMS"),
+            Stmt::AutoEscape(escape) => self.not_here("`autoescape` is", range(escape.span())),
+            Stmt::Do(call) => self.not_here("`do` is", range(call.span())),
         }
+    }
+
+    fn not_here<T>(&self, what: &str, place: Range<usize>) -> Checks<T> {
+        wrong(place, format!("{what} not for templates of {}", self.vocabulary.made))
     }
 
     fn name(&mut self, names: Vec<(String, Size)>) {
@@ -242,7 +263,7 @@ impl Walk<'_> {
     /// The names of a `for`, `set` or `with`.
     fn targets(&self, target: &Expr<'_>, size: Size) -> Checks<Vec<(String, Size)>> {
         match target {
-            Expr::Var(name) if Variable::of(name.id).is_some() => {
+            Expr::Var(name) if self.vocabulary.of(name.id).is_some() => {
                 wrong(range(name.span()), format!("`{}` is a variable already; choose another name", name.id))
             }
             Expr::Var(name) => Ok(vec![(name.id.to_owned(), size)]),
@@ -367,12 +388,14 @@ impl Walk<'_> {
                 // Without an expression it works on a block, which has printed at most so much.
                 let input = filter.expr.as_ref().map_or(Ok(Size::PRINTED), |input| self.expression(input))?;
                 let known = self.filter(filter.name, name, &filter.args)?;
+                self.field_arguments(filter, input.fields)?;
                 let made = match known.makes {
                     Makes::Less => input.item(),
-                    Makes::More => Size { octets: MAX_OUTPUT as u64, is_list: input.is_list },
+                    Makes::More => Size { is_list: input.is_list, ..Size::PRINTED },
                     // What stands in for it may be a list, too.
-                    Makes::Either => Size { octets: MAX_OUTPUT as u64, is_list: true },
-                    Makes::List => Size { is_list: true, ..input },
+                    Makes::Either => Size { is_list: true, ..Size::PRINTED },
+                    Makes::List if KEEPS_ITEMS.contains(&filter.name) => Size { is_list: true, ..input },
+                    Makes::List => Size { is_list: true, fields: None, ..input },
                     Makes::Number => Size::SHORT,
                 };
                 Ok(made)
@@ -388,7 +411,7 @@ impl Walk<'_> {
     }
 
     fn all(&mut self, items: &[Expr<'_>]) -> Checks<Size> {
-        let mut all = Size { octets: SHORT, is_list: true };
+        let mut all = Size { is_list: true, ..Size::SHORT };
         for item in items {
             all = all.with(self.expression(item)?);
         }
@@ -406,19 +429,22 @@ impl Walk<'_> {
             }
             return wrong(place, "`loop` exists in {% for %} only");
         }
-        match Variable::of(name) {
-            Some(Variable::Headers) => wrong(
+        match self.vocabulary.of(name) {
+            Some((_, Kind::Headers)) => wrong(
                 place,
                 "`headers` is no text; name one field, like `headers.x_priority` or `headers[\"X-Priority\"]`",
             ),
-            Some(Variable::Groups) => wrong(
+            Some((_, Kind::Groups)) => wrong(
                 place,
                 "`groups` is no text; name one group, like `groups.host` for (?P<host>...) in a pattern of the rule",
             ),
-            Some(variable) => {
+            Some((variable, kind)) => {
                 self.uses(variable);
-                let is_list = matches!(variable, Variable::Attachments | Variable::Json);
-                Ok(Size { octets: MAX_WORDS as u64, is_list })
+                Ok(match kind {
+                    Kind::Records(fields) => Size { is_list: true, fields: Some(fields), ..Size::PRINTED },
+                    Kind::List | Kind::Json => Size { is_list: true, ..Size::text(MAX_WORDS) },
+                    Kind::Text | Kind::Time | Kind::Headers | Kind::Groups => Size::text(MAX_WORDS),
+                })
             }
             None => wrong(place, self.unknown_variable(name)),
         }
@@ -426,16 +452,16 @@ impl Walk<'_> {
 
     fn unknown_variable(&self, name: &str) -> String {
         let locals: Vec<&str> = self.scopes.iter().flatten().map(|(name, _)| name.as_str()).collect();
-        match known::nearest_variable(name, &locals) {
+        match self.vocabulary.nearest(name, &locals) {
             Some(near) => format!("a template has no variable `{name}`; did you mean `{near}`?"),
             None => {
-                let names = Variable::ALL.map(Variable::name).join(", ");
-                format!("a template has no variable `{name}`; it has {names}")
+                let names: Vec<&str> = self.vocabulary.names.iter().map(|(name, _)| *name).collect();
+                format!("a template has no variable `{name}`; it has {}", names.join(", "))
             }
         }
     }
 
-    fn uses(&mut self, variable: Variable) {
+    fn uses(&mut self, variable: &'static str) {
         let variables = &mut self.checked.used.variables;
         if !variables.contains(&variable) {
             variables.push(variable);
@@ -449,9 +475,9 @@ impl Walk<'_> {
 
     /// The name `name` at `place` in the value of `of`.
     fn attribute(&mut self, of: &Expr<'_>, name: &str, place: Range<usize>) -> Checks<Size> {
-        let Expr::Var(variable) = of else { return Ok(self.whole(of)?.item()) };
+        let Expr::Var(variable) = of else { return self.whole(of).and_then(|of| field(of, name, place)) };
         if self.local(variable.id).is_some() {
-            return Ok(self.whole(of)?.item());
+            return self.whole(of).and_then(|of| field(of, name, place));
         }
         if variable.id == "loop" && self.loops > 0 {
             if LOOP.contains(&name) {
@@ -459,29 +485,30 @@ impl Walk<'_> {
             }
             return wrong(place, format!("`loop` has no `{name}`; it has {}", LOOP.join(", ")));
         }
-        match Variable::of(variable.id) {
-            Some(Variable::Headers) => {
-                self.uses(Variable::Headers);
+        match self.vocabulary.of(variable.id) {
+            Some((known, Kind::Headers)) => {
+                self.uses(known);
                 note(&mut self.checked.used.headers, name);
                 Ok(Size::text(MAX_WORDS))
             }
-            Some(Variable::Groups) => {
-                self.uses(Variable::Groups);
+            Some((known, Kind::Groups)) => {
+                self.uses(known);
                 note(&mut self.checked.used.groups, name);
                 Ok(Size::text(MAX_WORDS))
             }
-            Some(Variable::Json) => Ok(self.whole(of)?),
-            Some(Variable::Attachments) => wrong(
+            Some((_, Kind::Json)) => Ok(self.whole(of)?),
+            Some((_, Kind::Records(_))) => self.whole(of).and_then(|of| field(of, name, place)),
+            Some((_, Kind::List)) => wrong(
                 place,
                 format!(
                     "`attachments` is a list and has no `{name}`; print it with `attachments|join(\", \")`"
                 ),
             ),
-            Some(Variable::Received) => wrong(
+            Some((_, Kind::Time)) => wrong(
                 place,
                 format!("`received` has no `{name}`; print parts of it like `received|time(\"%H:%M\")`"),
             ),
-            Some(_) => {
+            Some((_, Kind::Text)) => {
                 let advice = match known::filter_of(name) {
                     Some(_) => format!("; the filter is `{}|{name}`", variable.id),
                     None => format!("; write `{}` alone", variable.id),
@@ -501,9 +528,9 @@ impl Walk<'_> {
         }
         if let Expr::Var(variable) = &item.expr
             && self.local(variable.id).is_none()
-            && let Some(of @ (Variable::Headers | Variable::Groups)) = Variable::of(variable.id)
+            && let Some((_, kind @ (Kind::Headers | Kind::Groups))) = self.vocabulary.of(variable.id)
         {
-            let (one, example) = if of == Variable::Headers {
+            let (one, example) = if kind == Kind::Headers {
                 ("field", "headers[\"X-Priority\"]")
             } else {
                 ("group", "groups[\"host\"]")
@@ -517,6 +544,28 @@ impl Walk<'_> {
         let key = self.expression(subscript)?;
         self.moves(size.item().with(key.item()), place)?;
         Ok(size.item())
+    }
+}
+
+/// The value of a name in `of`.
+fn field(of: Size, name: &str, place: Range<usize>) -> Checks<Size> {
+    match of.fields {
+        None => Ok(of.item()),
+        Some(fields) if of.is_list => wrong(
+            place,
+            format!(
+                "this is a list and has no `{name}`; write {{% for %}} around it, and name one of {} of each",
+                fields.join(", ")
+            ),
+        ),
+        Some(fields) if fields.contains(&name) => Ok(Size::text(MAX_WORDS)),
+        Some(fields) => {
+            let advice = match known::nearest(name, fields) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", fields.join(", ")),
+            };
+            wrong(place, format!("there is no `{name}` in it; {advice}"))
+        }
     }
 }
 

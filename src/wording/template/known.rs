@@ -73,7 +73,73 @@ impl Variable {
     }
 }
 
-/// Names that people write for a variable, and which one they mean.
+/// What a name of a template stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Time,
+    /// Texts.
+    List,
+    /// What a text is as JSON.
+    Json,
+    Headers,
+    Groups,
+    /// A list of things that have these fields, each a text.
+    Records(&'static [&'static str]),
+}
+
+/// What the templates of one purpose may name.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    /// What they make.
+    pub(super) made: &'static str,
+    /// In the order of the manual.
+    pub(super) names: &'static [(&'static str, Kind)],
+    /// Names that people write for one of them, and which one they mean.
+    pub(super) meant: &'static [(&'static str, &'static str)],
+}
+
+impl Vocabulary {
+    /// The name as it stands in the list, and what it stands for.
+    pub(super) fn of(&self, name: &str) -> Option<(&'static str, Kind)> {
+        self.names.iter().find(|(known, _)| *known == name).copied()
+    }
+
+    /// What was probably meant by `name` where a variable stands.
+    pub(super) fn nearest<'a>(&self, name: &str, others: &[&'a str]) -> Option<&'a str> {
+        let lower = name.to_lowercase();
+        if let Some((_, meant)) = self.meant.iter().find(|(written, _)| *written == lower) {
+            return Some(meant);
+        }
+        let mut known: Vec<&'a str> = self.names.iter().map(|(name, _)| *name).collect();
+        known.extend(others);
+        nearest(&lower, &known)
+    }
+}
+
+/// The templates of an SMS.
+pub(super) static SMS: Vocabulary = Vocabulary {
+    made: "an SMS",
+    names: &[
+        ("subject", Kind::Text),
+        ("text", Kind::Text),
+        ("from", Kind::Text),
+        ("from_name", Kind::Text),
+        ("to", Kind::Text),
+        ("client", Kind::Text),
+        ("listener", Kind::Text),
+        ("account", Kind::Text),
+        ("helo", Kind::Text),
+        ("headers", Kind::Headers),
+        ("received", Kind::Time),
+        ("groups", Kind::Groups),
+        ("attachments", Kind::List),
+        ("json", Kind::Json),
+    ],
+    meant: &MEANT,
+};
+
+/// Names that people write for a variable of an SMS, and which one they mean.
 const MEANT: [(&str, &str); 14] = [
     ("body", "text"),
     ("message", "text"),
@@ -226,17 +292,6 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     similar::get_close_matches(name, known, 1, 0.7).into_iter().next()
 }
 
-/// What was probably meant by `name` where a variable stands.
-pub(super) fn nearest_variable<'a>(name: &str, others: &[&'a str]) -> Option<&'a str> {
-    let lower = name.to_lowercase();
-    if let Some((_, meant)) = MEANT.iter().find(|(written, _)| *written == lower) {
-        return Some(meant);
-    }
-    let mut known: Vec<&'a str> = Variable::ALL.iter().map(|variable| variable.name()).collect();
-    known.extend(others);
-    nearest(&lower, &known)
-}
-
 /// Registers the tests, and those filters that are the engine's own.
 pub(super) fn register(environment: &mut Environment<'_>) {
     for (name, function) in [
@@ -330,5 +385,16 @@ fn bounded(
             budget::read(state, argument)?;
         }
         budget::fits(function.call(state, &arguments)?)
+    }
+}
+
+#[cfg(test)]
+mod tests_of_names {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_a_name() {
+        let names: Vec<&str> = SMS.names.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, Variable::ALL.map(Variable::name));
     }
 }

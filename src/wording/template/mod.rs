@@ -1,4 +1,5 @@
-//! What of a mail goes into the SMS: the subject, the body, both, or a template of them.
+//! What of a mail goes into the SMS: the subject, the body, both, or a template of them. Templates of a
+//! report are made by the same engine.
 //!
 //! A template is written in the language of Jinja2. It comes from the operator, what it prints from
 //! anybody: `check` looks at every part of it when it is built, each rendering is bounded in steps, in
@@ -7,7 +8,8 @@
 //!
 //! - `known`: what a template may name
 //! - `check`: what is wrong with a template, and how much work one rendering may do
-//! - `values`: the values of the variables
+//! - `values`: the values of the variables of an SMS
+//! - `report`: templates of a report
 //! - `filters`: the filters made for this
 //! - `budget`: what one rendering may read and print
 
@@ -15,6 +17,7 @@ mod budget;
 mod check;
 mod filters;
 mod known;
+mod report;
 mod values;
 
 use std::ops::Range;
@@ -25,6 +28,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use super::{Groups, Source};
 
+pub use report::{RecipientWords, ReportTemplate, ReportWords};
 pub use values::variables;
 
 /// Octets that one rendering may print; far more than 255 parts can carry.
@@ -89,7 +93,7 @@ impl Template {
             "subject" => Ok(Self::Subject),
             "body" => Ok(Self::Body),
             "both" => Ok(Self::Both),
-            source => Custom::new(source).map(Self::Custom),
+            source => Custom::new(source, &known::SMS).map(Self::Custom),
         }
     }
 
@@ -135,10 +139,10 @@ impl Template {
 }
 
 impl Custom {
-    fn new(source: &str) -> Result<Self, TemplateError> {
+    fn new(source: &str, vocabulary: &'static known::Vocabulary) -> Result<Self, TemplateError> {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let syntax = syntax.map_err(|error| check::syntax_error(source, &error))?;
-        let checked = check::check(source, &syntax)?;
+        let checked = check::check(source, &syntax, vocabulary)?;
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(checked.fuel));
@@ -164,7 +168,10 @@ impl Custom {
         to: &str,
         groups: &Groups,
     ) -> Result<String, minijinja::Error> {
-        let context = values::context(&self.used, source, text, to, groups);
+        self.render_with(values::context(&self.used, source, text, to, groups))
+    }
+
+    fn render_with(&self, context: minijinja::Value) -> Result<String, minijinja::Error> {
         self.environment.get_template(NAME)?.render(context)
     }
 }

@@ -14,7 +14,7 @@ const MAX_SHOWN_JSON: usize = 200;
 /// What a template names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Used {
-    pub(super) variables: Vec<Variable>,
+    pub(super) variables: Vec<&'static str>,
     /// The header fields, as written.
     pub(super) headers: Vec<String>,
     /// The named groups.
@@ -23,7 +23,7 @@ pub(super) struct Used {
 
 /// Values by name; a name that is not there is undefined.
 #[derive(Debug)]
-struct Named<N>(Vec<(N, Value)>);
+pub(super) struct Named<N>(pub(super) Vec<(N, Value)>);
 
 impl<N: AsRef<str> + Send + Sync + std::fmt::Debug + 'static> Object for Named<N> {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -36,7 +36,7 @@ impl<N: AsRef<str> + Send + Sync + std::fmt::Debug + 'static> Object for Named<N
 }
 
 /// As much of `text` as a template sees.
-fn beginning(text: &str) -> &str {
+pub(super) fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_WORDS)]
 }
 
@@ -64,7 +64,7 @@ pub(super) fn context(used: &Used, source: &Source<'_>, text: &str, to: &str, gr
         Variable::Attachments => Some(Value::from(attachments(source).map(Value::from).collect::<Vec<_>>())),
         Variable::Json => json(source, text).map(|json| Value::from(Serde(json))),
     };
-    let named = |variable: &Variable| Some((variable.name(), value(*variable)?));
+    let named = |name: &&'static str| Some((*name, value(Variable::of(name)?)?));
     Value::from_object(Named(used.variables.iter().filter_map(named).collect()))
 }
 
@@ -136,7 +136,7 @@ pub fn variables(source: &Source<'_>, distilled: &str, to: &str, groups: &Groups
             | Variable::Account
             | Variable::Helo
             | Variable::Received => {
-                let used = Used { variables: vec![variable], ..Used::default() };
+                let used = Used { variables: vec![variable.name()], ..Used::default() };
                 let context = context(&used, source, distilled.trim(), to, groups);
                 context.get_attr(&name).map(|value| value.to_string()).unwrap_or_default()
             }

@@ -115,6 +115,20 @@ impl Relay {
         })
     }
 
+    /// Whether the program has ended.
+    pub fn has_ended(&self) -> bool {
+        self.log.lines.lock().unwrap().1
+    }
+
+    /// Waits for a line; `false` when the program ends before there is one. Panics when patience ends first.
+    pub fn wait_for_log_or_end(&self, wanted: impl Fn(&Value) -> bool) -> bool {
+        self.log.wait(|lines, ended| ended || lines.iter().any(&wanted));
+        let (lines, ended) = &*self.log.lines.lock().unwrap();
+        let found = lines.iter().any(&wanted);
+        assert!(found || *ended, "neither the line nor the end; the last line: {:?}", lines.last());
+        found
+    }
+
     /// Reads the log from its beginning, each line once, until `done` says so. For what is gathered
     /// from many lines. Panics when the program ends or patience does first.
     pub fn follow_log(&self, what: &str, mut done: impl FnMut(&Value) -> bool) {

@@ -45,6 +45,12 @@ impl Remains {
         rows.into_iter().map(|(id, state)| (id.parse().unwrap(), state.parse().unwrap())).collect()
     }
 
+    /// Where each mail is, also those that are about no submission, in the order in which they were filed.
+    pub fn mails(&self) -> Vec<String> {
+        let rows = self.rows("SELECT state, id FROM outgoing_mail ORDER BY rowid");
+        rows.into_iter().map(|(state, _)| state).collect()
+    }
+
     /// One submission with its timeline.
     pub fn submission(&self, id: &str) -> SubmissionView {
         let id: SubmissionId = id.parse().unwrap();

@@ -149,6 +149,11 @@ level = "debug"
         Relay::start(&self.write(), &[&[("PBX_PASSWORD", "swordfish")], environment].concat())
     }
 
+    /// Starts it without waiting until it is ready.
+    pub fn start_until_listening(&self) -> Relay {
+        Relay::start_until_listening(&self.write(), &[("PBX_PASSWORD", "swordfish")])
+    }
+
     /// Starts it by way of another program, whose arguments end with the relay's own.
     pub fn start_under(&self, wrapper: &[&str]) -> Relay {
         Relay::start_under(wrapper, &self.write(), &[("PBX_PASSWORD", "swordfish")])

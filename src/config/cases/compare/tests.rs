@@ -50,6 +50,7 @@ fn gets(to: &str, sender: &str, texts: &[&str]) -> ExplainedPhone {
         template_problem: None,
         words: texts.concat(),
         sms: texts.iter().map(|text| sms(text)).collect(),
+        delivery: Box::default(),
     };
     phone(to, "fire", fate)
 }
@@ -328,4 +329,68 @@ fn dropped_is_every_phone_and_each_for_the_reason() {
     let whole = Explanation { refusal: Some(refusal("in circles")), ..explained(vec![dropped(ONE, "x")]) };
     assert_eq!(one(any(), &whole), "it is not dropped: it is refused: in circles");
     assert_eq!(one(any(), &of(vec![])), "it is not dropped: there is no recipient");
+}
+
+/// One phone with this delivery, and what is wrong with it.
+fn wrong(expect: &Expect, delivery: ExplainedDelivery) -> Vec<String> {
+    let mut phone = gets(ONE, "Relay", &["Fire"]);
+    if let ExplainedFate::Sent { delivery: of_phone, .. } = &mut phone.fate {
+        **of_phone = delivery;
+    }
+    let explanation = explained(vec![phone]);
+    compare(expect, &explanation).into_iter().map(|difference| difference.text).collect()
+}
+
+#[test]
+fn delivery_is_compared_key_by_key() {
+    use crate::intake::ExplainedEscalation;
+    use crate::model::{Channel, Lane, Legacy, Template, Way, Ways};
+    use crate::routing::ChannelStep;
+    use std::time::Duration;
+
+    let time = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+    let template = Template { channel: Channel::Rcs, id: "a".to_owned(), variables: Default::default() };
+    let ways = vec![Way::Template(template), Way::Legacy(Legacy::default())];
+    let delivery = || ExplainedDelivery {
+        lane: Lane::Bulk,
+        gateways: vec!["main".to_owned()],
+        ways: Ways::new(ways.clone(), None).unwrap(),
+        scheduled_at: Some(time),
+        escalation: Some(ExplainedEscalation {
+            after: Duration::from_secs(60),
+            at: time,
+            to: "second".to_owned(),
+            phones: vec![number(TWO)],
+            sms: sms("Fire"),
+        }),
+        ..ExplainedDelivery::default()
+    };
+    let step = |id: &str| ChannelStep::Template { channel: Channel::Rcs, id: id.to_owned() };
+    let expect = |lane, gateway: &str, id: &str, at_time, to: &[&str]| Expect {
+        lane: Some(at(1, lane)),
+        gateways: Some(at(2, vec![gateway.to_owned()])),
+        channels: Some(at(3, vec![step(id), ChannelStep::Sms])),
+        deliver_at: Some(at(4, at_time)),
+        escalates_to: Some(at(5, to.iter().map(|to| number(to)).collect())),
+        ..Expect::default()
+    };
+    assert_eq!(wrong(&expect(Lane::Bulk, "main", "a", Some(time), &[TWO]), delivery()), [""; 0]);
+    let shown = time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z");
+    assert_eq!(
+        wrong(&expect(Lane::Critical, "backup", "b", None, &[]), delivery()),
+        [
+            format!("the lane for {ONE} is bulk, not critical"),
+            format!("the gateways for {ONE} are main, not backup"),
+            format!("the channels for {ONE} are rcs:a, sms, not rcs:b, sms"),
+            format!("{ONE} gets it at {shown}, not at once"),
+            format!("the SMS to {ONE} escalates to {TWO}, not nobody"),
+        ]
+    );
+    let held = ExplainedDelivery { held_until: Some(time), ..ExplainedDelivery::default() };
+    let later = Expect { deliver_at: Some(at(1, Some(time))), ..Expect::default() };
+    assert_eq!(wrong(&later, held), [""; 0]);
+    assert_eq!(
+        wrong(&later, ExplainedDelivery::default()),
+        [format!("{ONE} gets it at once, not at {shown}")]
+    );
 }

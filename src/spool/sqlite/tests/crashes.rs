@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::super::super::behaviour::{at, claim, failure, report, submission};
-use super::super::super::{MailStep, Spool, Step};
+use super::super::super::behaviour::{at, callback, claim, failure, report, submission};
+use super::super::super::{MailStep, News, Spool, Step, TellStep};
 use super::{open_in, outsider};
-use crate::model::FinalState;
+use crate::model::{FinalState, MailKind, OutgoingMail, TellUrl};
 
 /// Names the directory in which [`a_life_in_another_process`] lives.
 const DIRECTORY: &str = "SMS_RELAY_TEST_SPOOL";
@@ -19,14 +19,22 @@ fn a_crash_before_a_commit_leaves_nothing_and_one_after_it_all() {
         ("before-claim-commit", "due none"),
         ("after-claim-commit", "claimed none"),
         ("before-settle-commit", "claimed none"),
-        ("after-settle-commit", "failed owed"),
-        ("before-close-case-commit", "failed owed"),
-        ("after-close-case-commit", "failed told, mail due"),
-        ("before-claim-mail-commit", "failed told, mail due"),
-        ("after-claim-mail-commit", "failed told, mail claimed"),
-        ("before-settle-mail-commit", "failed told, mail claimed"),
-        ("after-settle-mail-commit", "failed told, mail sent"),
-        ("never", "failed told, mail sent"),
+        ("after-settle-commit", "failed owed, telling due"),
+        ("before-close-case-commit", "failed owed, telling due"),
+        ("after-close-case-commit", "failed told, telling due, mail due"),
+        ("before-claim-mail-commit", "failed told, telling due, mail due"),
+        ("after-claim-mail-commit", "failed told, telling due, mail claimed"),
+        ("before-settle-mail-commit", "failed told, telling due, mail claimed"),
+        ("after-settle-mail-commit", "failed told, telling due, mail sent"),
+        ("before-callback-commit", "failed told, telling due, mail sent"),
+        ("after-callback-commit", "failed told, callback 3, telling due, mail sent"),
+        ("before-claim-telling-commit", "failed told, callback 3, telling due, mail sent"),
+        ("after-claim-telling-commit", "failed told, callback 3, telling claimed, mail sent"),
+        ("before-settle-telling-commit", "failed told, callback 3, telling claimed, mail sent"),
+        ("after-settle-telling-commit", "failed told, callback 3, telling told, mail sent"),
+        ("before-file-mail-commit", "failed told, callback 3, telling told, mail sent"),
+        ("after-file-mail-commit", "failed told, callback 3, telling told, mail sent, notice due"),
+        ("never", "failed told, callback 3, telling told, mail sent, notice due"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
@@ -41,7 +49,10 @@ fn a_crash_before_a_commit_leaves_nothing_and_one_after_it_all() {
         let found: String = outsider(directory.path())
             .query_row(
                 "SELECT coalesce((SELECT state || ' ' || report FROM sms), '') \
-                 || coalesce((SELECT ', mail ' || state FROM outgoing_mail), '')",
+                 || coalesce((SELECT ', callback ' || code FROM callback), '') \
+                 || coalesce((SELECT ', telling ' || state FROM telling), '') \
+                 || coalesce((SELECT ', mail ' || state FROM outgoing_mail WHERE kind <> 'notice'), '') \
+                 || coalesce((SELECT ', notice ' || state FROM outgoing_mail WHERE kind = 'notice'), '')",
                 [],
                 |row| row.get(0),
             )
@@ -55,14 +66,21 @@ fn a_crash_before_a_commit_leaves_nothing_and_one_after_it_all() {
 async fn a_life_in_another_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let spool = open_in(&PathBuf::from(directory));
-    let given = submission(0, &[1]);
+    let mut given = submission(0, &[1]);
+    given.tell_url = Some(TellUrl { url: "https://erp.example".to_owned(), account: "erp".to_owned() });
     let id = given.id.message(1);
     spool.accept(given).await.unwrap();
     assert_eq!(claim(&spool, 1).await.len(), 1);
     let step = Step::Final { state: FinalState::Failed, cause: failure() };
     spool.settle(id, 1, step, at(2)).await.unwrap();
     let mail = report(id.submission, at(3));
-    spool.close_case(vec![id], Some(mail.clone()), at(3)).await.unwrap();
+    spool.close_case(vec![(id, News::Ended)], Some(mail.clone()), at(3)).await.unwrap();
     assert_eq!(spool.claim_mail(at(4), 9).await.unwrap().len(), 1);
     spool.settle_mail(mail.id, MailStep::Sent, at(5)).await.unwrap();
+    spool.take_callback(callback(id, 1, 1, 3), at(6)).await.unwrap();
+    spool.take_callback(callback(id, 1, 1, 3), at(6)).await.unwrap();
+    assert_eq!(spool.claim_tellings(at(7), 9).await.unwrap().len(), 1);
+    spool.settle_telling(id, TellStep::Told, at(8)).await.unwrap();
+    let notice = OutgoingMail { kind: MailKind::Notice, about: None, ..report(id.submission, at(9)) };
+    spool.file_mail(notice, None, at(9)).await.unwrap();
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::super::behaviour::{accept_one, claim_ids, sent, settle, submission};
-use super::super::super::{Queue, Spool, SpoolError};
+use super::super::super::behaviour::{accept_one, claim_ids, due_queue, sent, settle, submission};
+use super::super::super::{Spool, SpoolError};
 use super::super::lane::Kind;
 use super::super::{Settings, SqliteSpool};
 use super::{open, open_in, outsider};
@@ -304,7 +304,7 @@ async fn readers_do_not_stop_the_log_from_being_folded_up() {
     for n in 0..100 {
         let again = submission(n, &[1]);
         spool.accept(Submission { original: given.original.clone(), ..again }).await.unwrap();
-        spool.next_due(Queue::Due).await.unwrap();
+        spool.next_due(due_queue()).await.unwrap();
     }
     let log = std::fs::metadata(directory.path().join("spool.sqlite-wal")).unwrap().len();
     let file = std::fs::metadata(directory.path().join("spool.sqlite")).unwrap().len();

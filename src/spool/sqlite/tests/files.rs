@@ -6,7 +6,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::super::super::behaviour::{accept_one, at, claim_ids, look, sent, settle, submission, timeline};
+use super::super::super::behaviour::{
+    accept_one, at, claim_ids, look, room, sent, settle, submission, timeline,
+};
 use super::super::super::{Recovered, Spool, SpoolError};
 use super::super::{FILE, SqliteSpool, schema};
 use super::{open, open_in, outsider, settings};
@@ -92,7 +94,7 @@ async fn everything_is_there_after_the_next_start() {
     let given = submission(0, &[1, 2, 3]);
     let [sent_one, claimed, due] = [1, 2, 3].map(|n| given.id.message(n));
     spool.accept(given.clone()).await.unwrap();
-    spool.claim_due(at(1), 2).await.unwrap();
+    spool.claim_due(at(1), room(2)).await.unwrap();
     settle(&spool, sent_one, sent(90), 2).await;
     let before = spool.submission(given.id).await.unwrap();
     drop(spool);

@@ -3,13 +3,17 @@
 use rusqlite::{Connection, StatementStatus};
 
 use super::super::super::behaviour::{
-    accept_one, at, claim_ids, failure, look, refused, report, sent, settle, submission, unknown,
+    GATEWAY, accept_one, at, claim_ids, due_queue, failure, look, refused, report, sent, settle, submission,
+    unknown,
 };
-use super::super::super::{Asked, Queue, Spool, SpoolError};
+use super::super::super::{Asked, News, Queue, Spool, SpoolError};
 use super::super::lane::Kind;
-use super::super::{SqliteSpool, accept, cases, mail, questions, queue, settle as settling, timeline, view};
+use super::super::{
+    SqliteSpool, accept, callbacks, cancel, cases, early, escalation, held, mail, moves, note, orders,
+    questions, queue, recover, tellings, timeline, view,
+};
 use super::{open, open_in, outsider};
-use crate::model::{Fate, State};
+use crate::model::{Fate, HoldReason, State};
 
 /// Whether the row of `table` is set aside.
 fn is_aside(connection: &Connection, table: &str, row: i64) -> bool {
@@ -30,6 +34,10 @@ async fn a_damaged_sms_is_set_aside_and_harms_no_other() {
         "attempts = -2",
         "expires_at = 9223372036854775807",
         "body = CAST(x'ff' AS TEXT)",
+        "ways = '{'",
+        "ways = '[]'",
+        "way = 1",
+        "silence_ms = -1",
     ] {
         let (spool, directory) = open();
         let outsider = outsider(directory.path());
@@ -41,7 +49,7 @@ async fn a_damaged_sms_is_set_aside_and_harms_no_other() {
         claimed.extend(claim_ids(&spool, 1).await);
         assert_eq!(claimed, [other, behind], "{damage}");
         assert!(is_aside(&outsider, "sms", 1), "{damage}");
-        assert_eq!(spool.next_due(Queue::Due).await.unwrap(), None, "{damage}");
+        assert_eq!(spool.next_due(due_queue()).await.unwrap(), None, "{damage}");
         let backlog = spool.backlog().await.unwrap();
         assert_eq!((backlog.due, backlog.claimed), (1, 2), "it is still counted: {damage}");
         spool.submission(damaged.submission).await.unwrap().unwrap();
@@ -87,10 +95,13 @@ async fn damaged_questions_claims_and_ends_are_set_aside() {
     settle(&spool, unknown_one, unknown(5), 2).await;
     settle(&spool, other, sent(5), 2).await;
     outsider.execute("UPDATE sms SET since = 9223372036854775807 WHERE seq = 1", []).unwrap();
-    assert_eq!(spool.questions(Asked::Unknown, at(9), at(10), 9).await.unwrap(), []);
+    assert_eq!(spool.questions(Asked::Unknown, GATEWAY.to_owned(), at(9), at(10), 9).await.unwrap(), []);
     assert!(is_aside(&outsider, "sms", 1));
     assert_eq!(claim_ids(&spool, 9).await, [behind], "not held back any more");
-    assert_eq!(spool.questions(Asked::Sent, at(9), at(10), 9).await.unwrap()[0].id, other);
+    assert_eq!(
+        spool.questions(Asked::Sent, GATEWAY.to_owned(), at(9), at(10), 9).await.unwrap()[0].id,
+        other
+    );
 
     outsider.execute("UPDATE sms SET destination = CAST(x'ff' AS TEXT) WHERE seq = 2", []).unwrap();
     assert_eq!(spool.recover(at(11), at(12)).await.unwrap().unknown, 0);
@@ -112,6 +123,43 @@ async fn damaged_questions_claims_and_ends_are_set_aside() {
 }
 
 #[tokio::test]
+async fn what_is_held_and_damaged_is_set_aside_and_harms_no_other() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let mut given = submission(0, &[1, 2, 3, 4]);
+    for message in &mut given.messages {
+        message.fate = Fate::Held { until: at(10), reason: HoldReason::Scheduled };
+    }
+    let id = given.id;
+    spool.accept(given).await.unwrap();
+    outsider.execute("UPDATE sms SET hold_reason = 'asleep' WHERE seq = 1", []).unwrap();
+    outsider.execute("UPDATE sms SET destination = CAST(x'ff' AS TEXT) WHERE seq = 2", []).unwrap();
+    let unreadable = spool.cancel(id.message(2), failure(), at(5)).await.unwrap_err();
+    assert!(
+        matches!(&unreadable, SpoolError::Unusable(text) if text.contains("`destination`")),
+        "{unreadable}"
+    );
+    assert!(!is_aside(&outsider, "sms", 2), "nothing was changed");
+    assert_eq!(claim_ids(&spool, 10).await, [id.message(3), id.message(4)]);
+    assert!(is_aside(&outsider, "sms", 1) && is_aside(&outsider, "sms", 2));
+    assert_eq!(spool.next_due(due_queue()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_order_of_gateways_that_cannot_be_read_names_nobody() {
+    let (spool, directory) = open();
+    let mut given = submission(0, &[1]);
+    given.messages[0].delivery.gateways = vec!["elsewhere".to_owned()];
+    let id = given.id.message(1);
+    spool.accept(given).await.unwrap();
+    outsider(directory.path())
+        .execute("UPDATE gateway_order SET names = 'elsewhere' WHERE id = 2", [])
+        .unwrap();
+    assert_eq!(spool.next_due(due_queue()).await.unwrap(), Some(at(0)));
+    assert_eq!(claim_ids(&spool, 1).await, [id]);
+}
+
+#[tokio::test]
 async fn a_damaged_outcome_or_submission_harms_no_other_case() {
     let (spool, directory) = open();
     let outsider = outsider(directory.path());
@@ -127,13 +175,13 @@ async fn a_damaged_outcome_or_submission_harms_no_other_case() {
     outsider.execute("UPDATE sms SET cause_status = 'bad' WHERE seq = 1", []).unwrap();
     outsider.execute("UPDATE submission SET door = 'window' WHERE rowid = 2", []).unwrap();
     outsider.execute("UPDATE sms SET state = 'due' WHERE seq >= 5", []).unwrap();
-    let found = spool.cases(at(0), 9).await.unwrap();
+    let found = spool.cases(at(0), at(0), 9).await.unwrap();
     let told: Vec<Vec<_>> =
         found.iter().map(|case| case.outcomes.iter().map(|outcome| outcome.sms.id).collect()).collect();
     assert_eq!(told, [vec![ids[0].message(2)]]);
     assert!(is_aside(&outsider, "sms", 1) && is_aside(&outsider, "submission", 2));
     assert!(is_aside(&outsider, "sms", 5) && is_aside(&outsider, "sms", 6));
-    spool.close_case(vec![ids[0].message(2)], None, at(9)).await.unwrap();
+    spool.close_case(vec![(ids[0].message(2), News::Ended)], None, at(9)).await.unwrap();
     assert_eq!(spool.next_due(Queue::Cases).await.unwrap(), None, "nobody waits for what is set aside");
     assert!(matches!(spool.submission(ids[1]).await, Err(SpoolError::Unusable(_))));
     // Not text at all: its id cannot even be shown.
@@ -141,7 +189,7 @@ async fn a_damaged_outcome_or_submission_harms_no_other_case() {
     outsider
         .execute("UPDATE submission SET id = CAST(x'ff' AS TEXT), damaged = 0 WHERE rowid = 2", [])
         .unwrap();
-    assert_eq!(spool.cases(at(99), 9).await.unwrap(), []);
+    assert_eq!(spool.cases(at(99), at(99), 9).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -183,34 +231,83 @@ async fn no_call_searches_a_whole_table() {
     let hot = vec![
         accept::INSERT_SMS,
         timeline::INSERT_EVENT,
+        orders::GATEWAY_ID,
+        orders::ORDER_ID,
         queue::CLAIMABLE,
+        queue::TOGETHER,
         queue::EXPIRING,
         queue::DESTINATION,
-        queue::HAS_HEAD,
+        queue::HEAD,
         queue::NEXT_HEAD,
-        queue::MAKE_HEAD,
-        settling::STANDING_BY_ID,
-        settling::STANDING_BY_SEQ,
-        settling::IS_COMPLETE,
+        queue::SET_HEAD,
+        queue::NEXT_ATTEMPT,
+        queue::NEXT_EXPIRY,
+        held::RELEASABLE,
+        held::DELIVERED,
+        held::EXPIRING,
+        held::NEXT_RELEASE,
+        held::NEXT_EXPIRY,
+        cancel::FIND,
+        moves::STANDING_BY_ID,
+        moves::STANDING_BY_SEQ,
+        moves::STANDING_BY_THEIRS,
+        moves::LEFT,
+        callbacks::FIND,
+        orders::PIN,
+        orders::GATEWAY_NAME,
+        callbacks::PART,
+        early::IS_ANY_CLAIMED,
+        early::KEEP,
+        early::KEPT,
+        early::FORGET,
+        callbacks::PARTS,
+        callbacks::PRICES,
+        callbacks::WAS_TRIED,
+        callbacks::EVENT_COUNT,
+        callbacks::WRITE,
+        callbacks::WRITE_PRICE,
+        escalation::WAITING,
+        escalation::OTHERS,
+        tellings::INSERT,
+        tellings::DUE,
+        tellings::SETTLE,
+        tellings::STATE,
+        tellings::NEXT,
         questions::UNKNOWN,
         questions::SENT,
+        questions::NEXT_UNKNOWN,
+        questions::NEXT_SENT,
+        recover::ASKED[0],
+        recover::ASKED[1],
         cases::COMPLETE,
         cases::OVERDUE,
         cases::SUBMISSION,
-        cases::OUTCOMES,
-        cases::TOLD,
+        cases::LATE,
+        cases::NOTE_WAIT,
+        cases::ENDED,
+        cases::DELAYED,
+        cases::EXPANDED,
+        cases::PIECES,
+        cases::FORGET_DELAYS,
+        cases::TOLD_END,
+        cases::TOLD_DELAY,
+        cases::TOLD_EXPANSION,
         cases::NEXT_CASE,
         mail::DUE,
         mail::SETTLE,
+        mail::INSERT_EVENT,
+        mail::EVENTS,
+        mail::VIEW,
+        mail::REPORTS_SINCE,
+        note::GET,
         view::SUBMISSION,
         view::MESSAGES,
         view::EVENTS,
+        view::TRIES,
+        view::CALLBACKS,
         view::MAILS,
-        view::NEXT_ATTEMPT,
-        view::NEXT_EXPIRY,
-        view::NEXT_UNKNOWN,
-        view::NEXT_SENT,
         view::NEXT_CASE,
+        view::NEXT_DELAY,
         view::NEXT_MAIL,
         view::PARTS_OF_ACCOUNT,
     ];
@@ -222,10 +319,44 @@ async fn no_call_searches_a_whole_table() {
         }
     }
     let step_of = |sql: &str| plans.iter().find(|(found, _)| found == sql).unwrap().1[0].clone();
-    assert_eq!(step_of(queue::CLAIMABLE), "SEARCH sms USING INDEX sms_claimable (next_at<?)");
+    assert_eq!(
+        step_of(queue::CLAIMABLE),
+        "SEARCH sms USING INDEX sms_claimable (lane=? AND gateway_order=? AND next_at<?)"
+    );
+    assert_eq!(
+        step_of(queue::TOGETHER),
+        "SEARCH sms USING INDEX sms_batch (submission=? AND batch=? AND next_at<?)"
+    );
+    assert_eq!(
+        step_of(queue::NEXT_ATTEMPT),
+        "SEARCH sms USING INDEX sms_claimable (lane=? AND gateway_order=?)"
+    );
     assert_eq!(step_of(queue::EXPIRING), "SEARCH sms USING COVERING INDEX sms_expiring (expires_at<?)");
-    assert_eq!(step_of(queue::NEXT_HEAD), "SEARCH sms USING INDEX sms_queue (destination=?)");
+    assert_eq!(step_of(queue::NEXT_HEAD), "SEARCH sms USING INDEX sms_queue (destination=? AND lane=?)");
+    assert_eq!(step_of(held::RELEASABLE), "SEARCH sms USING INDEX sms_held (next_at<?)");
+    assert_eq!(step_of(held::EXPIRING), "SEARCH sms USING COVERING INDEX sms_held_expiring (expires_at<?)");
+    assert_eq!(step_of(held::NEXT_RELEASE), "SEARCH sms USING COVERING INDEX sms_held");
+    assert_eq!(step_of(questions::SENT), "SEARCH sms USING INDEX sms_sent (gateway=? AND next_at<?)");
+    assert_eq!(
+        step_of(recover::ASKED[1]),
+        "SEARCH sms USING INDEX sms_sent (gateway=? AND next_at>? AND next_at<?)"
+    );
     assert_eq!(step_of(cases::COMPLETE), "SEARCH submission USING INDEX submission_complete (case_at<?)");
+    assert_eq!(step_of(cases::LATE), "SEARCH sms USING INDEX sms_delayed (delayed_at<?)");
+    assert_eq!(step_of(cases::ENDED), "SEARCH sms USING INDEX sms_owed (submission=?)");
+    assert_eq!(step_of(cases::DELAYED), "SEARCH sms USING INDEX sms_delay_owed (submission=?)");
+    assert_eq!(step_of(cases::EXPANDED), "SEARCH sms USING INDEX sms_expand_owed (submission=?)");
+    assert_eq!(step_of(cases::FORGET_DELAYS), "SEARCH sms USING INDEX sms_delay_owed (submission=?)");
+    assert_eq!(
+        step_of(mail::REPORTS_SINCE),
+        "SEARCH outgoing_mail USING INDEX sqlite_autoindex_outgoing_mail_1 (id>?)"
+    );
+    assert_eq!(step_of(callbacks::PARTS), "SEARCH callback USING PRIMARY KEY (sms=? AND channel=?)");
+    assert_eq!(
+        step_of(escalation::WAITING),
+        "SEARCH sms USING INDEX sms_escalation (submission=? AND recipient=?)"
+    );
+    assert_eq!(step_of(tellings::DUE), "SEARCH telling USING INDEX telling_due (next_at<?)");
     assert_eq!(step_of(mail::DUE), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at<?)");
 
     let day = plans.iter().find(|(sql, _)| sql == view::PARTS_OF_ACCOUNT).unwrap();
@@ -284,7 +415,7 @@ async fn statements_are_compiled_once() {
         timeline::INSERT_EVENT,
         queue::CLAIMABLE,
         queue::EXPIRING,
-        settling::STANDING_BY_ID,
+        moves::STANDING_BY_ID,
     ];
     let count = move |connection: &Connection| -> rusqlite::Result<Vec<(i32, i32)>> {
         let mut counts = Vec::new();
@@ -296,5 +427,5 @@ async fn statements_are_compiled_once() {
         Ok(counts)
     };
     let counts = spool.writer.run(Kind::Other, move |connection, _| Ok(count(connection)?)).await.unwrap();
-    assert_eq!(counts, [(5, 0), (15, 0), (5, 0), (5, 0), (5, 0)]);
+    assert_eq!(counts, [(5, 0), (15, 0), (15, 0), (5, 0), (5, 0)], "a claim looks into each lane");
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use minijinja::machinery::ast::{CallArg, Expr};
+use minijinja::machinery::ast::{CallArg, Expr, Filter as Filtered, Spanned};
 use minijinja::value::Value;
 
-use super::{Checks, TemplateError, Walk, range, wrong};
+use super::{Checks, Size, TemplateError, Walk, field, range, wrong};
 use crate::pattern::Pattern;
 use crate::wording::template::filters::{MULTI_LINE, group_of};
 use crate::wording::template::known::{self, FILTERS, Filter, TESTS};
@@ -94,6 +94,29 @@ impl Walk<'_> {
             _ => {}
         }
         Ok(known)
+    }
+
+    /// Names of fields in the arguments of a filter on records.
+    pub(super) fn field_arguments(
+        &self,
+        filter: &Spanned<Filtered<'_>>,
+        fields: Option<&'static [&'static str]>,
+    ) -> Checks<()> {
+        let Some(fields) = fields else { return Ok(()) };
+        let first = matches!(filter.name, "selectattr" | "rejectattr");
+        for (at, argument) in filter.args.iter().enumerate() {
+            let value = match argument {
+                CallArg::Pos(value) if first && at == 0 => value,
+                CallArg::Kwarg("attribute", value) => value,
+                _ => continue,
+            };
+            let Some(name) = literal(value) else {
+                return wrong(range(value.span()), "this needs the name of a field in quotes");
+            };
+            let one = Size { fields: Some(fields), ..Size::SHORT };
+            field(one, &name, range(value.span()))?;
+        }
+        Ok(())
     }
 
     pub(super) fn arguments(&mut self, arguments: &[CallArg<'_>]) -> Checks<()> {

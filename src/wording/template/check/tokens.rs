@@ -12,7 +12,7 @@ const MAX_TOKENS: usize = 1000;
 const MAX_CHAIN: usize = 200;
 
 /// Refuses what the parser would refuse in words that help nobody, and what is too much for it.
-pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<()> {
+pub(super) fn check(source: &str, syntax: &SyntaxConfig, made: &str) -> Checks<()> {
     let mut count = 0;
     let mut chain = 0;
     let mut starts = false;
@@ -42,14 +42,14 @@ pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Checks<()> {
                 "include" | "extends" | "import" | "from" | "macro" | "call" | "block" => {
                     return wrong(
                         range(span),
-                        format!("`{word}` is not for templates of an SMS; write everything into this one"),
+                        format!("`{word}` is not for templates of {made}; write everything into this one"),
                     );
                 }
                 "do" | "autoescape" | "break" | "continue" => {
                     return wrong(
                         range(span),
                         format!(
-                            "`{word}` is not for templates of an SMS; use if, for, set, with, filter and raw"
+                            "`{word}` is not for templates of {made}; use if, for, set, with, filter and raw"
                         ),
                     );
                 }

@@ -1,0 +1,132 @@
+//! SMS that wait on purpose, and what becomes of them when their time comes.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::super::SpoolError;
+use super::error::Damage;
+use super::lane::Effects;
+use super::settle::{self, End};
+use super::{moves, queue, row};
+use crate::model::{Cause, EnhancedStatus, FinalState, HoldReason, MessageId, Reason, State};
+
+/// Most SMS that one call releases; the rest comes with the next.
+const MOST_RELEASED: usize = 500;
+
+pub(super) const RELEASABLE: &str = "SELECT seq, submission, ordinal, recipient, hold_reason, next_at FROM sms \
+     WHERE state = 'held' AND damaged = 0 AND next_at <= ?1 ORDER BY next_at, seq LIMIT ?2";
+
+/// The SMS by which a recipient has the message.
+pub(super) const DELIVERED: &str = "SELECT ordinal FROM sms WHERE submission = ?1 AND recipient = ?2 \
+     AND escalation = 0 AND state = 'delivered' ORDER BY ordinal LIMIT 1";
+
+pub(super) const EXPIRING: &str = "SELECT seq FROM sms WHERE state = 'held' AND damaged = 0 AND expires_at <= ?1 \
+     ORDER BY expires_at, seq LIMIT ?2";
+
+pub(super) const NEXT_RELEASE: &str = "SELECT min(next_at) FROM sms WHERE state = 'held' AND damaged = 0";
+
+pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'held' AND damaged = 0";
+
+/// An SMS whose time to be held is over.
+struct Ready {
+    id: MessageId,
+    recipient: String,
+    reason: HoldReason,
+    /// When it was over.
+    until: Timestamp,
+}
+
+fn read_ready(row: &Row<'_>) -> Result<Ready, Damage> {
+    let reasons = [HoldReason::Scheduled, HoldReason::Escalation];
+    Ok(Ready {
+        id: row::message_id(row)?,
+        recipient: row::column(row, "recipient")?,
+        reason: row::word(row, "hold_reason", reasons, HoldReason::as_str)?,
+        until: row::time(row, "next_at")?,
+    })
+}
+
+/// Lets go what was held long enough: into the queue, or into its end where an escalation is not needed. Returns
+/// how many; up to a bound.
+pub(super) fn release_ready(
+    connection: &Connection,
+    effects: &mut Effects,
+    now: Timestamp,
+) -> Result<usize, SpoolError> {
+    let params = params![row::millis(now), row::limit(MOST_RELEASED)];
+    let found = row::read_all(connection, RELEASABLE, params, read_ready)?;
+    let count = found.len();
+    for (seq, ready) in found {
+        match ready {
+            Ok(ready) => let_go(connection, effects, seq, &ready, now)?,
+            Err(damage) => queue::set_aside(connection, effects, seq, damage)?,
+        }
+    }
+    // Perhaps there are more.
+    effects.due |= count == MOST_RELEASED;
+    // What outlived its time is expired only once nothing is left to release: an escalation that is not needed
+    // has not failed.
+    let expired = if count < MOST_RELEASED { expire(connection, effects, now)? } else { 0 };
+    Ok(count + expired)
+}
+
+fn let_go(
+    connection: &Connection,
+    effects: &mut Effects,
+    seq: i64,
+    ready: &Ready,
+    now: Timestamp,
+) -> Result<(), SpoolError> {
+    match ready.reason {
+        HoldReason::Scheduled => release(connection, effects, seq, ready.until, "its time has come", now),
+        HoldReason::Escalation => {
+            let delivered: Option<u32> = connection
+                .prepare_cached(DELIVERED)?
+                .query_row(params![ready.id.submission.to_string(), ready.recipient], |row| row.get(0))
+                .optional()?;
+            match delivered {
+                None => {
+                    let note = "its recipient has no SMS yet that was delivered";
+                    release(connection, effects, seq, ready.until, note, now)
+                }
+                Some(ordinal) => {
+                    let delivered = ready.id.submission.message(ordinal);
+                    let text = format!("not needed: {delivered} was delivered");
+                    let cause = Cause::new(EnhancedStatus::SUCCESS, text);
+                    settle::end(
+                        connection,
+                        effects,
+                        seq,
+                        &End { state: FinalState::Cancelled, cause: &cause, now },
+                    )
+                }
+            }
+        }
+    }
+}
+
+/// Makes the held SMS in row `seq` due since `since`. It takes its place in the order of acceptance. A row that is
+/// not held stays as it is.
+pub(super) fn release(
+    connection: &Connection,
+    effects: &mut Effects,
+    seq: i64,
+    since: Timestamp,
+    note: &str,
+    now: Timestamp,
+) -> Result<(), SpoolError> {
+    let held = moves::standing_or_aside(connection, effects, seq)?.filter(|from| from.state == State::Held);
+    let Some(mut from) = held else { return Ok(()) };
+    moves::step_to(connection, effects, &mut from, State::Due, Some(since), Some(note), now)
+}
+
+/// Expires what has outlived its time while it was held, up to a bound, and returns how many.
+fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<usize, SpoolError> {
+    let cause = Reason::Expired.told("its lifetime ended while it was held");
+    let expiring = queue::rows(connection, EXPIRING, now, MOST_RELEASED)?;
+    for seq in &expiring {
+        settle::end(connection, effects, *seq, &End { state: FinalState::Expired, cause: &cause, now })?;
+    }
+    effects.due |= expiring.len() == MOST_RELEASED;
+    Ok(expiring.len())
+}

@@ -1,0 +1,90 @@
+//! One call, one answer: nothing is retried here, no redirect is followed, no proxy of the environment is
+//! used, and no answer is read past 64 KiB. What it says does not matter, its status does.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+
+use super::judge::Called;
+use super::message::SIGNATURE;
+
+/// Most octets of an answer that are read, so that its connection can be used again.
+const MAX_ANSWER: usize = 64 * 1024;
+/// Idle connections are closed by us after this.
+const IDLE_TIME: Duration = Duration::from_secs(45);
+/// Idle connections to one host.
+const IDLE_CONNECTIONS: usize = 2;
+
+/// A client for each scheme: a machine without certificate authorities can still call by http.
+pub(super) struct Client {
+    plain: Result<reqwest::Client, String>,
+    encrypted: Result<reqwest::Client, String>,
+}
+
+impl Client {
+    /// Calls end after `total_time`, answer included. Installs rustls' `ring` provider as the process's default where
+    /// there is none yet.
+    pub(super) fn new(total_time: Duration) -> Self {
+        // An error says that a provider is installed already, which is all we want.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .referer(false)
+                .timeout(total_time)
+                .pool_idle_timeout(IDLE_TIME)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .user_agent(concat!("sms-relay/", env!("CARGO_PKG_VERSION")))
+        };
+        let built = |builder: reqwest::ClientBuilder| {
+            builder.build().map_err(|error| format!("the client cannot start: {}", innermost(&error)))
+        };
+        Self { plain: built(builder().tls_certs_only([])), encrypted: built(builder()) }
+    }
+
+    /// POSTs `body` to `url`.
+    pub(super) async fn call(&self, url: Url, id: &str, signature: &str, body: String) -> Called {
+        let client = if url.scheme() == "https" { &self.encrypted } else { &self.plain };
+        let client = match client {
+            Ok(client) => client,
+            Err(why) => return Called::Silent(why.clone()),
+        };
+        let request = client
+            .post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header("idempotency-key", id)
+            .header(SIGNATURE, signature)
+            .body(body);
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_timeout() => {
+                return Called::Silent("no answer within the total time".to_owned());
+            }
+            Err(error) => return Called::Silent(innermost(&error)),
+        };
+        let status = response.status().as_u16();
+        let mut octets = 0;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            octets += chunk.len();
+            if octets > MAX_ANSWER {
+                break;
+            }
+        }
+        Called::Answered(status)
+    }
+}
+
+/// The first cause of an error, on one line. The outer ones only repeat it, and show the URL, which may hold what
+/// others must not read.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut text = "no cause was given".to_owned();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text.escape_debug().take(200).collect()
+}
