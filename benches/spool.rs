@@ -305,7 +305,7 @@ async fn take_all(
                 match spool.take_callback(callback.clone(), now).await? {
                     Taken::New { .. } => new += 1,
                     Taken::Repeated | Taken::Late { .. } => repeated += 1,
-                    Taken::Early | Taken::UnknownId => anyhow::bail!("an id got lost"),
+                    Taken::Early | Taken::Damaged | Taken::UnknownId => anyhow::bail!("an id got lost"),
                 }
             }
             anyhow::Ok((new, repeated))

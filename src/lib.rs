@@ -6,6 +6,8 @@
 // 0: words and types
 pub mod crash_point;
 pub mod model;
+#[cfg(test)]
+mod test_log;
 
 // 1: pure logic
 pub mod bounce;

@@ -6,6 +6,7 @@
 //! the drain time is cut off, and the spool makes that safe; what was accepted meanwhile waits for
 //! the next start.
 
+mod clock;
 mod doors;
 pub mod log;
 pub mod service;
@@ -32,12 +33,13 @@ use crate::gateway::{Flow, Gateway, LineSettings, Lines};
 use crate::http;
 use crate::intake::Intake;
 use crate::mailer::{Mailer, MailerError};
-use crate::reporting::Reporting;
+use crate::model::SubmissionId;
+use crate::reporting::{Platforms, Reporting};
 use crate::retry::later;
 use crate::routing::Routing;
 use crate::smtp;
 use crate::spool::sqlite::SqliteSpool;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Spool, SpoolError, SubmissionView};
 use crate::telling::Teller;
 use crate::tracking::{self, Tracking};
 use doors::{AccountSecrets, CallbackDesk, FateDesk, FormDoor, MailDoor};
@@ -87,7 +89,9 @@ struct Reloadable {
     callbacks: Arc<ArcSwap<Option<http::CallbackDoor>>>,
     lines: Arc<Lines>,
     credit: Arc<Credit>,
+    credit_at_start: credit::Settings,
     mailer: Option<Arc<ArcSwap<Mailer>>>,
+    platforms: Arc<ArcSwap<Platforms>>,
     smtp: smtp::Handle,
     /// What was read at the start and cannot be swapped.
     fixed: Fixed,
@@ -141,6 +145,7 @@ impl App {
         let routing = Arc::new(ArcSwap::from_pointee(config.routing));
         let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
         let shared: Arc<dyn Spool> = spool.clone();
+        let is_dry = config.intake.simulate_all;
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
 
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
@@ -154,7 +159,7 @@ impl App {
         let traffic = Traffic::new();
         traffic.register(&mut registry);
         let flow = Flow::default();
-        let credit = Arc::new(Credit::new(Arc::clone(&shared), Arc::clone(&lines), watched));
+        let credit = Arc::new(Credit::new(Arc::clone(&shared), Arc::clone(&lines), watched.clone()));
         credit.register(&mut registry);
         let callback_figures = http::CallbackFigures::new();
         callback_figures.register(&mut registry);
@@ -183,9 +188,22 @@ impl App {
                 "the relay had ended in the middle of something; the platform is asked before anything is sent again"
             );
         }
+        let waits = clock::waits(&config.dispatch, &config.tracking, &config.reporting, &config.telling);
+        // The process before may have seen another clock.
+        clock::shorten(shared.as_ref(), waits, now, None).await?;
+        if is_dry {
+            let count = spool.set_real_aside().await?;
+            if count > 0 {
+                tracing::warn!(
+                    count,
+                    "what was accepted to be sent is left alone in this dry run; a start without --dry-run goes on with it"
+                );
+            }
+        }
         let (stop, stopped) = watch::channel(false);
         let pulse = Arc::new(Pulse::default());
         let mut workers = JoinSet::new();
+        workers.spawn(clock::watch(Arc::clone(&shared), waits, stopped.clone()));
         let dispatch = Dispatch {
             spool: Arc::clone(&shared),
             lines: Arc::clone(&lines),
@@ -207,7 +225,8 @@ impl App {
         let teller = Teller::new(Arc::clone(&shared), signers, config.telling);
         workers.spawn(teller.run(stopped.clone()));
         workers.spawn(Arc::clone(&credit).run(stopped.clone()));
-        let reporting = Reporting::new(shared, mailer.clone(), config.reporting);
+        let platforms = Arc::new(ArcSwap::from_pointee(config.platforms));
+        let reporting = Reporting::new(shared, mailer.clone(), Arc::clone(&platforms), config.reporting);
         workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
@@ -231,7 +250,9 @@ impl App {
                 callbacks,
                 lines,
                 credit,
+                credit_at_start: watched,
                 mailer,
+                platforms,
                 smtp: smtp_handle,
                 fixed,
             },
@@ -251,13 +272,21 @@ impl App {
         self.spool.probe().await
     }
 
+    /// Everything known about one submission; `None` for an unknown id.
+    ///
+    /// # Errors
+    /// The spool's own sentence.
+    pub async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
+        self.spool.submission(id).await
+    }
+
     /// Whether the work loop has beaten lately.
     pub fn is_alive(&self) -> bool {
         self.pulse.age() < PULSE_LIMIT
     }
 
-    /// Takes from a new configuration: rules, aliases, accounts, the guard of callbacks, the gateway and the smarthost with their
-    /// credentials, and everything of the SMTP door but its sockets, certificates among it. Connections
+    /// Takes from a new configuration: rules, aliases, accounts, the guard of callbacks, the gateways and the smarthost with their
+    /// addresses and credentials, and everything of the SMTP door but its sockets, certificates among it. Connections
     /// and messages under way keep what they began with. Returns the sections that changed too and need
     /// a restart.
     ///
@@ -268,6 +297,9 @@ impl App {
         let changed = self.reloadable.fixed.iter().zip(&now_fixed).filter(|(then, now)| then != now);
         let needs_restart = changed.map(|(then, _)| then.0).collect();
         let watched = credit_settings(&config);
+        // Who is told stands in [reporting], all of which waits for a restart.
+        let watched =
+            credit::Settings { gateways: watched.gateways, ..self.reloadable.credit_at_start.clone() };
         let gateways = gateways(config.gateways)?;
         let mailer = config.mailer.map(Mailer::new).transpose()?;
         if let (Some(held), Some(mailer)) = (&self.reloadable.mailer, mailer) {
@@ -277,6 +309,10 @@ impl App {
         self.reloadable.accounts.store(Arc::new(config.accounts));
         self.reloadable.callbacks.store(Arc::new(config.callbacks));
         self.reloadable.credit.reload(watched);
+        // A report about what a gateway had that is gone still names its host.
+        let mut platforms = Platforms::clone(&self.reloadable.platforms.load());
+        platforms.extend(config.platforms);
+        self.reloadable.platforms.store(Arc::new(platforms));
         self.reloadable.smtp.reload(config.smtp);
         // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
         self.reloadable.lines.swap(gateways, Timestamp::now());
@@ -294,7 +330,7 @@ impl App {
     }
 }
 
-/// Whose credit is watched. A mail about it needs somebody to read it and a smarthost to take it.
+/// Whose credit is watched, and who is told. A mail about it needs somebody to read it and a smarthost to take it.
 fn credit_settings(config: &Config) -> credit::Settings {
     let watched = |one: &ConfiguredGateway| one.credit.map(|credit| (one.api.name.clone(), credit));
     let reporting = &config.reporting;

@@ -1,8 +1,6 @@
 //! The wiring itself: what no part of it can promise alone.
 
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,6 +9,7 @@ use super::*;
 use crate::config;
 use crate::model::{Cause, EnhancedStatus, SubmissionId};
 use crate::retry::{Answer, Permission};
+use crate::test_log::TestLog;
 
 /// A relay on free ports whose platform nobody reaches.
 fn configured(directory: &Path) -> Config {
@@ -57,36 +56,19 @@ async fn whoever_asks_whether_it_is_ready_costs_no_sync_each() {
     app.stop().await;
 }
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn whoever_reaches_the_http_door_cannot_fill_the_log() {
     let directory = tempfile::tempdir().unwrap();
     let app = App::start(configured(directory.path())).await.unwrap();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = TestLog::default();
+    let guard = tracing::subscriber::set_default(log.subscriber(tracing::Level::INFO));
     for _ in 0..15 {
         assert!(get(&app, "/cgi-bin/luci").await.starts_with("HTTP/1.1 404 "));
         assert!(get(&app, "/sms").await.starts_with("HTTP/1.1 405 "));
     }
     drop(guard);
     app.stop().await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.take();
     let lines = log.lines().filter(|line| line.contains("client=127.0.0.1")).count();
     assert_eq!(lines, 20, "of 30: {log}");
 }

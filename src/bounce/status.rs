@@ -10,7 +10,7 @@ const PLATFORM: &str = "x-qlara";
 pub(super) const RELAY: &str = "x-sms-relay";
 /// Address type of a form's destination, which is no mail address.
 const FORM_DESTINATION: &str = "x-sms";
-/// Most ids that stand in one field or line.
+/// Most ids that stand in one field, line or block.
 const MAX_IDS: usize = 20;
 
 /// Appends the part's body: a block about the mail, and one for each recipient.
@@ -65,8 +65,11 @@ fn write_recipient(door: Door, recipient: &ReportedRecipient<'_>, out: &mut Vec<
     if let (Action::Delayed, Some(at)) = (recipient.action, recipient.retry_until) {
         field::write(out, "Will-Retry-Until", &field::date(at));
     }
-    for id in recipient.ids {
+    for id in recipient.ids.iter().take(MAX_IDS) {
         field::write(out, "X-Relay-Message-Id", &id.to_string());
+    }
+    if recipient.ids.len() > MAX_IDS {
+        field::write(out, "X-Relay-Message-Count", &recipient.ids.len().to_string());
     }
 }
 
@@ -80,7 +83,7 @@ fn platform_told(recipient: &ReportedRecipient<'_>) -> bool {
     }
 }
 
-/// The first few ids; a field and a line have no room for the hundreds that a long text may have.
+/// The first few ids; a field and a line have no room for the hundreds that a long text or a name may have.
 pub(super) fn some_ids(ids: &[MessageId], between: &str) -> String {
     let shown: Vec<String> = ids.iter().take(MAX_IDS).map(ToString::to_string).collect();
     match ids.len() - shown.len() {

@@ -307,12 +307,18 @@ fn the_pieces_of_a_text_are_one_recipient() {
     one[0].last_attempt_at = None;
     one[0].platform = None;
     expect!("pieces", world.report(&one));
-    one[0].ids = &world.ids[..20];
-    assert!(!world.report(&one).contains(" more"));
-    one[0].ids = &world.ids[..21];
-    let mail = world.report(&one).replace("=\r\n", "");
-    assert_eq!(mail.matches(&format!("{SUBMISSION}-20 and 1 more")).count(), 1, "{mail}");
-    assert_eq!(mail.matches("\r\nX-Relay-Message-Id: ").count(), 21, "each has a field of its own");
+    for action in [Action::Failed, Action::Expanded] {
+        one[0].action = action;
+        one[0].ids = &world.ids[..20];
+        let mail = world.report(&one);
+        assert!(!mail.contains(" more") && !mail.contains("X-Relay-Message-Count"), "{mail}");
+        assert_eq!(mail.matches("\r\nX-Relay-Message-Id: ").count(), 20, "each has a field of its own");
+        one[0].ids = &world.ids[..21];
+        let mail = world.report(&one).replace("=\r\n", "");
+        assert_eq!(mail.matches(&format!("{SUBMISSION}-20 and 1 more")).count(), 1, "{mail}");
+        assert_eq!(mail.matches("\r\nX-Relay-Message-Id: ").count(), 20, "{mail}");
+        assert!(mail.contains("-20\r\nX-Relay-Message-Count: 21\r\n"), "{mail}");
+    }
 }
 
 #[test]

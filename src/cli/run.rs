@@ -25,7 +25,7 @@ struct Job<'a> {
 impl Job<'_> {
     /// The configuration as it is run.
     fn of(self, mut config: Config) -> Config {
-        config.dispatch.simulate_all = self.is_dry;
+        config.intake.simulate_all = self.is_dry;
         config
     }
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::Url;
 
 use super::reader::{Reader, Section, Value};
 use super::{gateways, secrets, sending, values};
@@ -136,14 +135,13 @@ fn program_url(value: &Value) -> Option<String> {
     Some(url.into())
 }
 
-/// A host as it stands in a URL.
-fn host(value: &Value) -> Option<String> {
+/// A host as it stands in a URL, and a port where it is not the usual one.
+fn host(value: &Value) -> Option<telling::AllowedHost> {
     let written = values::text(value)?;
-    let host = Url::parse(&format!("http://{written}/")).ok();
-    let host = host.as_ref().and_then(Url::host_str).filter(|host| host.eq_ignore_ascii_case(&written));
-    host.map(str::to_owned).or_else(|| {
+    telling::AllowedHost::parse(&written).or_else(|| {
         value.fail(format!(
-            "`{}` is not a host; write it like \"shop.example.com\", \"192.0.2.1\" or \"[2001:db8::1]\", without a port",
+            "`{}` is not a host; write it like \"shop.example.com\", \"192.0.2.1\" or \"[2001:db8::1]\" for its usual \
+             ports, and like \"shop.example.com:8443\" for another",
             written.escape_debug()
         ))
     })
@@ -208,7 +206,7 @@ mod tests {
             without_password = true
             may_choose_lane = true
             callback_url = "https://shop.example.com/done"
-            callback_hosts = ["SHOP.example.com", "[2001:DB8::1]", "192.0.2.1"]
+            callback_hosts = ["SHOP.example.com", "[2001:DB8::1]:8443", "192.0.2.1"]
             callback_secret = { file = "a.key" }
             [[http.account]]
             name = "lab"
@@ -238,7 +236,8 @@ mod tests {
         assert!(lab.program.is_none());
         let program = shop.program.as_ref().unwrap();
         assert_eq!(program.url.as_deref(), Some("https://shop.example.com/done"));
-        assert_eq!(program.hosts, ["shop.example.com", "[2001:db8::1]", "192.0.2.1"]);
+        let hosts: Vec<String> = program.hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(hosts, ["shop.example.com", "[2001:db8::1]:8443", "192.0.2.1"]);
         assert_eq!(program.secret.expose_secret(), "s3cret");
         let telling = config.telling;
         let second = Duration::from_secs;

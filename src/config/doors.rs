@@ -73,7 +73,9 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     if known_listeners.is_empty() {
         reader.error(None, "there is no door: write a [[smtp.listener]] or a [[http.listener]]".to_owned());
     }
-    if let (Some(first), true) = (written_listeners.first(), written_accounts.is_empty()) {
+    // One for the platform's callbacks may be for nothing else.
+    let for_posts = with_callbacks.iter().find(|(_, callbacks)| !callbacks);
+    if let (Some((first, _)), true) = (for_posts, written_accounts.is_empty()) {
         let text = "nobody can post here: there is no [[http.account]]";
         reader.warning(first.span(), text.to_owned());
     }

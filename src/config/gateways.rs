@@ -1,6 +1,5 @@
 //! `[gateway]`, or several `[[gateway]]`: the accounts of the platform.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::credit::GatewayCredit;
 use crate::gateway::LineSettings;
 use crate::gateway::universal::{self, Credentials};
 use crate::model::{Price, Secret};
+use crate::reporting::Platforms;
 use crate::routing::Routing;
 
 /// The key that the built-in emulator takes; no secret, and refused for any other machine.
@@ -198,7 +198,7 @@ fn base_url(value: &Value) -> Option<Url> {
 }
 
 /// The hosts of the gateways by their names, for `Remote-MTA` in reports.
-pub(super) fn hosts(gateways: &[ConfiguredGateway]) -> BTreeMap<String, String> {
+pub(super) fn hosts(gateways: &[ConfiguredGateway]) -> Platforms {
     let host = |one: &ConfiguredGateway| {
         let url = Url::parse(&one.api.base_url).ok()?;
         Some((one.api.name.clone(), url.host_str()?.to_owned()))

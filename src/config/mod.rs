@@ -50,8 +50,6 @@ use reader::{Reader, Section, Value};
 
 /// Most octets of a configuration file; ten thousand aliases take less.
 const MAX_FILE: u64 = 4 << 20;
-/// Where Linux tells the machine's name.
-const KERNEL_HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
 /// The settings of every part.
 #[derive(Clone, Debug)]
@@ -72,6 +70,8 @@ pub struct Config {
     pub spool: sqlite::Settings,
     /// The platform's accounts, in the order in which they are tried where a rule names none.
     pub gateways: Vec<ConfiguredGateway>,
+    /// The hosts that they are at. Reloadable.
+    pub platforms: reporting::Platforms,
     /// How messages are sent.
     pub dispatch: dispatch::Settings,
     /// How sent messages are followed.
@@ -199,8 +199,7 @@ fn settings(
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);
     drop((section, top));
-    let (mut reports, gateways) = (reports?, gateways?);
-    reports.reporting.platforms = gateways::hosts(&gateways);
+    let (reports, gateways) = (reports?, gateways?);
     Some(Config {
         smtp: doors.smtp,
         http: doors.http,
@@ -209,6 +208,7 @@ fn settings(
         intake: reports.intake,
         routing: routing?,
         spool: spool?,
+        platforms: gateways::hosts(&gateways),
         gateways,
         dispatch,
         tracking,
@@ -274,10 +274,11 @@ fn is_host_name(text: &str) -> bool {
     text.split('.').all(good) && MailAddress::new("postmaster", text).is_ok()
 }
 
-/// The machine's own name, or `localhost` where it has none that mail could carry.
+/// The machine's own name, or `localhost` where it has none that mail could carry. Asked of the kernel by a call, as
+/// the service's unit hides all of `/proc` but processes.
 fn machine_name() -> String {
-    let name = std::fs::read_to_string(KERNEL_HOST_NAME).unwrap_or_default();
-    let name = name.trim();
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_str().unwrap_or_default();
     if is_host_name(name) { name.to_owned() } else { "localhost".to_owned() }
 }
 
@@ -452,6 +453,12 @@ mod tests {
         for wrong in ["", ".", "a..b", "-a", "a-", "a_b", "a b", "è.it", "[127.0.0.1]"] {
             assert!(!is_host_name(wrong), "{wrong}");
         }
-        assert!(is_host_name(&machine_name()));
+    }
+
+    #[test]
+    fn the_name_of_the_machine_is_the_kernel_s() {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let name = name.trim();
+        assert_eq!(machine_name(), if is_host_name(name) { name } else { "localhost" });
     }
 }

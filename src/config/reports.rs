@@ -76,7 +76,6 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             hostname: hostname.to_owned(),
             from,
             operator: operator.clone(),
-            platforms: std::collections::BTreeMap::new(),
             include_text,
             template,
             window,
@@ -93,6 +92,8 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             // What no report returns is not kept for one.
             full_original_octets: if include_text { full_original_octets } else { 0 },
             delayed_after,
+            // Only the command line says so.
+            simulate_all: false,
         },
     })
 }

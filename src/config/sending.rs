@@ -21,8 +21,6 @@ pub(super) fn dispatch(top: &Section, tracking: &tracking::Settings) -> dispatch
         ask_after: section.or("ask_after", Duration::from_secs(5), values::time(values::SECOND)),
         unknown_time: section.or("unknown_time", Duration::from_secs(600), values::time(values::SECOND)),
         plan: tracking.plan,
-        // Only the command line says so.
-        simulate_all: false,
     }
 }
 

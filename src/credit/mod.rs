@@ -1,6 +1,7 @@
 //! Watches what is left of the accounts' credit.
 //!
-//! Each gateway is asked at the start and then at its interval, but not while the platform wants to be left alone.
+//! Each gateway is asked at the start and then at its interval, but not while the platform wants to be left alone, or
+//! not to be asked. That it does not want to be asked keeps nobody from sending.
 //! What it says is a metric; that it is low, used up or enough again goes to the log and, once each, by mail to
 //! the operator; an account with nothing left is a reason not to be ready. What was told is kept in the spool with
 //! the mail that told it, so that no restart tells it twice.
@@ -215,7 +216,7 @@ impl Credit {
     /// For how long the platform wants to be left alone.
     fn pause(&self, line: &Line) -> Option<Duration> {
         let now = (self.clock)();
-        let until = line.gate.paused_until(now)?;
+        let until = line.gate.questions_paused_until(now)?;
         // A clock that is set does not make it wait for ever.
         Some(Duration::try_from(until.duration_since(now)).unwrap_or_default().max(SHORTEST_INTERVAL))
     }
@@ -240,7 +241,7 @@ impl Credit {
             CreditOutcome::CannotTell { until, cause } => {
                 tracing::warn!(gateway = name, cause = %cause.text, "the credit is not known now");
                 if let Some(until) = until {
-                    line.gate.pause(until);
+                    line.gate.pause_questions(until, (self.clock)());
                 }
             }
         }

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::gateway::{Gateway, LineSettings};
 use crate::model::{
-    Cause, Channel, EnhancedStatus, Legacy, MessageId, SendOutcome, Sms, StatusOutcome, Template,
+    Cause, Channel, EnhancedStatus, Legacy, MessageId, SendOutcome, Sms, StatusOutcome, SubmissionId,
+    Template,
 };
-use crate::retry::Backoff;
+use crate::retry::{Answer, Backoff, Permission};
 use crate::spool::{ClaimedMail, SqliteSpool, sqlite};
 
 const EVERY: Duration = Duration::from_secs(900);
@@ -253,7 +254,7 @@ async fn without_an_operator_it_is_known_and_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_told_changes_nothing_and_its_pause_is_everybodys() {
+async fn what_cannot_be_told_changes_nothing_and_its_pause_is_that_of_all_questions() {
     let directory = tempfile::tempdir().unwrap();
     let (gateway, mut ours) = account("main");
     let world = World::start(open(directory.path()), vec![gateway], settings(true));
@@ -265,19 +266,25 @@ async fn what_cannot_be_told_changes_nothing_and_its_pause_is_everybodys() {
     let next = ours.question().await;
     assert_eq!(next.duration_since(asked), EVERY);
     assert_eq!((world.credit.trouble().len(), world.credit.left("main")), (1, Some(price(0))));
-    // A pause that ends after the interval counts, and holds for those who send.
+    // A pause that ends after the interval counts, and holds for nobody who sends.
+    let gate = || world.lines.all()[0].gate.clone();
     let until = later(now(), Duration::from_secs(1000));
     ours.silent(Some(until));
     let after = ours.question().await;
     assert_eq!(after.duration_since(next), Duration::from_secs(1000));
-    assert_eq!(world.lines.all()[0].gate.paused_until(later(until, Duration::ZERO)), None);
-    // One that somebody else was told counts, too.
-    let until = later(now(), Duration::from_secs(2000));
-    world.lines.all()[0].gate.pause(until);
-    world.lines.all()[0].gate.pause(later(now(), Duration::from_secs(10)));
-    assert_eq!(world.lines.all()[0].gate.paused_until(now()), Some(until));
+    assert_eq!(gate().questions_paused_until(until), None);
+    let before = until.checked_sub(Duration::from_millis(1)).unwrap();
+    assert_eq!(gate().questions_paused_until(before), Some(until));
+    assert_eq!(gate().with(|gate| gate.permission(before)), Permission::Free);
+    // One that somebody else was told counts, too: who asked, and who sent.
+    gate().pause_questions(later(now(), Duration::from_secs(2000)), now());
     ours.left(0);
-    assert_eq!(ours.question().await.duration_since(after), Duration::from_secs(2000));
+    let last = ours.question().await;
+    assert_eq!(last.duration_since(after), Duration::from_secs(2000));
+    let about = SubmissionId::new(now()).message(1);
+    gate().answered("main", about, Answer::Pause(later(now(), Duration::from_secs(3000))), now());
+    ours.left(0);
+    assert_eq!(ours.question().await.duration_since(last), Duration::from_secs(3000));
     assert_eq!(world.mails().await, ["SMS credit is used up at gateway main"]);
 }
 

@@ -9,19 +9,16 @@ use super::desk::Hold;
 use super::judge::{self, Attempt};
 use super::{Dispatch, SPOOL_PAUSE, log};
 use crate::crash_point;
-use crate::gateway::Line;
+use crate::gateway::{Line, Probe};
 use crate::model::{MessageId, Reason, SendOutcome, Sms, State, Way};
-use crate::retry::{Gate, Permission};
-use crate::spool::{Call, Claimed, Question, SpoolError, Step};
+use crate::retry::Permission;
+use crate::spool::{Again, Call, Claimed, Question, SpoolError, Step};
 
 impl Dispatch {
     /// Hands the messages of a call over and writes what came of it.
-    pub(super) async fn send(self: Arc<Self>, line: Line, call: Call, hold: Hold) {
-        let Call { way, mut messages, gateway: _ } = call;
-        if self.settings.simulate_all {
-            messages.iter_mut().for_each(|claimed| claimed.sms.options.simulation = true);
-        }
-        let has_others = self.lines.all().len() > 1;
+    pub(super) async fn send(self: Arc<Self>, line: Line, call: Call, hold: Hold, mut probe: Option<Probe>) {
+        let Call { way, messages, gateway: _ } = call;
+        let gateways = self.lines.all().iter().map(|line| line.gateway.name().to_owned()).collect::<Vec<_>>();
         let mut waiting = vec![messages];
         let mut refused_before = false;
         while let Some(messages) = waiting.pop() {
@@ -30,8 +27,8 @@ impl Dispatch {
                 None => match self.hand_over(&line, &way, &messages).await {
                     Some(outcome) => outcome,
                     None => {
-                        // If this was a probe, it proved nothing.
-                        line.gate.with(Gate::probe_unused);
+                        // If this was the probe, it proved nothing, and the next call may be one.
+                        drop(probe.take());
                         let text = "only tried out, and a template cannot be simulated: not handed over";
                         let step = |_: &Claimed| judge::simulated(text);
                         self.settle_all(&line, messages, None, step).await;
@@ -54,7 +51,7 @@ impl Dispatch {
             // One for all, so that what has to go again goes together again.
             let jitter = fastrand::f64();
             let step = |claimed: &Claimed| {
-                let attempt = Attempt { claimed, way: &way, has_others, last_callback };
+                let attempt = Attempt { claimed, way: &way, gateways: &gateways, last_callback };
                 let outcome = if several { of_one(&outcome) } else { outcome.clone() };
                 judge::after_send(outcome, &attempt, now, jitter, &self.settings)
             };
@@ -145,22 +142,28 @@ impl Dispatch {
         let cause = Reason::GatewayFault.told("its gateway is not configured");
         for claimed in call.messages {
             let at = self.settings.backoff.next(Timestamp::now(), claimed.attempt, fastrand::f64());
-            let step = Step::Retry { at, cause: cause.clone(), same_gateway: false };
+            let step = Step::Retry { at, cause: cause.clone(), by: Again::InOrder };
             self.settle(claimed.sms.id, claimed.attempt, &call.gateway, step).await;
         }
     }
 
     /// Asks whether the platform has a message, and writes what follows.
-    pub(super) async fn ask(self: Arc<Self>, line: Line, question: Question, hold: Hold) {
+    pub(super) async fn ask(
+        self: Arc<Self>,
+        line: Line,
+        question: Question,
+        hold: Hold,
+        probe: Option<Probe>,
+    ) {
         let id = question.id;
         let outcome = line.gateway.status(&id, question.channel).await;
         let now = Timestamp::now();
         let (step, answer) = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
-        match answer {
-            Some(answer) => line.gate.answered(line.gateway.name(), id, answer, now),
-            // If this was a probe it proved nothing, and the next call may be one.
-            None => line.gate.with(Gate::probe_unused),
+        if let Some(answer) = answer {
+            line.gate.answered(line.gateway.name(), id, answer, now);
         }
+        // If this was the probe and proved nothing, the next call may be one.
+        drop(probe);
         self.settle_question(&question, line.gateway.name(), step, now).await;
         drop(hold);
     }

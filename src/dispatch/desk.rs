@@ -96,7 +96,10 @@ impl Desk {
     }
 
     /// Questions about unknown outcomes that the gateway can take now.
-    pub(super) fn questions(&mut self, line: &Line) -> usize {
+    pub(super) fn questions(&mut self, line: &Line, now: Timestamp) -> usize {
+        if line.gate.questions_paused_until(now).is_some() {
+            return 0;
+        }
         let usage = self.usage(line.gateway.name());
         rooms::questions(line.settings.concurrency, usage.under_way(), usage.questions.busy())
     }

@@ -95,38 +95,12 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Mutex;
-
     use jiff::Timestamp;
     use prometheus_client::encoding::text::encode;
-    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
     use crate::model::SubmissionId;
-
-    /// A log in memory.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(octets);
-            Ok(octets.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Log {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
+    use crate::test_log::TestLog;
 
     fn text(encoding: Encoding, parts: u32) -> SmsText {
         SmsText { body: "the words".to_owned(), encoding, parts }
@@ -135,20 +109,15 @@ mod tests {
     /// The levels of the log's lines after these comparisons, the counters of parts and of unicode, and the
     /// log itself with the id as `ID`.
     fn compared(all: &[(&SmsText, Option<u32>, Option<bool>)]) -> (Vec<String>, [u64; 2], String) {
-        let (figures, log) = (Figures::new(), Log::default());
+        let (figures, log) = (Figures::new(), TestLog::default());
         let id = SubmissionId::new(Timestamp::UNIX_EPOCH).message(1);
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .without_time()
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
+        let subscriber = log.subscriber(tracing::Level::DEBUG);
         tracing::subscriber::with_default(subscriber, || {
             for (ours, parts, unicode) in all {
                 figures.compare(id, ours, *parts, *unicode);
             }
         });
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap().replace(&id.to_string(), "ID");
+        let log = log.take().replace(&id.to_string(), "ID");
         let levels = log.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
         let counts = [PARTS, UNICODE].map(|labels| figures.mismatches.get_or_create(&labels).get());
         (levels, counts, log)

@@ -1,7 +1,7 @@
 //! What the log says of a message. Said once it is written: the log never knows more than the spool.
 
 use crate::model::{FinalState, MessageId, State};
-use crate::spool::Step;
+use crate::spool::{Again, Step};
 
 /// Where a step leads when nothing else was known before; `None` where it leads nowhere.
 fn target(step: &Step) -> Option<State> {
@@ -28,7 +28,10 @@ pub(super) fn step(id: MessageId, attempt: u32, gateway: &str, step: &Step, stat
         Step::NextWay { cause } => {
             tracing::warn!(%id, attempt, gateway, cause = %cause.text, diagnostic = cause.masked_diagnostic().map(display), "the next way is tried");
         }
-        Step::Retry { at, cause, same_gateway: _ } => {
+        Step::Retry { at, cause, by: Again::OthersFirst { .. } } => {
+            tracing::warn!(%id, attempt, gateway, next = %at, cause = %cause.text, diagnostic = cause.masked_diagnostic().map(display), "tried again later, by its other gateways first");
+        }
+        Step::Retry { at, cause, by: Again::InOrder | Again::Counted | Again::Same } => {
             tracing::warn!(%id, attempt, gateway, next = %at, cause = %cause.text, diagnostic = cause.masked_diagnostic().map(display), "tried again later");
         }
         Step::Unknown { ask_at, cause } => {
@@ -46,54 +49,33 @@ pub(super) fn step(id: MessageId, attempt: u32, gateway: &str, step: &Step, stat
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use jiff::Timestamp;
-    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
     use crate::model::{Reason, SubmissionId};
-
-    /// A log in memory.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(octets);
-            Ok(octets.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl<'a> MakeWriter<'a> for Log {
-        type Writer = Self;
-
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
+    use crate::test_log::TestLog;
 
     #[test]
     fn a_number_that_the_platform_names_is_masked_whatever_becomes_of_the_message() {
         let id = SubmissionId::new(Timestamp::UNIX_EPOCH).message(1);
         let cause = || Reason::Refused.said("http 422: +393471234567 is no number");
         let steps = [
-            Step::Retry { at: Timestamp::UNIX_EPOCH, cause: cause(), same_gateway: false },
+            Step::Retry { at: Timestamp::UNIX_EPOCH, cause: cause(), by: Again::InOrder },
+            Step::Retry {
+                at: Timestamp::UNIX_EPOCH,
+                cause: cause(),
+                by: Again::OthersFirst { known: Vec::new() },
+            },
             Step::NextWay { cause: cause() },
             Step::Unknown { ask_at: Timestamp::UNIX_EPOCH, cause: cause() },
             Step::Final { state: FinalState::Failed, cause: cause() },
         ];
         for told in steps {
-            let log = Log::default();
-            let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+            let log = TestLog::default();
+            let subscriber = log.subscriber(tracing::Level::INFO);
             let state = target(&told).unwrap();
             tracing::subscriber::with_default(subscriber, || step(id, 1, "main", &told, state));
-            let line = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            let line = log.take();
             assert!(line.contains(&id.to_string()), "{line}");
             assert!(!line.contains("3471234567"), "{line}");
         }

@@ -58,8 +58,6 @@ pub struct Settings {
     pub unknown_time: Duration,
     /// When the platform is first asked whether a message has arrived.
     pub plan: AskPlan,
-    /// Whether every message is only to be checked by the platform and none sent (`--dry-run`).
-    pub simulate_all: bool,
 }
 
 /// Shows that a loop is alive: it beats at least every 10 seconds while it works.

@@ -1,9 +1,16 @@
 //! How much a gateway may be called now. Pure.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::model::Lane;
-use crate::retry::{Permission, TokenBucket};
+use crate::retry::{Permission, TokenBucket, later};
+
+/// How long a message of unknown outcome is left alone while nobody may be asked about it.
+const UNASKED_PAUSE: Duration = Duration::from_secs(60);
+/// The same while a probe may open the gate at any time: it is asked about this much later then.
+const PROBED_PAUSE: Duration = Duration::from_secs(5);
 
 /// Calls at a time that each lane may bring a gateway to, by [`Lane::index`], of `concurrency` in all: an
 /// eighth is kept for what is critical, another one for what is normal, so that a flood of less urgent messages
@@ -36,6 +43,17 @@ pub(crate) fn calls(
         Permission::AwaitProbe | Permission::NotBefore(_) => [0; 3],
     };
     [most[0].min(allowed[0]), most[1].min(allowed[1]), most[2].min(allowed[2])]
+}
+
+/// When a message of unknown outcome is looked at again, where nobody may be asked about it now; `None` where somebody
+/// may.
+pub(crate) fn looked_at_again(to_ask: Permission, now: Timestamp) -> Option<Timestamp> {
+    match to_ask {
+        Permission::Free => None,
+        Permission::NotBefore(time) => Some(time.min(later(now, UNASKED_PAUSE))),
+        // There may be room for the probe, or an answer to it, at any time.
+        Permission::Probe | Permission::AwaitProbe => Some(later(now, PROBED_PAUSE)),
+    }
 }
 
 /// Messages a second of one gateway.
@@ -144,6 +162,20 @@ mod tests {
         ];
         for (permission, under_way, allowed, expected) in table {
             assert_eq!(calls(permission, 8, under_way, allowed), expected, "{permission:?} {under_way}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_may_be_asked_about_is_looked_at_before_somebody_may() {
+        let table = [
+            (Permission::Free, None),
+            (Permission::NotBefore(at(59_999)), Some(at(59_999))),
+            (Permission::NotBefore(at(60_001)), Some(at(60_000))),
+            (Permission::Probe, Some(at(5000))),
+            (Permission::AwaitProbe, Some(at(5000))),
+        ];
+        for (permission, expected) in table {
+            assert_eq!(looked_at_again(permission, at(0)), expected, "{permission:?}");
         }
     }
 

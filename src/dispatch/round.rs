@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::desk::Desk;
-use super::{Dispatch, judge};
-use crate::gateway::{Line, SharedGate, gone};
-use crate::model::{Cause, Lane, StatusOutcome};
-use crate::retry::{Gate, Permission, later};
-use crate::spool::{Asked, Call, QUESTION_LEASE, Queue, SpoolError};
+use super::{Dispatch, judge, rooms};
+use crate::gateway::{Line, Probe, gone};
+use crate::model::{Lane, StatusOutcome};
+use crate::retry::{Permission, later};
+use crate::spool::{Asked, Call, QUESTION_LEASE, Question, Queue, SpoolError};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long and the watchdog
 /// sees the loop alive.
@@ -21,33 +21,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// Sleep of the loop while something is due that a round just now could not have: mostly it waits for a call
 /// to end, and that wakes the loop.
 const STUCK_WAIT: Duration = Duration::from_secs(1);
-/// How long a message of unknown outcome is left alone while nobody may be asked about it.
-const UNASKED_PAUSE: Duration = Duration::from_secs(60);
-/// Most of them that are looked at in one go.
+/// Most messages of unknown outcome that are looked at in one go while nobody may be asked about them.
 const UNASKED_BATCH: usize = 50;
-
-/// A probe that was taken from its gate; dropped unused, it goes back.
-struct Probe(Option<SharedGate>);
-
-impl Probe {
-    fn begin(gate: &SharedGate) -> Self {
-        gate.with(Gate::probe_begins);
-        Self(Some(gate.clone()))
-    }
-
-    /// A call has it now.
-    fn used(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        if let Some(gate) = &self.0 {
-            gate.with(Gate::probe_unused);
-        }
-    }
-}
 
 impl Dispatch {
     /// Begins as many calls as gates, rates and concurrency allow. Returns how long nothing new can come by
@@ -64,21 +39,21 @@ impl Dispatch {
         let lines = self.lines.all();
         let before = calls.len();
         let mut next: Vec<Timestamp> = Vec::new();
-        // What is unknown stands before everything to the same destination, so it comes first.
+        // What is unknown stands before everything to the same destination, so it comes first. A probe had better be a
+        // send, though: the status endpoint may work where sending does not.
         for (at, line) in lines.iter().enumerate() {
-            match line.gate.with(|gate| gate.permission(now)) {
-                Permission::Free => next.extend(self.begin_questions(desk, calls, line, at == 0, now).await?),
-                Permission::NotBefore(time) => {
-                    let cause = line.gate.cause();
-                    for name in desk.roll.names(line, at == 0) {
-                        self.expire_unasked(name, &cause, now, time).await?;
-                    }
-                }
-                // A probe had better be a send: the status endpoint may work where sending does not.
-                Permission::Probe | Permission::AwaitProbe => {}
+            if line.gate.with(|gate| gate.permission_to_ask(now)) == Permission::Free {
+                next.extend(self.begin_questions(desk, calls, line, at == 0, now).await?);
             }
         }
         self.begin_calls(desk, calls, &lines, now).await?;
+        for (at, line) in lines.iter().enumerate() {
+            let permission = line.gate.with(|gate| gate.permission_to_ask(now));
+            let Some(again_at) = rooms::looked_at_again(permission, now) else { continue };
+            for name in desk.roll.names(line, at == 0) {
+                next.extend(self.look_unasked(line, name, now, again_at).await?);
+            }
+        }
         for name in desk.roll.missing() {
             next.extend(self.decide_unasked(name, now).await?);
         }
@@ -89,11 +64,8 @@ impl Dispatch {
             if room.calls.iter().any(|calls| *calls > 0) {
                 open.push(room.gateway);
             }
-            match permission {
-                Permission::NotBefore(time) => next.push(time),
-                // Nothing was there to probe with.
-                Permission::Probe => next.extend(self.next_unknown(line.gateway.name()).await?),
-                Permission::Free | Permission::AwaitProbe => {}
+            if let Permission::NotBefore(time) = permission {
+                next.push(time);
             }
             next.extend(desk.next_by_rate(line, now));
         }
@@ -121,18 +93,17 @@ impl Dispatch {
         let mut probes: Vec<(usize, Probe)> = Vec::new();
         for (at, line) in lines.iter().enumerate() {
             let (permission, room) = desk.room(line, now);
-            if permission == Permission::Probe && (room.calls[0] > 0 || desk.questions(line) > 0) {
-                probes.push((at, Probe::begin(&line.gate)));
+            if permission == Permission::Probe && (room.calls[0] > 0 || desk.questions(line, now) > 0) {
+                probes.extend(line.gate.begin_probe().map(|probe| (at, probe)));
             }
             rooms.push(room);
         }
         for call in self.spool.claim_due(now, rooms).await? {
             let found = lines.iter().find(|line| line.gateway.name() == call.gateway);
-            if let Some(place) = probes.iter().position(|(at, _)| lines[*at].gateway.name() == call.gateway) {
-                probes.swap_remove(place).1.used();
-            }
+            let place = probes.iter().position(|(at, _)| lines[*at].gateway.name() == call.gateway);
+            let probe = place.map(|place| probes.swap_remove(place).1);
             match found {
-                Some(line) => self.begin_call(desk, calls, line, call, now),
+                Some(line) => self.begin_call(desk, calls, line, call, probe, now),
                 // The spool was told of no other; what it claimed all the same is not lost.
                 None => {
                     tracing::error!(
@@ -143,14 +114,15 @@ impl Dispatch {
                 }
             }
         }
+        // What nobody sent with asks, or goes back.
         for (at, probe) in probes {
             let line = &lines[at];
-            if desk.questions(line) == 0 {
+            if desk.questions(line, now) == 0 {
                 continue;
             }
             for name in desk.roll.names(line, at == 0) {
-                if self.ask_some(desk, calls, line, name, 1, now).await? > 0 {
-                    probe.used();
+                if let Some(question) = self.to_ask(name, 1, now).await?.pop() {
+                    self.begin_question(desk, calls, line, question, Some(probe));
                     break;
                 }
             }
@@ -164,11 +136,12 @@ impl Dispatch {
         calls: &mut JoinSet<()>,
         line: &Line,
         call: Call,
+        probe: Option<Probe>,
         now: Timestamp,
     ) {
         let lane = call.messages.iter().map(|claimed| claimed.lane).min().unwrap_or(Lane::Normal);
         let hold = desk.call_begins(&call.gateway, lane, call.messages.len(), now);
-        calls.spawn(Arc::clone(self).send(line.clone(), call, hold));
+        calls.spawn(Arc::clone(self).send(line.clone(), call, hold, probe));
     }
 
     /// Asks about unknown outcomes as far as there is room. Returns when the next one is due, where there is room
@@ -183,68 +156,81 @@ impl Dispatch {
     ) -> Result<Option<Timestamp>, SpoolError> {
         let mut next = None;
         for name in desk.roll.names(line, is_first) {
-            let limit = desk.questions(line);
+            let limit = desk.questions(line, now);
             if limit == 0 {
                 return Ok(None);
             }
             // Looking first waits for no commit, and mostly there is nothing to ask.
             let mut due = self.next_unknown(name).await?;
-            if due.is_some_and(|time| time <= now)
-                && self.ask_some(desk, calls, line, name, limit, now).await? > 0
-            {
+            if due.is_some_and(|time| time <= now) {
+                for question in self.to_ask(name, limit, now).await? {
+                    self.begin_question(desk, calls, line, question, None);
+                }
                 due = self.next_unknown(name).await?;
             }
             next = [next, due].into_iter().flatten().min();
         }
-        Ok(if desk.questions(line) == 0 { None } else { next })
+        Ok(if desk.questions(line, now) == 0 { None } else { next })
     }
 
     async fn next_unknown(&self, gateway: &str) -> Result<Option<Timestamp>, SpoolError> {
         self.spool.next_due(Queue::Ask(Asked::Unknown, gateway.to_owned())).await
     }
 
-    async fn ask_some(
+    /// Takes up to `limit` messages that it is time to ask about.
+    async fn to_ask(&self, gateway: &str, limit: usize, now: Timestamp) -> Result<Vec<Question>, SpoolError> {
+        let again_at = later(now, QUESTION_LEASE);
+        let found = self.spool.questions(Asked::Unknown, gateway.to_owned(), now, again_at, limit).await?;
+        Ok(self.but_simulations(found, gateway, now).await)
+    }
+
+    /// Settles those of `found` about which nobody need be asked; the others come back.
+    async fn but_simulations(&self, found: Vec<Question>, gateway: &str, now: Timestamp) -> Vec<Question> {
+        let mut questions = Vec::with_capacity(found.len());
+        for question in found {
+            match judge::unasked_simulation(&question, now, fastrand::f64(), &self.settings) {
+                Some(step) => self.settle_question(&question, gateway, step, now).await,
+                None => questions.push(question),
+            }
+        }
+        questions
+    }
+
+    fn begin_question(
         self: &Arc<Self>,
         desk: &mut Desk,
         calls: &mut JoinSet<()>,
         line: &Line,
-        name: &str,
-        limit: usize,
-        now: Timestamp,
-    ) -> Result<usize, SpoolError> {
-        let again_at = later(now, QUESTION_LEASE);
-        let questions = self.spool.questions(Asked::Unknown, name.to_owned(), now, again_at, limit).await?;
-        let begun = questions.len();
-        for question in questions {
-            let hold = desk.question_begins(line.gateway.name());
-            calls.spawn(Arc::clone(self).ask(line.clone(), question, hold));
-        }
-        Ok(begun)
+        question: Question,
+        probe: Option<Probe>,
+    ) {
+        let hold = desk.question_begins(line.gateway.name());
+        calls.spawn(Arc::clone(self).ask(line.clone(), question, hold, probe));
     }
 
-    /// Ends what has outlived its time while nobody could be asked whether the platform has it. A
-    /// probe asks about one message only, and a gateway may be shut for days.
-    async fn expire_unasked(
+    /// Ends what has outlived its time, and what its rule wants to fail, while nobody may be asked whether the platform
+    /// has it. A probe asks about one message only, and a gateway may be shut for days. Returns when the next
+    /// one is due.
+    async fn look_unasked(
         &self,
-        gateway: &str,
-        cause: &Cause,
+        line: &Line,
+        name: &str,
         now: Timestamp,
-        shut_until: Timestamp,
-    ) -> Result<(), SpoolError> {
-        if self.next_unknown(gateway).await?.is_none_or(|time| time > now) {
-            return Ok(());
+        again_at: Timestamp,
+    ) -> Result<Option<Timestamp>, SpoolError> {
+        let due = self.next_unknown(name).await?;
+        if due.is_none_or(|time| time > now) {
+            return Ok(due);
         }
-        let again_at = shut_until.min(later(now, UNASKED_PAUSE));
-        let gateway_name = gateway.to_owned();
-        for question in
-            self.spool.questions(Asked::Unknown, gateway_name, now, again_at, UNASKED_BATCH).await?
-        {
-            // The others were put off until then by being handed out.
-            if let Some(step) = judge::unasked(&question, cause.clone(), now) {
-                self.settle_question(&question, gateway, step, now).await;
+        let cause = line.gate.cause();
+        let found = self.spool.unasked(name.to_owned(), now, again_at, UNASKED_BATCH).await?;
+        for question in self.but_simulations(found, name, now).await {
+            // The others were put off by being handed out.
+            if let Some(step) = judge::unasked(&question, cause.clone(), now, again_at, &self.settings) {
+                self.settle_question(&question, name, step, now).await;
             }
         }
-        Ok(())
+        self.next_unknown(name).await
     }
 
     /// Decides about what went by a gateway that is gone: as about what the platform cannot tell. Returns when the
@@ -254,9 +240,7 @@ impl Dispatch {
         if due.is_none_or(|time| time > now) {
             return Ok(due);
         }
-        let again_at = later(now, QUESTION_LEASE);
-        let name = gateway.to_owned();
-        for question in self.spool.questions(Asked::Unknown, name, now, again_at, UNASKED_BATCH).await? {
+        for question in self.to_ask(gateway, UNASKED_BATCH, now).await? {
             let outcome = StatusOutcome::CannotTell { until: None, cause: gone(gateway) };
             let (step, _) = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
             self.settle_question(&question, gateway, step, now).await;

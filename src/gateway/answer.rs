@@ -24,8 +24,6 @@
 //!
 //! The status class of a broken body holds: a 503 whose page was cut is still a 503.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
@@ -33,7 +31,7 @@ use super::legacy::{self, Processed};
 use super::wire::{self, Verdict};
 use super::words::{self, Blanked};
 use crate::model::{Cause, CreditOutcome, MessageId, Reason, SendOutcome, StatusOutcome};
-use crate::retry::LONGEST_PAUSE;
+use crate::retry::retry_after;
 
 /// An answer as it came.
 pub(super) struct Answer {
@@ -329,21 +327,6 @@ fn diagnostic(status: StatusCode, words: Option<&str>) -> String {
 
 fn until(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
     retry_after(answer.retry_after.as_deref()?, now)
-}
-
-/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or an HTTP date. At most a day ahead.
-/// `None` for anything else, and for a time that has already come: then our own waits hold.
-fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
-    let value = value.trim();
-    let most = now.checked_add(LONGEST_PAUSE).ok()?;
-    let until = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // Too many digits for a number are still only a long time.
-        let seconds = value.parse().unwrap_or(u64::MAX).min(LONGEST_PAUSE.as_secs());
-        now.checked_add(Duration::from_secs(seconds)).ok()?
-    } else {
-        Timestamp::try_from(httpdate::parse_http_date(value).ok()?).ok()?
-    };
-    (until > now).then_some(until.min(most))
 }
 
 #[cfg(test)]

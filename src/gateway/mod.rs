@@ -24,7 +24,8 @@ use crate::model::{Channel, CreditOutcome, Legacy, MessageId, SendOutcome, Sms, 
 pub use flow::Flow;
 pub use lines::{Line, LineSettings, Lines};
 pub use roll::{Roll, gone};
-pub use shared_gate::SharedGate;
+pub use shared_gate::{Probe, SharedGate};
+pub(crate) use universal::first_cause;
 
 /// A platform account that takes messages. Every call is bounded in time by the gateway's own time-outs.
 #[async_trait]

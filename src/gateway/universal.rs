@@ -161,8 +161,8 @@ impl Universal {
         let has_authority = ca_pem.is_some();
         if let Some(pem) = ca_pem {
             let authority = |why: String| GatewayError::Authority { name: name.clone(), why };
-            let certificates =
-                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| authority(innermost(&error)))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| authority(first_cause(&error)))?;
             if certificates.is_empty() {
                 return Err(authority("there is no certificate in it".to_owned()));
             }
@@ -172,7 +172,7 @@ impl Universal {
             builder = builder.tls_certs_only([]);
         }
         let client = builder.build().map_err(|error| {
-            let (name, why) = (name.clone(), innermost(&error));
+            let (name, why) = (name.clone(), first_cause(&error));
             match has_authority {
                 true => GatewayError::Authority { name, why },
                 false => GatewayError::Client { name, why },
@@ -321,18 +321,23 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     if error.is_connect() && error.is_timeout() {
         NoAnswer::NotConnected("no connection within the connect time".to_owned())
     } else if error.is_connect() || error.is_builder() {
-        NoAnswer::NotConnected(innermost(&error))
+        NoAnswer::NotConnected(first_cause(&error))
     } else {
         NoAnswer::Lost(why_lost(&error))
     }
 }
 
 fn why_lost(error: &reqwest::Error) -> String {
-    if error.is_timeout() { "no complete answer within the total time".to_owned() } else { innermost(error) }
+    if error.is_timeout() {
+        "no complete answer within the total time".to_owned()
+    } else {
+        first_cause(error)
+    }
 }
 
-/// The first cause of an error. The outer ones only repeat it, and show the URL.
-fn innermost(error: &reqwest::Error) -> String {
+/// The first cause of an error, on one line. The outer ones only repeat it, and show the URL, which may hold what
+/// others must not read.
+pub(crate) fn first_cause(error: &reqwest::Error) -> String {
     let mut text = "no cause was given".to_owned();
     let mut source = error.source();
     while let Some(inner) = source {

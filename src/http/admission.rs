@@ -1,4 +1,4 @@
-//! How many connections may be open, in all and from one address.
+//! How many connections a listener may have open, in all and from one client.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,23 +6,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Counts the connections of all listeners.
+use crate::model::ClientKey;
+
+/// Counts the connections of one listener. Each has its own, so that whoever floods one that is open to the
+/// Internet takes no place from those who post forms at another.
 #[derive(Debug)]
 pub(super) struct Admission {
     places: Arc<Semaphore>,
     per_client: usize,
-    clients: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    clients: Arc<Mutex<HashMap<ClientKey, usize>>>,
 }
 
 /// One connection of a client; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Visit {
-    address: IpAddr,
-    clients: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    client: ClientKey,
+    clients: Arc<Mutex<HashMap<ClientKey, usize>>>,
 }
 
 impl Admission {
-    /// Takes `connections` in all and `per_client` from one address.
+    /// Takes `connections` in all and `per_client` from one client.
     pub(super) fn new(connections: usize, per_client: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
@@ -33,13 +36,14 @@ impl Admission {
 
     /// Counts a connection from `address`; `None` when the client has enough of them.
     pub(super) fn visit(&self, address: IpAddr) -> Option<Visit> {
+        let client = ClientKey::from(address);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = clients.get(&address).copied().unwrap_or(0);
+        let open = clients.get(&client).copied().unwrap_or(0);
         if open >= self.per_client {
             return None;
         }
-        clients.insert(address, open + 1);
-        Some(Visit { address, clients: self.clients.clone() })
+        clients.insert(client, open + 1);
+        Some(Visit { client, clients: self.clients.clone() })
     }
 
     /// A place among all connections, if one is free now.
@@ -57,10 +61,10 @@ impl Admission {
 impl Drop for Visit {
     fn drop(&mut self) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        match clients.get_mut(&self.address) {
+        match clients.get_mut(&self.client) {
             Some(open) if *open > 1 => *open -= 1,
             // The last one: the table holds only clients that are connected.
-            Some(_) | None => drop(clients.remove(&self.address)),
+            Some(_) | None => drop(clients.remove(&self.client)),
         }
     }
 }
@@ -79,6 +83,18 @@ mod tests {
         assert!(admission.visit(two).is_some());
         drop(first);
         assert!(admission.visit(one).is_some());
+    }
+
+    #[test]
+    fn neighbours_in_a_64_are_one_client() {
+        let admission = Admission::new(10, 2);
+        let visit = |address: &str| admission.visit(address.parse().unwrap());
+        let first = visit("2001:db8:0:1::1").unwrap();
+        let _second = visit("2001:db8:0:1:ffff::2").unwrap();
+        assert!(visit("2001:db8:0:1::3").is_none());
+        let _elsewhere = visit("2001:db8:0:2::1").unwrap();
+        drop(first);
+        assert!(visit("2001:db8:0:1::3").is_some());
     }
 
     #[test]

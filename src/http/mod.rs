@@ -7,7 +7,7 @@
 //!
 //! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
 //! `admission` counts connections. `submit` is `/sms`: `body` reads it, `fields` and `destinations`
-//! say what its fields mean, `account` whose it is, `answer` how the reply looks. `preview` reads a request
+//! say what its fields mean, `wishes` which of them are granted, `account` whose it is, `answer` how the reply looks. `preview` reads a request
 //! that nobody sent. `status` tells a client of its forms and cancels them; `view` is how that looks. `callbacks` takes
 //! what the platform says, `guard` knows whether it is the platform. `health` and `metrics` are for those who
 //! watch over the relay.
@@ -31,6 +31,7 @@ mod submit;
 mod view;
 mod when;
 mod wire;
+mod wishes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,10 +43,12 @@ use ipnet::IpNet;
 use crate::intake::{Form, Receipt, Refusal};
 use crate::model::{Callback, Client, MessageId, Secret, SubmissionId};
 use crate::spool::{SpoolError, SubmissionView, Taken};
+use crate::telling::AllowedHost;
 
 pub use callbacks::CallbackFigures;
 pub use preview::{Asked, Preview, Refused, preview};
 pub use server::{BindError, Server};
+pub use wishes::{WishError, deliver_at, lane};
 
 /// Where forms go.
 #[async_trait]
@@ -132,9 +135,9 @@ pub struct CallbackDoor {
 pub struct Limits {
     /// Octets of a request body.
     pub body_octets: usize,
-    /// Connections at a time over all listeners.
+    /// Connections at a time of each listener.
     pub connections: usize,
-    /// Connections at a time from one address.
+    /// Of these, connections at a time from one client ([`ClientKey`](crate::model::ClientKey)).
     pub connections_per_client: usize,
     /// For the request line and all headers to arrive; also how long a connection may idle before
     /// its first and between two requests.
@@ -166,8 +169,8 @@ pub struct Account {
 pub struct Program {
     /// Where it is told when a form names no other place.
     pub url: Option<String>,
-    /// Hosts that a form may name, as in a URL: lower case, IPv6 in brackets.
-    pub hosts: Vec<String>,
+    /// Where else it may be, if a form says so.
+    pub hosts: Vec<AllowedHost>,
     /// Signs the calls.
     pub secret: Secret,
 }

@@ -78,7 +78,7 @@ pub struct BindError {
 struct Door {
     listener: Arc<Listener>,
     limits: Limits,
-    admission: Arc<Admission>,
+    admission: Admission,
     router: Router,
     stranger_lines: Lines,
 }
@@ -149,13 +149,13 @@ impl Server {
     /// Serves until `shutdown` is true or its sender is gone; then closes the listeners and idle
     /// connections at once, and lets the requests that have begun end within their own limits.
     pub async fn run(self, shutdown: watch::Receiver<bool>) {
-        let admission = Arc::new(Admission::new(self.limits.connections, self.limits.connections_per_client));
+        let Limits { connections, connections_per_client, .. } = self.limits;
         let mut doors = JoinSet::new();
         for (listener, socket) in self.listeners {
             let door = Door {
                 listener,
                 limits: self.limits,
-                admission: admission.clone(),
+                admission: Admission::new(connections, connections_per_client),
                 router: self.router.clone(),
                 stranger_lines: self.stranger_lines.clone(),
             };

@@ -13,8 +13,6 @@ use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
@@ -24,11 +22,11 @@ use super::answer::{Denial, Style, Unanswered, accepted};
 use super::body::{BodyError, Format, read};
 use super::fields::{FieldError, Fields, GENERIC, shown};
 use super::log_limit::LogLimit;
-use super::when::point_in_time;
+use super::wishes::{WishError, deliver_at, lane};
 use super::{Account, Behind, CallbackDoor, CallbackFigures, Limits, Listener};
 use crate::intake::{Form, Receipt, Refusal};
-use crate::model::{Client, Door, Lane, Masked, TellUrl};
-use crate::telling::target;
+use crate::model::{Client, Door, Masked, TellUrl};
+use crate::telling::{AllowedHost, target};
 
 /// How long a wrong credential waits for its 401: few guesses a second, whoever makes them. The
 /// wait is a timer of its connection, and connections are limited in all and for each address.
@@ -117,6 +115,16 @@ impl From<BodyError> for Stop {
 impl From<FieldError> for Denial {
     fn from(error: FieldError) -> Self {
         BodyError::from(error).into()
+    }
+}
+
+impl From<WishError> for Denial {
+    fn from(error: WishError) -> Self {
+        let status = match error {
+            WishError::NoTime(_) | WishError::NoLane(_) => StatusCode::BAD_REQUEST,
+            WishError::MayNotChooseLane(_) => StatusCode::FORBIDDEN,
+        };
+        Self::new(status, error.to_string())
     }
 }
 
@@ -312,44 +320,13 @@ pub(super) fn form(fields: &Fields, account: &Account) -> Result<Form, Denial> {
         to: fields.destinations(&GENERIC)?,
         text: fields.text(&GENERIC)?,
         sender,
-        deliver_at: deliver_at(fields)?,
-        lane: lane(fields, account)?,
+        deliver_at: fields.line(GENERIC.deliver_at)?.as_deref().map(deliver_at).transpose()?,
+        lane: fields.line(GENERIC.lane)?.map(|written| lane(account, &written)).transpose()?,
         tell_url: tell_url(fields, account)?,
     })
 }
 
-fn deliver_at(fields: &Fields) -> Result<Option<Timestamp>, Denial> {
-    let Some(written) = fields.line(GENERIC.deliver_at)? else { return Ok(None) };
-    let read = point_in_time(&written, &TimeZone::system());
-    read.map(Some).ok_or_else(|| {
-        let reason = format!(
-            "`{}` is not a time; write it like 2031-01-31T07:30:00+01:00, or 2031-01-31 07:30 in the time of \
-             this relay",
-            shown(&written)
-        );
-        Denial::new(StatusCode::BAD_REQUEST, reason)
-    })
-}
-
-fn lane(fields: &Fields, account: &Account) -> Result<Option<Lane>, Denial> {
-    let Some(written) = fields.line(GENERIC.lane)? else { return Ok(None) };
-    if !account.may_choose_lane {
-        let reason = format!(
-            "account `{}` may not choose the lane; leave out `lane`, or set may_choose_lane = true for the account",
-            account.name
-        );
-        return Err(Denial::new(StatusCode::FORBIDDEN, reason));
-    }
-    written.to_ascii_lowercase().parse().map(Some).map_err(|_| {
-        let lanes = Lane::ALL.map(Lane::as_str).join(", ");
-        Denial::new(
-            StatusCode::BAD_REQUEST,
-            format!("`{}` is not a lane; write one of {lanes}", shown(&written)),
-        )
-    })
-}
-
-/// Where a form's SMS are told of: where the form says, if the operator allows that host; else where the account says.
+/// Where a form's SMS are told of: where the form says, if the operator allows that host and port; else where the account says.
 fn tell_url(fields: &Fields, account: &Account) -> Result<Option<TellUrl>, Denial> {
     let of_account = |url: &str| TellUrl { url: url.to_owned(), account: account.name.clone() };
     let program = account.program.as_ref();
@@ -358,12 +335,12 @@ fn tell_url(fields: &Fields, account: &Account) -> Result<Option<TellUrl>, Denia
     };
     let wrong = |reason: String| Denial::new(StatusCode::BAD_REQUEST, reason);
     let url = target(&written).map_err(|error| wrong(format!("`callback_url` cannot be called: {error}")))?;
-    let host = url.host_str().unwrap_or_default();
-    if !program.is_some_and(|program| program.hosts.iter().any(|allowed| allowed == host)) {
+    if !program.is_some_and(|program| program.hosts.iter().any(|allowed| allowed.allows(&url))) {
+        let (needed, name) = (AllowedHost::of(&url).to_string(), &account.name);
         return Err(wrong(format!(
-            "the host `{}` of `callback_url` is not one of the callback_hosts of account `{}`",
-            shown(host),
-            account.name
+            "`{}` of `callback_url` is not one of the callback_hosts of account `{name}`; name a program that is, or \
+             have the operator add this one",
+            shown(&needed),
         )));
     }
     Ok(Some(of_account(url.as_str())))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::MAX_MESSAGES;
 use super::delivering::{ExplainedDelivery, Late, Start};
-use super::escalating::Escalating;
+use super::escalating::{self, Escalating};
 use super::explain::{ExplainedFate, ExplainedSms};
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
@@ -240,19 +240,18 @@ impl<'a> Decisions<'a> {
         };
         let mut all: Vec<Message> = composed.texts.into_iter().enumerate().map(message).collect();
         let mut same_as = vec![None; all.len()];
-        match repeated::beside(&self.messages, &self.escalating, &all, escalating.as_ref()) {
+        match repeated::beside(&self.messages, &all) {
             Beside::Apart => {}
             Beside::Behind(firsts) => {
                 for ((message, same_as), first) in all.iter_mut().zip(&mut same_as).zip(firsts) {
                     let first = &self.messages[first];
-                    message.fate = repeated::dropped(first.sms.id);
+                    message.fate = Fate::SameAs(first.sms.id);
                     *same_as = Some(first.recipient.address.clone());
                 }
             }
             Beside::Before(firsts) => {
                 for (message, first) in all.iter().zip(firsts) {
-                    self.messages[first].fate = repeated::dropped(message.sms.id);
-                    self.note(|notes| notes.superseded(first, &recipient.address));
+                    self.supersede(first, message.sms.id, &recipient.address);
                 }
             }
         }
@@ -271,6 +270,17 @@ impl<'a> Decisions<'a> {
         }
         self.escalating.extend(escalating);
         all
+    }
+
+    /// The SMS at this place, and what was left out for it, are left out for `other`, which is for `address`.
+    fn supersede(&mut self, first: usize, other: MessageId, address: &str) {
+        let before = Fate::SameAs(self.messages[first].sms.id);
+        for place in 0..self.messages.len() {
+            if place == first || self.messages[place].fate == before {
+                self.messages[place].fate = Fate::SameAs(other);
+                self.note(|notes| notes.superseded(place, address));
+            }
+        }
     }
 
     /// The id of the SMS that comes behind those there are and `more`.
@@ -332,16 +342,12 @@ impl<'a> Decisions<'a> {
             self.note(Notes::end);
             return Err(refusal);
         }
-        for escalating in std::mem::take(&mut self.escalating) {
-            if !escalating.is_needed(&self.messages) {
-                continue;
-            }
-            let phones: Vec<PhoneNumber> = escalating.phones_left(&self.messages).cloned().collect();
+        for (place, phones) in escalating::needed(&self.escalating, &self.messages) {
             if self.messages.len() + phones.len() > MAX_MESSAGES {
                 return Err(too_many());
             }
             for phone in phones {
-                let message = escalating.message(self.next_id(0), &phone);
+                let message = self.escalating[place].message(self.next_id(0), &phone);
                 self.messages.push(message);
             }
         }

@@ -1,6 +1,7 @@
 //! Who gets an SMS when it was not delivered: rows that wait, one for each phone, and take the place of
 //! the others of their recipient.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -30,6 +31,53 @@ pub(super) struct Escalating {
     /// As written.
     to: String,
     after: Duration,
+}
+
+/// By recipient, the SMS by which it is to get the words: its own, or others in their stead.
+type Watched = BTreeMap<String, BTreeSet<MessageId>>;
+
+fn watched(messages: &[Message]) -> Watched {
+    let mut watched = Watched::new();
+    for message in messages {
+        if let Some(id) = sent_as(message) {
+            watched.entry(message.recipient.address.clone()).or_default().insert(id);
+        }
+    }
+    watched
+}
+
+/// The places of those that are needed beside `messages`, none of which is an escalation, with the phones of each
+/// that no other reaches whenever it would.
+pub(super) fn needed(all: &[Escalating], messages: &[Message]) -> Vec<(usize, Vec<PhoneNumber>)> {
+    let watched = watched(messages);
+    let needed: Vec<usize> = (0..all.len()).filter(|&place| all[place].is_needed(messages)).collect();
+    let mut left = Vec::new();
+    for &place in &needed {
+        let one = &all[place];
+        let mut phones = one.phones.clone();
+        for other in needed.iter().filter(|&&other| other != place) {
+            let covers = all[*other].covers(one, &watched);
+            // Of two that stand for each other the first goes.
+            if covers && !(place < *other && one.covers(&all[*other], &watched)) {
+                let reached = &all[*other].phones;
+                phones.retain(|phone| *reached != one.phones && !reached.contains(phone));
+            }
+            if phones.is_empty() {
+                break;
+            }
+        }
+        left.push((place, phones));
+    }
+    left
+}
+
+/// The SMS that brings the words of this one, if any does.
+fn sent_as(message: &Message) -> Option<MessageId> {
+    match message.fate {
+        Fate::Due | Fate::Held { .. } => Some(message.sms.id),
+        Fate::SameAs(other) => Some(other),
+        Fate::Refused(_) | Fate::Dropped(_) => None,
+    }
 }
 
 /// What is explained of an escalation.
@@ -85,36 +133,24 @@ impl Escalating {
         }
     }
 
-    /// Whether it is for the message at this place.
-    pub(super) fn is_for(&self, place: usize) -> bool {
-        self.of.contains(&place)
+    /// Whether one of the messages that it is for is sent, or another in its stead.
+    fn is_needed(&self, messages: &[Message]) -> bool {
+        messages[self.of.clone()].iter().any(|message| sent_as(message).is_some())
     }
 
-    /// Whether one of the messages that it is for is sent.
-    pub(super) fn is_needed(&self, messages: &[Message]) -> bool {
-        messages[self.of.clone()].iter().any(super::is_live)
+    /// Whether it brings the same words whenever `other` would: those of one recipient stand for each other; those of two
+    /// where they go by the same SMS.
+    fn covers(&self, other: &Self, watched: &Watched) -> bool {
+        let [ours, theirs] = [self, other].map(|one| watched.get(&one.recipient.address));
+        self.text == other.text
+            && (self.recipient.address == other.recipient.address
+                || (self.until, &self.sender, &self.options) == (other.until, &other.sender, &other.options)
+                    && self.recipient.notify.wants_failure() >= other.recipient.notify.wants_failure()
+                    && ours == theirs)
     }
 
-    /// Whether the same words would go to the same phones at the same time.
-    pub(super) fn says_the_same(&self, other: &Self) -> bool {
-        (&self.phones, self.until, &self.text, &self.sender)
-            == (&other.phones, other.until, &other.text, &other.sender)
-    }
-
-    /// The phones that no escalation of this recipient with these words reaches yet.
-    pub(super) fn phones_left<'a>(
-        &'a self,
-        messages: &'a [Message],
-    ) -> impl Iterator<Item = &'a PhoneNumber> {
-        let has_it = |phone: &PhoneNumber| {
-            messages.iter().any(|message| {
-                super::is_escalation(message)
-                    && message.recipient.address == self.recipient.address
-                    && message.sms.destination == *phone
-                    && message.sms.text == self.text
-            })
-        };
-        self.phones.iter().filter(move |phone| !has_it(phone))
+    fn fate(&self) -> Fate {
+        Fate::Held { until: self.until, reason: HoldReason::Escalation }
     }
 
     fn sms(&self, id: MessageId, phone: &PhoneNumber) -> Sms {
@@ -135,7 +171,7 @@ impl Escalating {
             recipient: self.recipient.clone(),
             rule: self.rule.clone(),
             delivery: self.delivery.clone(),
-            fate: Fate::Held { until: self.until, reason: HoldReason::Escalation },
+            fate: self.fate(),
         }
     }
 

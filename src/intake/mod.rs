@@ -63,6 +63,8 @@ pub struct Settings {
     pub full_original_octets: usize,
     /// How long after its time a sender is told that an SMS is late; `None` is never.
     pub delayed_after: Option<Duration>,
+    /// Whether every SMS is only to be checked by the platform and none sent, also after a restart (`--dry-run`).
+    pub simulate_all: bool,
 }
 
 /// Who is told about failures.
@@ -215,7 +217,10 @@ impl Intake {
         Ok(receipt)
     }
 
-    async fn accept(&self, submission: Submission, routing: &Routing) -> Result<(), Refusal> {
+    async fn accept(&self, mut submission: Submission, routing: &Routing) -> Result<(), Refusal> {
+        if self.settings.simulate_all {
+            submission.messages.iter_mut().for_each(|message| message.sms.options.simulation = true);
+        }
         let (id, report_to) = (submission.id, submission.report_to.clone());
         let reservation = match &submission.client.account {
             Some(account) => {
@@ -250,7 +255,7 @@ impl Intake {
 fn is_live(message: &Message) -> bool {
     match message.fate {
         Fate::Due | Fate::Held { .. } => true,
-        Fate::Refused(_) | Fate::Dropped(_) => false,
+        Fate::Refused(_) | Fate::Dropped(_) | Fate::SameAs(_) => false,
     }
 }
 

@@ -3,9 +3,10 @@
 //! A reservation is made before the commit and given back when the commit fails, so that as many as
 //! come together never get more than the limit. A day is one of the system's time zone. What is used of
 //! it is asked of the spool the first time, so that it survives a restart; from then on it is counted
-//! here. Messages of the last minute are known to this process only.
+//! here, and the spool tells what ended before it was ever tried: that is given back. Messages of the last
+//! minute are known to this process only.
 //!
-//! Two things are not exact. A caller that goes away while its message is being committed has used its
+//! Three things are not exact. What ends unused while the spool is asked is not given back. A caller that goes away while its message is being committed has used its
 //! parts, until the next day or a restart, although the message may not be there. A limit that comes with
 //! a reload does not see what is being committed in that moment.
 
@@ -52,10 +53,17 @@ struct Account {
 struct Day {
     start: Timestamp,
     end: Timestamp,
-    /// Parts; empty until the spool has told.
-    used: OnceCell<AtomicU64>,
+    /// Empty until the spool has told.
+    used: OnceCell<Used>,
     /// Whether the log has said that nothing is left.
     is_told: AtomicBool,
+}
+
+/// The parts of a day.
+struct Used {
+    parts: AtomicU64,
+    /// When the spool had told: what ended unused before may be missing in its number already.
+    told_at: Timestamp,
 }
 
 /// When the messages of the last minute came.
@@ -97,10 +105,11 @@ impl Quota {
         allowance: &Allowance,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        self.heed_unused();
         let Some(limit) = allowance.parts_per_day else { return Ok(()) };
         let account = self.account(account);
         let day = self.day(&account, now);
-        let used = self.used(&account, &day).await?.load(Ordering::Relaxed);
+        let used = self.used(&account, &day).await?.parts.load(Ordering::Relaxed);
         if used < u64::from(limit.get()) {
             Ok(())
         } else {
@@ -120,6 +129,7 @@ impl Quota {
         parts: u64,
         now: Timestamp,
     ) -> Result<Reservation, Refusal> {
+        self.heed_unused();
         let known = lock(&self.accounts).contains_key(account);
         if !known && allowance.messages_per_minute.is_none() && allowance.parts_per_day.is_none() {
             return Ok(Reservation { account: None, slot: None, parts: None });
@@ -142,9 +152,9 @@ impl Quota {
             reservation.slot = Some(slot.map_err(|wait| too_fast(&account.name, limit, wait))?);
         }
         // Counted where the day is known, also without a limit: a reload may bring one back.
-        if let Some(counter) = day.used.get() {
+        if let Some(used) = day.used.get() {
             let most = limit.map_or(u64::MAX, |limit| u64::from(limit.get()));
-            match (take(counter, parts, most), limit) {
+            match (take(&used.parts, parts, most), limit) {
                 (Ok(()), _) => reservation.parts = Some((day, parts)),
                 (Err(used), Some(limit)) => {
                     reservation.give_back();
@@ -185,9 +195,27 @@ impl Quota {
     }
 
     /// Nothing is reserved before the spool has answered, so its answer misses nothing.
-    async fn used<'a>(&self, account: &Account, day: &'a Day) -> Result<&'a AtomicU64, SpoolError> {
-        let ask = async || self.spool.parts_of_account_since(account.name.clone(), day.start).await;
-        day.used.get_or_try_init(async || ask().await.map(AtomicU64::new)).await
+    async fn used<'a>(&self, account: &Account, day: &'a Day) -> Result<&'a Used, SpoolError> {
+        let ask = async || {
+            let parts = self.spool.parts_of_account_since(account.name.clone(), day.start).await?;
+            Ok::<_, SpoolError>(Used { parts: AtomicU64::new(parts), told_at: Timestamp::now() })
+        };
+        day.used.get_or_try_init(ask).await
+    }
+
+    /// Gives back what ended without having been tried since this was last looked at: what was cancelled, and
+    /// escalations that nobody needed.
+    fn heed_unused(&self) {
+        for unused in self.spool.signals().unused.take() {
+            let Some(account) = lock(&self.accounts).get(&unused.account).cloned() else { continue };
+            let is_its_day = |day: &&Arc<Day>| (day.start..day.end).contains(&unused.accepted_at);
+            let day = lock(&account.days).iter().find(is_its_day).cloned();
+            // A day that the spool has not told of yet will be told without it.
+            let used = day.as_ref().and_then(|day| day.used.get());
+            if let Some(used) = used.filter(|used| used.told_at < unused.ended_at) {
+                give_back(&used.parts, u64::from(unused.parts));
+            }
+        }
     }
 
     fn spent(
@@ -231,7 +259,7 @@ impl Reservation {
         if let Some((used, parts)) =
             self.parts.as_ref().and_then(|(day, parts)| Some((day.used.get()?, *parts)))
         {
-            used.fetch_sub(parts, Ordering::Relaxed);
+            give_back(&used.parts, parts);
         }
         if let (Some(account), Some(slot)) = (&self.account, self.slot) {
             lock(&account.window).give_back(slot);
@@ -275,6 +303,12 @@ impl Window {
 fn take(used: &AtomicU64, parts: u64, limit: u64) -> Result<(), u64> {
     let add = |used: u64| used.checked_add(parts).filter(|sum| *sum <= limit);
     used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).map(|_| ())
+}
+
+/// Takes `parts` off again.
+fn give_back(used: &AtomicU64, parts: u64) {
+    // Always a number.
+    let _ = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used.saturating_sub(parts)));
 }
 
 fn too_fast(account: &str, limit: NonZeroU32, wait: Duration) -> Refusal {

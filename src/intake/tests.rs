@@ -80,6 +80,7 @@ fn settings(reports: Reports) -> Settings {
         max_received: 3,
         full_original_octets: 200,
         delayed_after: None,
+        simulate_all: false,
     }
 }
 
@@ -146,7 +147,7 @@ fn fates(submission: &Submission) -> Vec<(String, String, String)> {
         Fate::Due => "due".to_owned(),
         Fate::Held { until, reason } => format!("held until {until}: {}", reason.as_str()),
         Fate::Refused(cause) => format!("refused {} {}", cause.status, cause.text),
-        Fate::Dropped(cause) => format!("dropped {}", cause.text),
+        Fate::Dropped(_) | Fate::SameAs(_) => format!("dropped {}", fate.cause().unwrap().text),
     };
     let messages = submission.messages.iter();
     messages.map(|m| (m.sms.destination.to_string(), m.sms.text.body.clone(), fate(&m.fate))).collect()

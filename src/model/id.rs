@@ -41,6 +41,14 @@ fn first_ulid(at: Timestamp) -> Ulid {
     Ulid::from_parts(u64::try_from(at.as_millisecond()).unwrap_or(0), 0)
 }
 
+fn time_of(id: Ulid) -> Timestamp {
+    // 48 bits of milliseconds reach to the year 10889, a Timestamp to 9999.
+    i64::try_from(id.timestamp_ms())
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
 impl SubmissionId {
     /// A new id; `now` is its time part.
     pub fn new(now: Timestamp) -> Self {
@@ -50,6 +58,11 @@ impl SubmissionId {
     /// The lowest id of this millisecond: every submission from `at` on has this id or a higher one.
     pub fn first_at(at: Timestamp) -> Self {
         Self(first_ulid(at))
+    }
+
+    /// Its time part, in milliseconds.
+    pub fn time(self) -> Timestamp {
+        time_of(self.0)
     }
 
     /// The id of this submission's SMS number `ordinal` (from 1).
@@ -71,11 +84,7 @@ impl MailId {
 
     /// Its time part, in milliseconds.
     pub fn time(self) -> Timestamp {
-        // 48 bits of milliseconds reach to the year 10889, a Timestamp to 9999.
-        i64::try_from(self.0.timestamp_ms())
-            .ok()
-            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
-            .unwrap_or(Timestamp::MAX)
+        time_of(self.0)
     }
 }
 

@@ -7,6 +7,7 @@
 mod address;
 mod callback;
 mod client;
+mod client_key;
 mod domain;
 mod envelope;
 mod id;
@@ -27,6 +28,7 @@ mod way;
 pub use address::{AddressError, MailAddress, ReversePath};
 pub use callback::{About, Callback, PartStatus};
 pub use client::{Client, Door};
+pub use client_key::ClientKey;
 pub use domain::{address_literal, is_domain, is_international, same_domain};
 pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Protocol, Ret};
 pub use id::{IdError, MailId, MessageId, SubmissionId};

@@ -1,9 +1,12 @@
 //! What intake commits in one transaction: a mail or form post, and the SMS that came of it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::{
-    Cause, Client, Lane, MailAddress, Notify, OnUnknown, Orcpt, OutgoingMail, Ret, Sms, SubmissionId, Ways,
+    Cause, Client, Lane, MailAddress, MessageId, Notify, OnUnknown, Orcpt, OutgoingMail, Reason, Ret, Sms,
+    SubmissionId, Ways,
 };
 
 /// One accepted mail or form post.
@@ -141,6 +144,24 @@ pub enum Fate {
     Refused(Cause),
     /// A rule dropped it: final at once, recorded, not reported.
     Dropped(Cause),
+    /// That SMS of the same submission, which is sent, brings the same words to the same phone: final at once, recorded, not
+    /// reported. Its recipient has the words when that one is delivered, and what takes the place of the
+    /// recipient's SMS goes by that one's fate.
+    SameAs(MessageId),
+}
+
+impl Fate {
+    /// Why it ends at once; `None` where it does not.
+    pub fn cause(&self) -> Option<Cow<'_, Cause>> {
+        match self {
+            Self::Due | Self::Held { .. } => None,
+            Self::Refused(cause) | Self::Dropped(cause) => Some(Cow::Borrowed(cause)),
+            Self::SameAs(other) => {
+                let text = format!("{} {other}", Reason::SameAsAnother.words());
+                Some(Cow::Owned(Reason::SameAsAnother.told(text)))
+            }
+        }
+    }
 }
 
 /// Why an SMS waits.
@@ -148,8 +169,8 @@ pub enum Fate {
 pub enum HoldReason {
     /// Somebody wants it then.
     Scheduled,
-    /// It takes the place of the others of its recipient if none of them is delivered by then; at once
-    /// when all of them have failed.
+    /// It takes the place of the others of its recipient, and of those that go in their stead ([`Fate::SameAs`]), if
+    /// none of them is delivered by then; at once when all of them have failed.
     Escalation,
 }
 

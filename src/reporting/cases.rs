@@ -112,7 +112,7 @@ async fn tell(
     match telling {
         Telling::Nobody(judged) => close_silently(reporting, judged, now).await?,
         Telling::Report(judged, to) => {
-            let mail = letters::report(judged, *to, settings, id, now);
+            let mail = letters::report(judged, *to, settings, &reporting.platforms.load(), id, now);
             let recipients = judged.verdict.told.len();
             spool.close_case(judged.verdict.told_news(), Some(mail), now).await?;
             ledger.note(to.address, now);

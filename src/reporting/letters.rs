@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::plan::{Addressee, Judged};
-use super::{Settings, human};
+use super::{Platforms, Settings, human};
 use crate::bounce::{Audience, Report, ReportedRecipient, Summary, SummaryEntry};
 use crate::model::{MailId, MailKind, OutgoingMail, ReversePath, SubmissionId};
 use crate::retry::later;
@@ -13,11 +13,12 @@ pub(super) fn report(
     judged: &Judged<'_>,
     to: Addressee<'_>,
     settings: &Settings,
+    platforms: &Platforms,
     id: MailId,
     now: Timestamp,
 ) -> OutgoingMail {
     let case = judged.case;
-    let recipients = reported(judged, settings);
+    let recipients = reported(judged, platforms);
     let report = Report {
         letter: settings.letter(to.address, id, now),
         audience: to.audience,
@@ -44,9 +45,11 @@ pub(super) fn summary(
     id: MailId,
     now: Timestamp,
 ) -> Option<OutgoingMail> {
+    // It has no block of fields that would name them.
+    let platforms = Platforms::new();
     let about = cases.first()?.case.submission;
     let recipients: Vec<Vec<ReportedRecipient<'_>>> =
-        cases.iter().map(|judged| reported(judged, settings)).collect();
+        cases.iter().map(|judged| reported(judged, &platforms)).collect();
     let entries: Vec<SummaryEntry<'_>> = cases
         .iter()
         .zip(&recipients)
@@ -63,8 +66,8 @@ pub(super) fn summary(
     Some(outgoing(bytes, about, to, settings, id, now))
 }
 
-fn reported<'a>(judged: &'a Judged<'_>, settings: &'a Settings) -> Vec<ReportedRecipient<'a>> {
-    judged.verdict.told.iter().map(|told| told.reported(&settings.platforms)).collect()
+fn reported<'a>(judged: &'a Judged<'_>, platforms: &'a Platforms) -> Vec<ReportedRecipient<'a>> {
+    judged.verdict.told.iter().map(|told| told.reported(platforms)).collect()
 }
 
 fn outgoing(

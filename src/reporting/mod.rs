@@ -46,8 +46,6 @@ pub struct Settings {
     pub from: MailAddress,
     /// Who gets what can't be reported to the sender.
     pub operator: Option<MailAddress>,
-    /// The platform's host name for `Remote-MTA`, by the name of the gateway.
-    pub platforms: BTreeMap<String, String>,
     /// Whether the words of the SMS stand in a report.
     pub include_text: bool,
     /// The human part of a report in words of the operator's.
@@ -63,18 +61,28 @@ pub struct Settings {
     pub lifetime: Duration,
 }
 
+/// The platform's host names for `Remote-MTA`, by the names of the gateways.
+pub type Platforms = BTreeMap<String, String>;
+
 /// Turns outcomes into mail, and sends it.
 pub struct Reporting {
     spool: Arc<dyn Spool>,
     mailer: Option<Arc<ArcSwap<Mailer>>>,
+    platforms: Arc<ArcSwap<Platforms>>,
     settings: Settings,
 }
 
 impl Reporting {
     /// Without a `mailer` reports are still written, and wait in the spool for a smarthost. It may be
-    /// exchanged at any time; a mail under way ends on the one that it began with.
-    pub fn new(spool: Arc<dyn Spool>, mailer: Option<Arc<ArcSwap<Mailer>>>, settings: Settings) -> Self {
-        Self { spool, mailer, settings }
+    /// exchanged at any time; a mail under way ends on the one that it began with. So may the `platforms`; a report
+    /// names the host that its gateway has when it is written.
+    pub fn new(
+        spool: Arc<dyn Spool>,
+        mailer: Option<Arc<ArcSwap<Mailer>>>,
+        platforms: Arc<ArcSwap<Platforms>>,
+        settings: Settings,
+    ) -> Self {
+        Self { spool, mailer, platforms, settings }
     }
 
     /// Works until `shutdown` is true or its sender is gone; then finishes the mails under way, each

@@ -4,10 +4,11 @@
 //! The worst of the pieces counts. Of one text a failure is told once, at once, and a delay once and not after
 //! a failure; that it arrived is told when all of it has. Everything else is closed in silence.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::Platforms;
 use crate::bounce::{Action, ReportedRecipient};
 use crate::model::{Cause, FinalState, MessageId, PhoneNumber, Recipient, State};
 use crate::spool::{Case, News, Outcome};
@@ -175,8 +176,8 @@ impl<'a> Verdict<'a> {
 }
 
 impl Told<'_> {
-    /// As the report takes it. `platforms`: hosts by the names of their gateways.
-    pub(super) fn reported<'b>(&'b self, platforms: &'b BTreeMap<String, String>) -> ReportedRecipient<'b> {
+    /// As the report takes it.
+    pub(super) fn reported<'b>(&'b self, platforms: &'b Platforms) -> ReportedRecipient<'b> {
         ReportedRecipient {
             ids: &self.ids,
             address: &self.recipient.address,

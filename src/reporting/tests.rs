@@ -1,6 +1,5 @@
 //! Cases that the tests of the module's files share.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,7 +21,6 @@ pub(super) fn settings() -> Settings {
         hostname: "relay.example.com".to_owned(),
         from: MailAddress::parse("postmaster@relay.example.com").unwrap(),
         operator: None,
-        platforms: BTreeMap::from([("main".to_owned(), "api.example.net".to_owned())]),
         include_text: true,
         template: None,
         window: Duration::from_secs(30),

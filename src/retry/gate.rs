@@ -21,7 +21,7 @@ const FAILURES_TO_OPEN: u32 = 5;
 pub enum Permission {
     /// Call as usual.
     Free,
-    /// One call, to see whether it works again; [`Gate::probe_begins`] takes it.
+    /// One call, to see whether it works again, by whoever takes it with [`Gate::probe_begins`].
     Probe,
     /// Nothing before this time.
     NotBefore(Timestamp),
@@ -34,8 +34,11 @@ pub enum Permission {
 pub enum Answer {
     /// The platform answered, whatever it said of the message.
     Working,
-    /// The platform asked for a pause until then.
+    /// The platform asked for a pause until then, in answer to a call that sends.
     Pause(Timestamp),
+    /// The platform asked for a pause until then, in answer to a question: that it is asked too much says nothing of
+    /// what it would take.
+    AskLater(Timestamp),
     /// The platform failed.
     Failing(Cause),
     /// The platform could not be reached.
@@ -45,6 +48,11 @@ pub enum Answer {
     /// The call broke after it went out; says nothing for certain.
     Broken(Cause),
 }
+
+/// A probe under way. Only who has it can give it back; a gate numbers them, so that one of before is not taken for
+/// the one of now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProbeTicket(u64);
 
 /// Longest pause that a platform gets for the asking.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -58,13 +66,24 @@ fn is_to_come(until: Timestamp, now: Timestamp, most: Duration) -> bool {
     now < until && until <= later(now, most.saturating_add(SLACK))
 }
 
+/// The end of a pause, where it is still to come.
+fn still(paused_until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    paused_until.filter(|until| is_to_come(*until, now, LONGEST_PAUSE))
+}
+
 /// The gate before one gateway.
+///
+/// It knows two pauses: one that a call that sends was answered with holds for everything, one that a question was
+/// answered with for questions only.
 #[derive(Clone, Debug)]
 pub struct Gate {
     probe: Backoff,
-    paused_until: Option<Timestamp>,
+    everything_paused_until: Option<Timestamp>,
+    questions_paused_until: Option<Timestamp>,
     failures: Failures,
     shut: Option<Shut>,
+    /// Probes that have ever begun.
+    probes_begun: u64,
 }
 
 /// Failed calls in a row.
@@ -94,7 +113,8 @@ struct Shut {
     cause: Cause,
     probes: u32,
     next_probe_at: Timestamp,
-    probing: bool,
+    /// The number of the probe that is under way.
+    probing: Option<u64>,
     /// Whether the last call that failed broke.
     broke: bool,
 }
@@ -102,22 +122,34 @@ struct Shut {
 impl Gate {
     /// An open gate; `probe` gives the waits between probes once it is shut.
     pub fn new(probe: Backoff) -> Self {
-        Self { probe, paused_until: None, failures: Failures::default(), shut: None }
+        Self {
+            probe,
+            everything_paused_until: None,
+            questions_paused_until: None,
+            failures: Failures::default(),
+            shut: None,
+            probes_begun: 0,
+        }
     }
 
-    /// Until when the platform asked to be left alone; `None` when it did not, or that is over.
+    /// Until when the platform asked to be left alone by everybody; `None` when it did not, or that is over.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.paused_until.filter(|until| is_to_come(*until, now, LONGEST_PAUSE))
+        still(self.everything_paused_until, now)
     }
 
-    /// What may be done at `now`.
+    /// Until when nobody may ask anything: about a message or about the credit. `None` when one may.
+    pub fn questions_paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until(now).max(still(self.questions_paused_until, now))
+    }
+
+    /// What may be done at `now` by who has something to send.
     pub fn permission(&self, now: Timestamp) -> Permission {
         if let Some(until) = self.paused_until(now) {
             return Permission::NotBefore(until);
         }
         match &self.shut {
             None => Permission::Free,
-            Some(shut) if shut.probing => Permission::AwaitProbe,
+            Some(shut) if shut.probing.is_some() => Permission::AwaitProbe,
             Some(shut) if is_to_come(shut.next_probe_at, now, self.probe.most) => {
                 Permission::NotBefore(shut.next_probe_at)
             }
@@ -125,24 +157,31 @@ impl Gate {
         }
     }
 
-    /// Takes the probe that [`Permission::Probe`] allowed: nobody else may call until it is answered
-    /// or given back.
-    pub fn probe_begins(&mut self) {
+    /// What may be done at `now` by who wants to ask whether the platform has a message.
+    pub fn permission_to_ask(&self, now: Timestamp) -> Permission {
+        self.questions_paused_until(now).map_or_else(|| self.permission(now), Permission::NotBefore)
+    }
+
+    /// Takes the probe that [`Permission::Probe`] allowed: nobody else may call until a call has been answered, or
+    /// the probe is given back. `None` while the gate is open or another probe is under way.
+    pub fn probe_begins(&mut self) -> Option<ProbeTicket> {
+        let shut = self.shut.as_mut().filter(|shut| shut.probing.is_none())?;
+        self.probes_begun += 1;
+        shut.probing = Some(self.probes_begun);
+        Some(ProbeTicket(self.probes_begun))
+    }
+
+    /// Gives a probe back that proved nothing: there was nothing to send, or the answer said nothing of the gate.
+    /// One that was answered meanwhile has ended by that.
+    pub fn probe_unused(&mut self, ProbeTicket(number): ProbeTicket) {
         if let Some(shut) = &mut self.shut {
-            shut.probing = true;
+            shut.probing = shut.probing.filter(|under_way| *under_way != number);
         }
     }
 
-    /// Gives a probe back that was not used, because nothing was there to send.
-    pub fn probe_unused(&mut self) {
-        if let Some(shut) = &mut self.shut {
-            shut.probing = false;
-        }
-    }
-
-    /// The platform asked for a pause until then, in answer to a question that was about no message.
-    pub fn pause(&mut self, until: Timestamp) {
-        self.paused_until = self.paused_until.max(Some(until));
+    /// The platform asked for a pause until then, in answer to a question.
+    pub fn pause_questions(&mut self, until: Timestamp, now: Timestamp) {
+        self.questions_paused_until = still(self.questions_paused_until, now).max(Some(until));
     }
 
     /// Whether what waits here had better go elsewhere: the gate is shut, or the platform asked for a pause that
@@ -186,10 +225,15 @@ impl Gate {
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
             }
             Answer::Pause(until) => {
-                self.paused_until = self.paused_until.max(Some(until));
+                self.everything_paused_until = self.paused_until(now).max(Some(until));
                 // It answered: the platform is there and asks for patience.
                 self.failures = Failures::default();
                 self.shut.take().map(|shut| Turn::Opened { since: shut.since })
+            }
+            // Neither good nor bad for who sends.
+            Answer::AskLater(until) => {
+                self.pause_questions(until, now);
+                return None;
             }
             Answer::Unreachable(cause) => {
                 self.failures.several = true;
@@ -215,17 +259,16 @@ impl Gate {
             Some(shut) => {
                 // Calls that were under way when the gate shut fail too; only a probe's failure
                 // lengthens the wait.
-                if shut.probing {
+                if shut.probing.take().is_some() {
                     shut.probes = shut.probes.saturating_add(1);
                     shut.next_probe_at = self.probe.next(now, shut.probes, jitter);
-                    shut.probing = false;
                 }
                 shut.cause = cause;
                 None
             }
             None => {
                 let next_probe_at = self.probe.next(now, 1, jitter);
-                let (since, probes, probing, broke) = (now, 1, false, false);
+                let (since, probes, probing, broke) = (now, 1, None, false);
                 self.shut = Some(Shut { since, cause: cause.clone(), probes, next_probe_at, probing, broke });
                 Some(Turn::Shut(cause))
             }
@@ -251,183 +294,4 @@ pub enum Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{EnhancedStatus, SubmissionId};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_000_000 + second).unwrap()
-    }
-
-    fn cause() -> Cause {
-        Cause::new(EnhancedStatus::REFUSED_BY_NEXT_SYSTEM, "http 401")
-    }
-
-    /// One of the messages of one submission.
-    fn sms(ordinal: u32) -> MessageId {
-        "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse::<SubmissionId>().unwrap().message(ordinal)
-    }
-
-    fn gate() -> Gate {
-        Gate::new(Backoff { first: Duration::from_secs(10), most: Duration::from_secs(60) })
-    }
-
-    #[test]
-    fn retry_after_holds_for_everybody_and_never_shortens() {
-        let mut gate = gate();
-        gate.answered(sms(1), Answer::Pause(at(30)), at(0), 1.0);
-        gate.answered(sms(1), Answer::Pause(at(20)), at(1), 1.0);
-        assert_eq!(gate.permission(at(29)), Permission::NotBefore(at(30)));
-        assert_eq!(gate.permission(at(30)), Permission::Free);
-        assert!(gate.trouble().is_none());
-    }
-
-    #[test]
-    fn four_failures_in_a_row_leave_it_open_and_five_shut_it() {
-        let mut gate = gate();
-        for second in 0..4 {
-            assert_eq!(gate.answered(sms(second), Answer::Failing(cause()), at(second.into()), 1.0), None);
-        }
-        gate.answered(sms(1), Answer::Working, at(4), 1.0);
-        for second in 5..9 {
-            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
-        }
-        assert_eq!(gate.permission(at(9)), Permission::Free);
-        assert_eq!(gate.answered(sms(2), Answer::Broken(cause()), at(9), 1.0), Some(Turn::Shut(cause())));
-        assert_eq!(gate.permission(at(9)), Permission::NotBefore(at(19)));
-    }
-
-    #[test]
-    fn one_message_that_fails_for_ever_shuts_nobody_out() {
-        let mut gate = gate();
-        for second in 0..100 {
-            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
-        }
-        assert_eq!(gate.permission(at(100)), Permission::Free);
-        gate.answered(sms(2), Answer::Working, at(100), 1.0);
-        assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(101), 1.0), None);
-        // Another one that fails with it makes it the platform's fault.
-        for second in 102..105 {
-            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None);
-        }
-        let turn = gate.answered(sms(3), Answer::Broken(cause()), at(105), 1.0);
-        assert_eq!(turn, Some(Turn::Shut(cause())));
-    }
-
-    #[test]
-    fn one_message_is_enough_where_nobody_answers() {
-        let mut gate = gate();
-        for second in 0..4 {
-            assert_eq!(gate.answered(sms(1), Answer::Unreachable(cause()), at(second), 1.0), None);
-        }
-        let turn = gate.answered(sms(1), Answer::Unreachable(cause()), at(4), 1.0);
-        assert_eq!(turn, Some(Turn::Shut(cause())));
-        gate.answered(sms(1), Answer::Working, at(20), 1.0);
-        for second in 20..100 {
-            assert_eq!(gate.answered(sms(1), Answer::Failing(cause()), at(second), 1.0), None, "begun anew");
-        }
-    }
-
-    #[test]
-    fn a_fault_shuts_at_once_and_probes_come_at_growing_intervals() {
-        let mut gate = gate();
-        assert_eq!(gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0), Some(Turn::Shut(cause())));
-        assert_eq!(gate.permission(at(10)), Permission::Probe);
-        gate.probe_begins();
-        assert_eq!(gate.permission(at(10)), Permission::AwaitProbe);
-        assert_eq!(gate.answered(sms(1), Answer::Fault(cause()), at(11), 1.0), None);
-        assert_eq!(gate.permission(at(12)), Permission::NotBefore(at(31)));
-        gate.probe_begins();
-        gate.probe_unused();
-        assert_eq!(gate.permission(at(31)), Permission::Probe);
-        gate.probe_begins();
-        assert_eq!(gate.answered(sms(1), Answer::Working, at(32), 1.0), Some(Turn::Opened { since: at(0) }));
-        assert_eq!(gate.permission(at(32)), Permission::Free);
-    }
-
-    #[test]
-    fn what_was_mended_is_tried_at_once_and_the_waits_begin_anew() {
-        let mut gate = gate();
-        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
-        gate.probe_begins();
-        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
-        gate.answered(sms(1), Answer::Pause(at(12)), at(0), 1.0);
-        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
-        assert_eq!(gate.permission(at(13)), Permission::NotBefore(at(20)));
-        gate.mended(at(11));
-        assert_eq!(gate.permission(at(11)), Permission::NotBefore(at(12)));
-        assert_eq!(gate.permission(at(13)), Permission::Probe);
-        gate.probe_begins();
-        gate.answered(sms(1), Answer::Fault(cause()), at(14), 1.0);
-        assert_eq!(gate.permission(at(15)), Permission::NotBefore(at(24)));
-    }
-
-    #[test]
-    fn a_short_pause_is_waited_for_and_a_long_one_or_a_shut_gate_is_not() {
-        let patience = Duration::from_secs(30);
-        let mut gate = gate();
-        assert!(!gate.is_out(at(0), patience));
-        gate.answered(sms(1), Answer::Pause(at(31)), at(0), 1.0);
-        assert!(gate.is_out(at(0), patience));
-        assert!(!gate.is_out(at(1), patience), "30 s are left");
-        gate.answered(sms(1), Answer::Fault(cause()), at(2), 1.0);
-        assert!(gate.is_out(at(40), patience));
-        gate.probe_begins();
-        assert!(gate.is_out(at(40), patience), "until the probe is answered");
-        gate.answered(sms(1), Answer::Working, at(41), 1.0);
-        assert!(!gate.is_out(at(41), patience));
-    }
-
-    #[test]
-    fn other_waits_between_probes_hold_from_the_next_one_on() {
-        let mut gate = gate();
-        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
-        gate.set_probe(Backoff { first: Duration::from_secs(1), most: Duration::from_secs(3) });
-        assert_eq!(gate.permission(at(9)), Permission::NotBefore(at(10)));
-        gate.probe_begins();
-        gate.answered(sms(1), Answer::Fault(cause()), at(10), 1.0);
-        assert_eq!(gate.permission(at(10)), Permission::NotBefore(at(12)));
-    }
-
-    #[test]
-    fn a_clock_that_is_put_back_keeps_no_gate_shut() {
-        let mut gate = gate();
-        gate.answered(sms(1), Answer::Fault(cause()), at(100_000), 1.0);
-        // It waits 10 s for a probe, and never more than 60 s.
-        assert_eq!(gate.permission(at(100_009)), Permission::NotBefore(at(100_010)));
-        assert_eq!(gate.permission(at(99_890)), Permission::NotBefore(at(100_010)));
-        assert_eq!(gate.permission(at(99_889)), Permission::Probe);
-        assert_eq!(gate.permission(at(0)), Permission::Probe);
-        gate.answered(sms(1), Answer::Pause(at(100_030)), at(100_000), 1.0);
-        let day = 24 * 60 * 60;
-        assert_eq!(gate.permission(at(99_970 - day)), Permission::NotBefore(at(100_030)));
-        assert_eq!(gate.permission(at(99_969 - day)), Permission::Free);
-    }
-
-    #[test]
-    fn a_gate_that_broken_calls_shut_may_hang_until_a_call_says_more() {
-        let mut gate = gate();
-        for ordinal in 1..=5 {
-            assert!(!gate.may_hang());
-            gate.answered(sms(ordinal), Answer::Broken(cause()), at(0), 1.0);
-        }
-        assert!(gate.may_hang());
-        gate.probe_begins();
-        gate.answered(sms(1), Answer::Failing(cause()), at(10), 1.0);
-        assert!(!gate.may_hang(), "it is refused at once now");
-        gate.answered(sms(1), Answer::Broken(cause()), at(10), 1.0);
-        assert!(gate.may_hang());
-        gate.answered(sms(1), Answer::Working, at(10), 1.0);
-        assert!(!gate.may_hang());
-    }
-
-    #[test]
-    fn stragglers_of_before_do_not_lengthen_the_wait() {
-        let mut gate = gate();
-        gate.answered(sms(1), Answer::Fault(cause()), at(0), 1.0);
-        for second in 1..8 {
-            gate.answered(sms(1), Answer::Fault(cause()), at(second), 1.0);
-        }
-        assert_eq!(gate.permission(at(10)), Permission::Probe);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod ask_plan;
 mod bucket;
 mod gate;
+mod retry_after;
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use jiff::Timestamp;
 
 pub use ask_plan::AskPlan;
 pub use bucket::TokenBucket;
-pub use gate::{Answer, Gate, LONGEST_PAUSE, Permission, Turn};
+pub use gate::{Answer, Gate, LONGEST_PAUSE, Permission, ProbeTicket, Turn};
+pub use retry_after::retry_after;
 
 /// Exponential back-off with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::client_key::ClientKey;
+use crate::model::ClientKey;
 
 /// Most clients that are remembered; under 1 MB.
 const CLIENTS: usize = 10_000;

@@ -14,8 +14,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::client_key::ClientKey;
 use super::settings::{Limits, Network};
+use crate::model::ClientKey;
 
 /// Counts connections. Its maps hold clients and networks with open connections only, so the limit in
 /// all bounds them.

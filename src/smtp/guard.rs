@@ -12,13 +12,13 @@ use crate::intake::{Refusal, RefusalKind};
 
 use super::accounts::Accounts;
 use super::auth::Credentials;
-use super::client_key::ClientKey;
 use super::failures::Failures;
 use super::log_limit::LogLimit;
 use super::metrics::{Authentication, Handshake, Metrics};
 use super::rates::{Exceeded, Rates};
 use super::session::{About, Login};
 use super::settings::Limits;
+use crate::model::ClientKey;
 
 /// Passwords checked at a time. Each takes a processor and 19 MiB for a while; more at a time would
 /// let a guesser slow everybody down.

@@ -7,9 +7,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use super::client_key::ClientKey;
 use super::rates::Rates;
 use super::settings::Allotment;
+use crate::model::ClientKey;
 
 /// Lines of one client, at once or in a minute.
 const PER_CLIENT: u64 = 30;

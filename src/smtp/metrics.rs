@@ -312,8 +312,8 @@ impl Drop for OpenConnection {
 mod tests {
     use prometheus_client::encoding::text::encode;
 
-    use super::super::client_key::ClientKey;
     use super::*;
+    use crate::model::ClientKey;
 
     /// Samples in order of their text, without HELP, TYPE and UNIT.
     fn samples(registry: &Registry) -> Vec<String> {

@@ -14,7 +14,7 @@
 //! What is limited, and where: connections in `gate`, what a client sends in a minute in [`rates`] and in one
 //! connection in [`used`], its errors in [`patience`], wrong passwords in [`failures`], its lines in the log in
 //! `log_limit`; all that connections share of this is behind `guard`. Who counts as one client is for
-//! [`client_key`] to say. Each wait has an end: a command, a message, a session, and the stop (`shutdown`).
+//! [`ClientKey`](crate::model::ClientKey) to say. Each wait has an end: a command, a message, a session, and the stop (`shutdown`).
 //!
 //! A message stands in memory while it arrives. The first 64 KiB of each are bounded by
 //! [`Limits::connections`], what is beyond by [`Limits::memory_octets`] for all together ([`room`]); an
@@ -26,7 +26,6 @@ mod admission;
 pub mod auth;
 pub mod capture;
 pub mod chunk;
-pub mod client_key;
 pub mod command;
 mod connection;
 pub mod data;

@@ -21,8 +21,8 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::client_key::ClientKey;
 use super::settings::Allotment;
+use crate::model::ClientKey;
 
 /// Clients that are remembered at most, in some 25 MB.
 pub const CLIENTS: usize = 100_000;

@@ -56,6 +56,10 @@ pub struct Claimed {
     pub has_next_way: bool,
     /// How long this way may stay silent after the platform accepted it, where another one follows.
     pub silence: Option<Duration>,
+    /// How often in a row the gateway that it goes by has said that it did not take it, by [`Again::Counted`].
+    pub failures: u32,
+    /// Whether its order has another gateway besides.
+    pub has_other_gateway: bool,
 }
 
 /// An SMS that the platform is to be asked about.
@@ -75,6 +79,8 @@ pub struct Question {
     pub channel: Channel,
     /// When the platform cannot tell whether it has it.
     pub on_unknown: OnUnknown,
+    /// Whether the platform was only to check it and to send nothing, by the SMS's own options.
+    pub is_simulation: bool,
     /// Whether another way follows when this one fails.
     pub has_next_way: bool,
     /// When this way counts as silent and the next is tried; `None` where none follows.
@@ -103,8 +109,8 @@ pub enum Step {
         at: Timestamp,
         /// Why.
         cause: Cause,
-        /// Whether it may only go by the same gateway again, since that one may have it.
-        same_gateway: bool,
+        /// By which of its gateways.
+        by: Again,
     },
     /// This way failed; try the next one, at once.
     NextWay {
@@ -133,6 +139,23 @@ pub enum Step {
     },
 }
 
+/// By which of its gateways an SMS is tried again. It is as accepted once more when its next way begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// In their order.
+    InOrder,
+    /// In their order; the gateway has said that it did not take this one, and that counts. See
+    /// [`Claimed::failures`].
+    Counted,
+    /// In their order, which from now on begins behind the gateway that it went by: the others are tried before it.
+    OthersFirst {
+        /// All gateways that there are, which is the order where it names none.
+        known: Vec<String>,
+    },
+    /// By the one that it went by and no other, since that one may have it.
+    Same,
+}
+
 /// What the platform's word about a part came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -156,6 +179,8 @@ pub enum Taken {
     Repeated,
     /// About an id that nobody knows, while answers are awaited that may tell it: kept until then.
     Early,
+    /// About an SMS that cannot be read back: it is set aside, and nothing was kept.
+    Damaged,
     /// About no SMS of ours.
     UnknownId,
 }
@@ -264,6 +289,13 @@ pub enum TellStep {
         /// Why.
         cause: Cause,
     },
+    /// It was not called after all: its attempt does not count, and it may be called at `at`.
+    NotCalled {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        cause: Cause,
+    },
     /// It cannot be told.
     Failed {
         /// Why.
@@ -299,4 +331,20 @@ pub enum MailStep {
         /// A mail to the operator in its place.
         instead: Option<OutgoingMail>,
     },
+}
+
+/// The longest waits that there can be in the queues, by what was configured. See
+/// [`shorten_waits`](super::Spool::shorten_waits).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// Of an SMS that is tried again.
+    pub due: Duration,
+    /// Of a question whether the platform has an SMS.
+    pub unknown: Duration,
+    /// Of a question whether an SMS has arrived.
+    pub sent: Duration,
+    /// Of a mail.
+    pub mail: Duration,
+    /// Of a call to a program.
+    pub tellings: Duration,
 }

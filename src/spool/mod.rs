@@ -17,7 +17,7 @@ mod views;
 #[cfg(test)]
 mod behaviour;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,8 +29,8 @@ use crate::model::{
 };
 
 pub use entries::{
-    Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room, Siblings,
-    Step, Taken, TellStep, Telling,
+    Again, Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room,
+    Siblings, Step, Taken, TellStep, Telling, Waits,
 };
 pub use sqlite::SqliteSpool;
 pub use views::{Backlog, Event, MailEvent, MailView, MessageView, PartView, SubmissionView, Try};
@@ -40,7 +40,7 @@ pub const QUESTION_LEASE: Duration = Duration::from_secs(60);
 /// Most reports that [`Spool::reports_since`] lists.
 pub const MOST_REPORTS: usize = 10_000;
 
-/// Why the spool could not do it. Nothing was changed.
+/// Why the spool could not do it. Nothing was changed, but that a damaged record may have been set aside.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpoolError {
     /// The disk is full, read-only or locked: the same call may work later.
@@ -52,14 +52,14 @@ pub enum SpoolError {
     /// The mail is not claimed any more, or never was.
     #[error("mail {0} is not where this attempt left it")]
     StaleMail(MailId),
-    /// The spool's files are damaged or of a newer version.
+    /// The spool's files are damaged or of a newer version, or this record is.
     #[error("the spool cannot be used: {0}")]
     Unusable(String),
 }
 
 /// The spool, whatever engine keeps it.
 ///
-/// A record that cannot be read back is set aside and logged: no queue hands it out before the next
+/// A record that cannot be read back is set aside and logged, once: no queue hands it out before the next
 /// start, the others pass it by, and it is never deleted. Times are kept to the millisecond.
 ///
 /// A call that is dropped before it returned may still have happened. What a dropped
@@ -82,6 +82,23 @@ pub trait Spool: Send + Sync + 'static {
     /// anything else.
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError>;
 
+    /// Shortens every wait that reaches further ahead than it can have been meant, as the clock was put back after it
+    /// was set; returns how many. An SMS, a mail and a call to a program that were put off wait as long from `now` on
+    /// as they were to wait, and a question comes within the longest wait between two, where the platform is to send
+    /// the SMS later from that time on. News that nobody could have heard yet is news from `now` on.
+    ///
+    /// What people wished for stays: until when something is held, when it is late, when it is given up. May be
+    /// called at any time: what was set by this clock and within `waits` stays as it is, but for a question that the
+    /// platform wanted to be put off for longer, which is for who asks to know. It does not keep other calls
+    /// waiting. Where it fails, some of it may be done.
+    async fn shorten_waits(&self, now: Timestamp, waits: Waits) -> Result<usize, SpoolError>;
+    /// Sets aside, until the next [`recover`](Self::recover), every SMS that was accepted to be sent and could still
+    /// be given to the platform, and returns how many: no queue hands them out meanwhile, they neither expire nor
+    /// become late, and what is only to be simulated does not wait for them. What the platform says of them by
+    /// itself is taken in as ever, and told after that `recover`. For a dry run; called once, after
+    /// [`recover`](Self::recover) and before anything else.
+    async fn set_real_aside(&self) -> Result<usize, SpoolError>;
+
     /// Claims SMS that are due, as far as gateways have room for them: the most urgent lane first, in a lane the
     /// longest due first; of one destination and lane at most one, and none while an earlier one of both is
     /// due, claimed or unknown. An SMS goes by the first of its gateways that has room, and waits for one
@@ -92,15 +109,26 @@ pub trait Spool: Send + Sync + 'static {
     ///
     /// First, a bounded number of SMS is released whose time to be held is over, and what has outlived its time is
     /// expired, and never claimed meanwhile. An escalation is released into [`State::Due`] only where nobody of
-    /// its recipient has the message.
+    /// its recipient has the message, be it by an SMS of another recipient that goes in place of one of its own.
     async fn claim_due(&self, now: Timestamp, rooms: Vec<Room>) -> Result<Vec<Call>, SpoolError>;
 
     /// Up to `limit` SMS in `state` that were last given to `gateway` and whose time to be asked about has come, the
     /// longest due first; they are not handed out again before `again_at`. That one has expired is for the
-    /// caller to see and to settle.
+    /// caller to see and to settle. None came into its state after `now`: where the clock was put back, it counts as
+    /// having come just now.
     async fn questions(
         &self,
         state: Asked,
+        gateway: String,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Question>, SpoolError>;
+
+    /// As [`questions`](Self::questions) about [`Asked::Unknown`], while nobody may ask them: what can be decided
+    /// without an answer is decided, and the look counts as no question.
+    async fn unasked(
+        &self,
         gateway: String,
         now: Timestamp,
         again_at: Timestamp,
@@ -113,7 +141,8 @@ pub trait Spool: Send + Sync + 'static {
     /// Writes what became of an attempt or a question, and returns where the SMS is now: what a callback said
     /// before counts more than what the step says, so that an SMS that the platform itself has spoken of is
     /// never sent again. [`SpoolError::Stale`] when `attempt` is not the latest one, when
-    /// [`State::may_become`] does not allow the step, and for an unknown id.
+    /// [`State::may_become`] does not allow the step, when it is about a way that has ended since, and for an
+    /// unknown id.
     async fn settle(
         &self,
         id: MessageId,
@@ -122,8 +151,8 @@ pub trait Spool: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<State, SpoolError>;
 
-    /// Takes in what the platform says of its own accord. `Ok` means on stable storage, or that nothing of it
-    /// is new. A message is delivered once every part of it is, and undelivered or expired once one part is; the
+    /// Takes in what the platform says of its own accord. `Ok` means on stable storage, that nothing of it is new, or
+    /// that it is about a record that cannot be read back. A message is delivered once every part of it is, and undelivered or expired once one part is; the
     /// first final word about a part stays. What names an id of the platform's that nobody knows is kept while SMS
     /// are claimed, for the answer to one of them may tell it; then it counts as if it came with the answer.
     async fn take_callback(&self, callback: Callback, now: Timestamp) -> Result<Taken, SpoolError>;
@@ -212,6 +241,8 @@ pub trait Spool: Send + Sync + 'static {
 /// ([`Notify::notify_one`]), so that look, then wait, misses nothing.
 #[derive(Debug, Default)]
 pub struct Signals {
+    /// Parts of accounts turned out not to be used.
+    pub unused: Unused,
     /// SMS became due.
     pub due: Notify,
     /// SMS became unknown.
@@ -224,6 +255,38 @@ pub struct Signals {
     pub mail: Notify,
     /// Programs are to be told.
     pub tellings: Notify,
+}
+
+/// What accounts have not used after all, kept until somebody takes it.
+#[derive(Debug, Default)]
+pub struct Unused(Mutex<Vec<UnusedParts>>);
+
+/// An SMS of an account that ended before it was ever tried, and so no longer counts in
+/// [`Spool::parts_of_account_since`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedParts {
+    /// Whose it was.
+    pub account: String,
+    /// When its submission was accepted, by the time in its id.
+    pub accepted_at: Timestamp,
+    /// When it ended: the `now` of the call, which was before the commit.
+    pub ended_at: Timestamp,
+    /// Its parts, as predicted.
+    pub parts: u32,
+}
+
+impl Unused {
+    /// All since the last call. No more than were waiting to be sent can have gathered.
+    pub fn take(&self) -> Vec<UnusedParts> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, parts: Vec<UnusedParts>) {
+        if parts.is_empty() {
+            return;
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(parts);
+    }
 }
 
 /// A queue in the spool that has an owner.

@@ -1,14 +1,14 @@
 //! One call, one answer: nothing is retried here, no redirect is followed, no proxy of the environment is
-//! used, and no answer is read past 64 KiB. What it says does not matter, its status does.
+//! used, and no answer is read past 64 KiB. What it says does not matter, its status and `Retry-After` do.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::judge::Called;
 use super::message::SIGNATURE;
+use crate::gateway::first_cause;
 
 /// Most octets of an answer that are read, so that its connection can be used again.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -40,7 +40,7 @@ impl Client {
                 .user_agent(concat!("sms-relay/", env!("CARGO_PKG_VERSION")))
         };
         let built = |builder: reqwest::ClientBuilder| {
-            builder.build().map_err(|error| format!("the client cannot start: {}", innermost(&error)))
+            builder.build().map_err(|error| format!("the client cannot start: {}", first_cause(&error)))
         };
         Self { plain: built(builder().tls_certs_only([])), encrypted: built(builder()) }
     }
@@ -63,9 +63,11 @@ impl Client {
             Err(error) if error.is_timeout() => {
                 return Called::Silent("no answer within the total time".to_owned());
             }
-            Err(error) => return Called::Silent(innermost(&error)),
+            Err(error) => return Called::Silent(first_cause(&error)),
         };
         let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut octets = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
             octets += chunk.len();
@@ -73,18 +75,6 @@ impl Client {
                 break;
             }
         }
-        Called::Answered(status)
+        Called::Answered { status, retry_after }
     }
-}
-
-/// The first cause of an error, on one line. The outer ones only repeat it, and show the URL, which may hold what
-/// others must not read.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut text = "no cause was given".to_owned();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    text.escape_debug().take(200).collect()
 }

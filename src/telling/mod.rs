@@ -5,10 +5,11 @@
 //! the writing of a line. A call whose answer was lost is made again: programs tell repeated calls by
 //! their `Idempotency-Key`, the id of the SMS.
 //!
-//! The host that is called is one that the operator wrote: the doors see to that. `target` checks the URL,
+//! The host that is called is one that the operator wrote: the doors see to that, and `allowed` says which they are. `target` checks the URL,
 //! `message` says what is sent and how it is signed, `client` sends it, `judge` says what the answer means,
 //! `turns` whose call is next, `worker` drives all of them.
 
+mod allowed;
 mod client;
 mod judge;
 mod message;
@@ -23,9 +24,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Secret, TellUrl};
-use crate::retry::Backoff;
+use crate::retry::{Backoff, LONGEST_PAUSE};
 use crate::spool::Spool;
 
+pub use allowed::AllowedHost;
 pub use target::{TargetError, target};
 
 /// What telling is told by the configuration.
@@ -41,6 +43,13 @@ pub struct Settings {
     pub concurrency: usize,
     /// Of these, calls to one host.
     pub per_host: usize,
+}
+
+impl Settings {
+    /// The longest wait between two calls about one SMS: ours, or that which a program asked for.
+    pub fn longest_wait(&self) -> Duration {
+        self.backoff.most.max(LONGEST_PAUSE)
+    }
 }
 
 /// Who signs.

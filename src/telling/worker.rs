@@ -9,10 +9,9 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
-use super::judge::{failed, judge, waits};
+use super::judge::{busy_until, failed, judge, waits};
 use super::turns::Turns;
 use super::{Teller, message, target};
-use crate::retry::Backoff;
 use crate::spool::{Queue, SpoolError, TellStep, Telling};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
@@ -21,9 +20,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 /// Pause before a spool that failed is asked again.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
-/// Waits of calls to a host of which enough wait already: long enough to let others pass, short enough to be
-/// there when the host has time again.
-const BUSY: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(300) };
 
 /// The calls under way, with their hosts.
 #[derive(Default)]
@@ -85,7 +81,7 @@ impl Teller {
             }
         }
         let at = Timestamp::now();
-        let step = TellStep::Retry { at, cause: waits("the relay stopped before it could call") };
+        let step = TellStep::NotCalled { at, cause: waits("the relay stopped before it could call") };
         teller.put_back(turns.take_waiting(), |_| step.clone(), &shutdown).await;
         while under_way.calls.join_next().await.is_some() {}
     }
@@ -110,8 +106,8 @@ impl Teller {
                 .map_or_else(|_| String::new(), |url| url.host_str().unwrap_or_default().to_owned());
             busy.extend(turns.put(host, telling));
         }
-        let later = |telling: &Telling| TellStep::Retry {
-            at: BUSY.next(now, telling.attempt, fastrand::f64()),
+        let later = |telling: &Telling| TellStep::NotCalled {
+            at: busy_until(telling, now, fastrand::f64()),
             cause: waits("enough other calls to this host wait already"),
         };
         self.put_back(busy, later, shutdown).await;
@@ -144,8 +140,9 @@ impl Teller {
     /// Makes one call and settles it.
     async fn tell(self: Arc<Self>, telling: Telling, shutdown: watch::Receiver<bool>) {
         let step = self.called(&telling).await;
-        log(&telling, &step);
-        self.settle(&telling, step, shutdown).await;
+        if self.settle(&telling, step.clone(), shutdown).await {
+            log(&telling, &step);
+        }
     }
 
     async fn called(&self, telling: &Telling) -> TellStep {
@@ -166,13 +163,14 @@ impl Teller {
         judge(telling, &called, &self.settings, Timestamp::now(), fastrand::f64())
     }
 
-    /// What is not settled is called again after the next start, so that settling is worth waiting for.
-    async fn settle(&self, telling: &Telling, step: TellStep, mut shutdown: watch::Receiver<bool>) {
+    /// Whether it is written what became of a call. What is not settled is called again after the next start, so
+    /// that settling is worth waiting for.
+    async fn settle(&self, telling: &Telling, step: TellStep, mut shutdown: watch::Receiver<bool>) -> bool {
         let id = telling.id;
         while let Err(fault) = self.spool.settle_telling(id, step.clone(), Timestamp::now()).await {
             if *shutdown.borrow() || !matches!(fault, SpoolError::Unavailable(_)) {
                 error!(%id, error = %fault, "what became of telling a program is not written; it may be told again");
-                return;
+                return false;
             }
             warn!(%id, error = %fault, "what became of telling a program cannot be written; trying again");
             tokio::select! {
@@ -180,17 +178,19 @@ impl Teller {
                 () = stopped(&mut shutdown) => {}
             }
         }
+        true
     }
 }
 
-/// The host only: what stands behind it may be a secret of the program's.
+/// Written after the spool has it, so that the log promises nothing that a restart takes back. The host only: what
+/// stands behind it may be a secret of the program's.
 fn log(telling: &Telling, step: &TellStep) {
     let (id, attempt, account) = (telling.id, telling.attempt, &telling.to.account);
     let host = target(&telling.to.url).ok();
     let host = host.as_ref().and_then(reqwest::Url::host_str);
     match step {
         TellStep::Told => info!(%id, account, host, attempt, "program told"),
-        TellStep::Retry { at, cause } => {
+        TellStep::Retry { at, cause } | TellStep::NotCalled { at, cause } => {
             warn!(%id, account, host, attempt, why = cause.text, next = %at, "program not told yet");
         }
         TellStep::Failed { cause } => {

@@ -117,7 +117,8 @@ impl Tracking {
         name: &str,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SpoolError> {
-        let (paused, is_shut) = line.gate.with(|gate| (gate.paused_until(now), gate.trouble().is_some()));
+        let (paused, is_shut) =
+            line.gate.with(|gate| (gate.questions_paused_until(now), gate.trouble().is_some()));
         if paused.is_some() {
             return Ok(paused);
         }
@@ -190,8 +191,8 @@ impl Tracking {
         let outcome = line.gateway.status(&id, question.channel).await;
         let now = Timestamp::now();
         if let StatusOutcome::CannotTell { until: Some(until), .. } = &outcome {
-            // Whether messages can be sent is not for the status endpoint to say: a gate that is shut stays shut.
-            line.gate.pause(*until);
+            // Whether messages can be sent is not for the status endpoint to say.
+            line.gate.pause_questions(*until, now);
         }
         let step = judge::after_question(outcome, &question, now, fastrand::f64(), &self.settings);
         self.settle(&question, step, now).await;

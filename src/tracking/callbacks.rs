@@ -31,12 +31,13 @@ const NEW: Labels = Labels { result: "new" };
 const LATE: Labels = Labels { result: "late" };
 const REPEATED: Labels = Labels { result: "repeated" };
 const EARLY: Labels = Labels { result: "early" };
+const DAMAGED: Labels = Labels { result: "damaged" };
 const UNKNOWN_ID: Labels = Labels { result: "unknown_id" };
 
 impl Default for Metrics {
     fn default() -> Self {
         let family = Family::default();
-        for labels in [NEW, LATE, REPEATED, EARLY, UNKNOWN_ID] {
+        for labels in [NEW, LATE, REPEATED, EARLY, DAMAGED, UNKNOWN_ID] {
             drop(family.get_or_create(&labels));
         }
         Self(family)
@@ -77,7 +78,7 @@ impl Callbacks {
     }
 
     /// Takes one in. `Ok` means that it is on stable storage or says nothing new, so that the platform may be told
-    /// that we have it; for an unknown id, too, since telling it again would help nobody.
+    /// that we have it; for an unknown id and for one that is damaged, too, since telling it again would help nobody.
     ///
     /// # Errors
     /// Those of [`Spool::take_callback`]: nothing was taken, and the platform is to call again.
@@ -108,6 +109,12 @@ impl Callbacks {
                 self.metrics.0.get_or_create(&EARLY).inc();
                 let id = shown(&about);
                 tracing::debug!(id, %channel, part, parts, code, "the platform called back before it told its id, or about a message that is not ours");
+            }
+            // The spool has said so, once.
+            Taken::Damaged => {
+                self.metrics.0.get_or_create(&DAMAGED).inc();
+                let id = shown(&about);
+                tracing::debug!(id, %channel, part, parts, code, "the platform called back about a message that is damaged in the spool");
             }
             Taken::UnknownId => {
                 self.metrics.0.get_or_create(&UNKNOWN_ID).inc();

@@ -84,6 +84,7 @@ mod tests {
             expires_at: at(-500),
             channel: Channel::Sms,
             on_unknown: OnUnknown::Resend,
+            is_simulation: false,
             has_next_way: false,
             silent_at: None,
         }

@@ -1,12 +1,8 @@
 //! The worker and the taker of callbacks, with the real spool and gateways that say what they are told to say.
 
-use std::io;
-use std::sync::Mutex;
-
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 use crate::gateway::fake::{Fake, Seen};
@@ -16,9 +12,10 @@ use crate::model::{
     FinalState, Message, MessageId, Notify, Original, PartStatus, PhoneNumber, Recipient, ReportTo, SenderId,
     Sms, SmsOptions, SmsText, State, StatusOutcome, Submission, SubmissionId, Template, Way, Ways,
 };
-use crate::retry::{Answer, later};
+use crate::retry::{Answer, Permission, later};
 use crate::spool::sqlite::{self, SqliteSpool};
 use crate::spool::{MessageView, Room, Step, Taken};
+use crate::test_log::TestLog;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -184,7 +181,9 @@ async fn each_gateway_has_its_own_hands_and_a_pause_is_its_own() {
     world.round(now).await;
     world.all_end().await;
     assert_eq!((main.seen().len(), backup.seen().len()), (4, 8));
-    assert!(world.worker.lines.named("main").unwrap().gate.paused_until(now).is_some());
+    let gate = world.worker.lines.named("main").unwrap().gate;
+    assert!(gate.questions_paused_until(now).is_some());
+    assert_eq!(gate.with(|gate| gate.permission(now)), Permission::Free, "it may be sent by");
 }
 
 #[tokio::test]
@@ -263,7 +262,7 @@ async fn a_status_endpoint_that_asks_for_patience_does_not_open_a_shut_gateway()
     main.will_tell([StatusOutcome::CannotTell { until: Some(later(now, seconds(300))), cause }]);
     world.round(now).await;
     world.all_end().await;
-    assert!(gate.paused_until(now).is_some());
+    assert!(gate.questions_paused_until(now).is_some());
     assert!(gate.trouble().is_some(), "the account is as wrong as before");
 }
 
@@ -297,29 +296,6 @@ async fn an_idle_worker_waits_long_and_one_with_all_hands_busy_for_an_answer() {
     world.all_end().await;
 }
 
-/// A log in memory.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 fn callback(about: About, status: PartStatus) -> Callback {
     let description = "to +393470000001".to_owned();
     Callback { about, channel: Channel::Sms, part: 1, parts: 1, status, description, price: None, at: None }
@@ -331,15 +307,9 @@ async fn callbacks_are_taken_counted_told_and_make_the_gateway_one_that_calls() 
     let world = world(&[&main], settings());
     let now = Timestamp::now();
     let id = world.sent("main", 1..2, Ways::default(), (ago(now, 60), later(now, seconds(60)))).await[0];
-    let (flow, metrics, log) = (world.worker.flow.clone(), Metrics::new(), Log::default());
+    let (flow, metrics, log) = (world.worker.flow.clone(), Metrics::new(), TestLog::default());
     let callbacks = Callbacks::new(world.spool.clone(), flow.clone(), metrics.clone());
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::INFO)
-        .without_time()
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = tracing::subscriber::set_default(log.subscriber(tracing::Level::INFO));
     assert_eq!(flow.last("main"), None);
     let delivered = || callback(About::Ours(id), PartStatus::Delivered);
     let taken = callbacks.take(delivered(), now).await.unwrap();
@@ -354,7 +324,7 @@ async fn callbacks_are_taken_counted_told_and_make_the_gateway_one_that_calls() 
     }
     drop(guard);
     assert_eq!(flow.last("main"), Some(now), "an unknown id says nothing of a gateway");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.take();
     let of_callbacks: Vec<&str> = log.lines().filter(|line| line.contains("called back")).collect();
     assert_eq!(of_callbacks.len(), 3, "{log}");
     assert!(of_callbacks[0].trim_start().starts_with("INFO") && of_callbacks[0].contains(&id.to_string()));
@@ -365,7 +335,9 @@ async fn callbacks_are_taken_counted_told_and_make_the_gateway_one_that_calls() 
     metrics.register(&mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
-    for (result, count) in [("new", 1), ("late", 0), ("repeated", 1), ("early", 0), ("unknown_id", 5)] {
+    for (result, count) in
+        [("new", 1), ("late", 0), ("repeated", 1), ("early", 0), ("damaged", 0), ("unknown_id", 5)]
+    {
         let series = format!("sms_relay_callbacks_total{{result=\"{result}\"}} {count}\n");
         assert!(text.contains(&series), "{series} is not in {text}");
     }

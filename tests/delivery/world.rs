@@ -260,7 +260,6 @@ impl World {
                 ask_after: pace.ask,
                 unknown_time: row.unknown_time,
                 plan,
-                simulate_all: false,
             },
         };
         let tracking = Tracking {
@@ -294,7 +293,6 @@ impl World {
             hostname: "relay.example.com".to_owned(),
             from: MailAddress::parse("postmaster@relay.example.com").unwrap(),
             operator: None,
-            platforms: BTreeMap::new(),
             include_text: true,
             template: None,
             window: self.pace.window,
@@ -303,7 +301,7 @@ impl World {
             lifetime: PATIENCE,
         };
         let mailer = Arc::new(ArcSwap::from_pointee(mailer.unwrap()));
-        let reporting = Reporting::new(self.spool.clone(), Some(mailer), settings);
+        let reporting = Reporting::new(self.spool.clone(), Some(mailer), Arc::default(), settings);
         self.workers.spawn(reporting.run(self.stop.subscribe()));
     }
 

@@ -91,15 +91,42 @@ fn an_account_that_posts_too_often_is_told_when_to_come_again() {
     assert!(relay.terminate().success());
 }
 
+/// A time zone in which it is about noon, so that no midnight comes while a test runs.
+fn noon() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let ahead = i64::try_from(seconds % DAY / 3600).unwrap() - 12;
+    format!("HERE{ahead}")
+}
+
+#[test]
+fn what_is_cancelled_while_it_is_held_can_be_sent_again_today() {
+    if !tool("curl") {
+        return;
+    }
+    let mut world = World::new();
+    allow(&mut world, "parts_per_day = 1");
+    let relay = world.start_with(&[("TZ", &noon())]);
+    let tomorrow = SystemTime::now() + Duration::from_secs(DAY);
+    let tomorrow = jiff::Timestamp::try_from(tomorrow).unwrap().to_string();
+    let held = serde_json::json!({ "to": "oncall", "text": "held", "deliver_at": tomorrow });
+    let accepted = relay.as_pbx("POST", "/sms", &held.to_string());
+    assert_eq!(accepted.status, 200, "{}", accepted.body);
+    let answer: Value = serde_json::from_str(&accepted.body).unwrap();
+    let id = answer["id"].as_str().unwrap();
+    assert_eq!(post(&relay, "oncall", "x").status, 429);
+    assert_eq!(relay.as_pbx("DELETE", &format!("/sms/{id}"), "").status, 200);
+    assert_eq!(post(&relay, "oncall", "in its place").status, 200);
+    assert_eq!(post(&relay, "oncall", "x").status, 429);
+    world.wait_for_platform("one", |record| record.total() == 1);
+    assert!(relay.terminate().success());
+}
+
 #[test]
 fn the_parts_of_a_day_are_used_once_also_over_a_restart() {
     if !tool("curl") {
         return;
     }
-    // A time zone in which it is about noon, so that no midnight comes while this runs.
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let ahead = i64::try_from(seconds % DAY / 3600).unwrap() - 12;
-    let zone = format!("HERE{ahead}");
+    let zone = noon();
     let mut world = World::new();
     allow(&mut world, "parts_per_day = 4");
     let relay = world.start_with(&[("TZ", &zone)]);

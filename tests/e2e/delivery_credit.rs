@@ -101,3 +101,22 @@ fn a_platform_that_does_not_tell_is_no_news_and_each_account_has_its_own() {
     world.wait_for_platform("it", |record| record.total() == 1);
     assert!(relay.terminate().success());
 }
+
+#[test]
+fn who_is_told_stays_until_a_restart_as_the_reload_says() {
+    let mut world = World::new();
+    world.with_metrics();
+    let total_time = "total_time = \"10s\"";
+    world.otherwise.push((total_time, format!("{total_time}\ncredit = {{ every = \"10m\", low = 100 }}")));
+    let relay = world.start();
+    relay.wait_for_metric(LEFT, 1000.0);
+    let operator = "operator = \"operator@example.com\"";
+    world.otherwise.push((operator, "operator = \"another@example.com\"".to_owned()));
+    world.write();
+    becomes(&world, &relay, 99);
+    let told = relay.wait_for_message("changed too, and as before until a restart");
+    assert_eq!(told["sections"], "[reporting] and [intake]");
+    let mail = &world.mailbox.wait_for(1)[0];
+    assert!(mail.text.contains("\nTo: <operator@example.com>\n"), "{}", mail.text);
+    assert!(relay.terminate().success());
+}

@@ -131,6 +131,34 @@ fn one_message_leaves_a_gateway_that_refuses_connections() {
     assert!(relay.terminate().success());
 }
 
+/// What a gateway stumbles over leaves it alone: for all others it is as good as before.
+#[test]
+fn one_message_that_a_gateway_always_fails_with_goes_by_the_next_one() {
+    let (mut world, backup) = World::with_backup();
+    let backoff = "backoff = { first = \"1s\", most = \"2s\" }\nprobe";
+    world.otherwise.push((backoff, "backoff = { first = \"1s\", most = \"1s\" }\nprobe".to_owned()));
+    world.order(answers(500).containing("stumbles"));
+    let relay = world.start();
+    let id = relay.post(&[("to", &phone(1)), ("text", "it stumbles over this")]);
+    let line = relay.wait_for_message("tried again later, by its other gateways first");
+    assert_eq!((&line["gateway"], &line["attempt"]), (&"main".into(), &5.into()));
+    let fate = relay.fate_when(&id, "delivered");
+    let attempts = fate["messages"][0]["attempts"].as_array().unwrap();
+    let gateways: Vec<_> = attempts.iter().map(|attempt| attempt["gateway"].as_str().unwrap()).collect();
+    assert_eq!(gateways, ["main", "main", "main", "main", "main", "backup"]);
+    relay.mail(&at(&phone(2)), "it likes this");
+    world.wait_for_platform("the other one", |record| record.total() == 1);
+    assert_eq!(texts(&backup), ["it stumbles over this"]);
+    assert_eq!(relay.get("/readyz").0, 200);
+    relay.wait_for_metric("sms_relay_gateway_open{gateway=\"main\"}", 1.0);
+    relay.wait_for_metric("sms_relay_calls_total{gateway=\"main\",outcome=\"later\"}", 5.0);
+    assert!(relay.terminate().success());
+    let notes: Vec<_> =
+        world.submission(&id).messages.remove(0).events.into_iter().map(|event| event.note).collect();
+    let moved = notes.iter().filter(|note| note.ends_with("; from now on by its other gateways first"));
+    assert_eq!(moved.count(), 1, "{notes:#?}");
+}
+
 #[test]
 fn what_the_first_may_have_stays_with_it_while_the_rest_leaves() {
     let (mut world, backup) = World::with_backup();
@@ -224,5 +252,41 @@ fn a_pause_of_more_than_half_a_minute_is_not_waited_for_where_another_gateway_ma
     }
     assert_eq!(world.emulator.requests().send, 1);
     relay.wait_for_metric("sms_relay_gateway_open{gateway=\"main\"}", 0.0);
+    assert!(relay.terminate().success());
+}
+
+/// Too busy to answer questions is not too busy to take messages.
+#[test]
+fn retry_after_of_a_question_holds_questions_and_nothing_that_is_sent() {
+    let world = World::new();
+    let busy = |retry_after: &str| {
+        let retry_after = Some(retry_after.to_owned());
+        Fault::Status { code: 503, retry_after, body: None, recorded: false }
+    };
+    world.order(FaultRule::on_credit(busy("5")));
+    let relay = world.start();
+    let line = relay.wait_for_message("the credit is not known now");
+    let told_at: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
+    let first = relay.post(&[("to", &phone(1)), ("text", "alarm")]);
+    world.wait_for_platform("it", |record| record.total() == 1);
+    let sent_at = world.emulator.accepted()[0].accepted_at;
+    assert!(sent_at < told_at + Duration::from_secs(4), "told at {told_at}, sent at {sent_at}");
+    relay.fate_when(&first, "delivered");
+    // The line is written a little after the answer came, from which the pause counts.
+    let asked_at = Timestamp::now();
+    assert!(told_at + Duration::from_millis(4500) <= asked_at, "told at {told_at}, asked before {asked_at}");
+
+    world.order(FaultRule::on_send(Fault::Reset { recorded: true }).containing("perhaps").times(1));
+    world.order(FaultRule::on_status(busy("600")));
+    let asked = world.emulator.requests().status + 1;
+    let unknown = relay.post(&[("to", &phone(2)), ("text", "perhaps")]);
+    relay.wait_for_message("still unknown");
+    for n in 3..=5 {
+        relay.post(&[("to", &phone(n)), ("text", "alarm")]);
+    }
+    world.wait_for_platform("the others", |record| record.total() == 5);
+    assert_eq!(world.emulator.requests().status, asked, "one question was told to wait, and all do");
+    assert_eq!(relay.fate(&unknown)["messages"][0]["state"], "unknown");
+    assert_eq!(relay.get("/readyz").0, 200);
     assert!(relay.terminate().success());
 }

@@ -122,7 +122,8 @@ fn what_a_removed_gateway_may_have_fails_where_the_rule_says_so() {
     assert!(cause.ends_with(ASKED), "{cause}");
     assert_eq!(world.emulator.requests().send, 1);
     let report = &world.mailbox.wait_for(1)[0];
-    assert!(report.text.contains(&format!("{id}-1")), "{}", report.text);
+    let known = format!("Final-Log-ID: {id}-1");
+    assert!(report.text.lines().any(|line| line == known), "it had a host: {}", report.text);
     assert!(relay.terminate().success());
 }
 
@@ -142,5 +143,45 @@ fn what_a_removed_gateway_may_have_is_sent_again_by_another_where_the_rule_says_
     assert_eq!(by, ["main", "other"]);
     assert_eq!(texts(&world.emulator), ["perhaps", "perhaps"]);
     assert_eq!(world.emulator.record(|record| record.repeated()), [format!("{id}-1")], "under the same id");
+    assert!(relay.terminate().success());
+}
+
+/// The host that the report with this number, which is the last, says to be the platform's.
+fn told_host(world: &World, number: usize) -> String {
+    let reports = world.mailbox.wait_for(number);
+    let text = &reports[number - 1].text;
+    let host = text.lines().find_map(|line| line.strip_prefix("Remote-MTA: dns; "));
+    host.unwrap_or_else(|| panic!("no host in {text}")).trim_end().to_owned()
+}
+
+#[test]
+fn a_report_names_the_host_that_a_reload_brought_and_no_restart_is_asked_for() {
+    let mut world = world_with_one("resend");
+    let refuses = || FaultRule::on_send(Fault::Refuse { reasons: vec!["Blocked".to_owned()] });
+    world.order(answers(401).times(1));
+    world.order(refuses());
+    let relay = world.start();
+
+    // One is added, by which goes what the first does not take.
+    let added = world.platform_at("127.0.0.2:0".parse().unwrap());
+    added.order(refuses()).unwrap();
+    world.extra.push_str(&gateway("added", &added, ""));
+    world.write();
+    relay.reload();
+    relay.mail(&at(&phone(1)), "by the other");
+    assert_eq!(told_host(&world, 1), "127.0.0.2");
+    assert_eq!(added.requests().send, 1);
+
+    // The first moves.
+    let moved = world.platform_at("127.0.0.3:0".parse().unwrap());
+    moved.order(refuses()).unwrap();
+    let usual = format!("name = \"main\"\nurl = \"{}\"", world.emulator.base_url());
+    world.otherwise.push((usual.leak(), format!("name = \"main\"\nurl = \"{}\"", moved.base_url())));
+    world.write();
+    relay.reload();
+    relay.mail(&at(&phone(2)), "by the first");
+    assert_eq!(told_host(&world, 2), "127.0.0.3");
+    let asked = relay.find_log(|line| line["message"] == "changed too, and as before until a restart");
+    assert_eq!(asked, None);
     assert!(relay.terminate().success());
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sms_relay::emulator::{Fault, FaultRule, Record};
 
 use crate::support::World;
-use crate::support::gateways::{phone, tells_nothing};
+use crate::support::gateways::{answers, phone, tells_nothing};
 
 /// A world in which the answer to the first call is lost, and the rule chooses so after two seconds.
 fn world(choice: &str, was_taken: bool) -> World {
@@ -93,5 +93,37 @@ fn what_the_platform_can_tell_is_followed_and_not_the_rule() {
     let lines = timeline(&relay.fate_when(&id, "delivered"));
     assert_eq!(lines[3], "sent: the platform has it, by its status endpoint");
     assert_eq!(world.emulator.requests().send, 1);
+    assert!(relay.terminate().success());
+}
+
+/// A gateway may be shut for days, and nobody can be asked meanwhile.
+#[test]
+fn behind_a_shut_gateway_fail_is_followed_in_time_and_resend_goes_on_waiting() {
+    let mut world = World::new();
+    world.rules.push_str("[[rule]]\nname = \"fail\"\nwhen.text = \"^fail\"\nunknown = \"fail\"\n");
+    world.rules.push_str("[[rule]]\nname = \"all\"\nunknown = \"resend\"\n");
+    let probe = "probe = { first = \"1s\", most = \"2s\" }";
+    world.otherwise.push((probe, "probe = { first = \"10m\", most = \"10m\" }".to_owned()));
+    // Long enough that the gateway is shut before anybody asks.
+    world.otherwise.push(("ask_after = \"1s\"", "ask_after = \"4s\"".to_owned()));
+    world.order(FaultRule::on_send(Fault::Reset { recorded: true }).times(2));
+    let relay = world.start();
+    let fail = relay.post(&[("to", &phone(1)), ("text", "fail")]);
+    let resend = relay.post(&[("to", &phone(2)), ("text", "resend")]);
+    world.wait_for_platform("both", |record| record.total() == 2);
+    world.order(answers(401));
+    relay.post(&[("to", &phone(3)), ("text", "it shuts the gateway")]);
+    relay.wait_for_message("nothing is sent for now; every message is kept and the gateway is probed");
+    let lines = timeline(&relay.fate_when(&fail, "failed"));
+    assert!(lines[2].starts_with(LOST), "{lines:#?}");
+    let why = "failed: the platform could not tell for 5 s whether it has it; by the rule's choice it is not sent again: \
+               the SMS platform does not accept the gateway's credentials (HTTP 401)";
+    assert!(lines[3].starts_with(why), "{lines:#?}");
+    let report = &world.mailbox.wait_for(1)[0].text;
+    assert!(report.contains("Action: failed") && report.contains("Status: 4.4.7"), "{report}");
+    let waits = relay.fate(&resend);
+    assert_eq!(waits["messages"][0]["state"], "unknown", "{:#?}", timeline(&waits));
+    let requests = world.emulator.requests();
+    assert_eq!((requests.send, requests.status), (3, 0), "nobody was asked");
     assert!(relay.terminate().success());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sms_relay::emulator::{Fault, FaultRule, Outcome};
 use sms_relay::model::{FinalState, State};
 
+use crate::support::gateways::{at, phone};
 use crate::support::{Mail, Relay, World, tool};
 
 const MAIL: &str = "From: panel@example.com\nSubject: Leak\n\nSensor 4 is wet.\n";
@@ -41,6 +42,13 @@ fn first() -> (String, String) {
     ("+393471234567".to_owned(), "Sensor 4 is wet.".to_owned())
 }
 
+/// A mail to number `n` of a row that nothing else is sent to goes to the platform, which then has `total`: a round of
+/// dispatch has begun after whatever was due before, so that what has not gone by now was not to go.
+fn see_a_round(world: &World, relay: &Relay, n: usize, total: u64) {
+    relay.mail(&at(&phone(n)), "a round");
+    world.wait_for_platform("a round", |record| record.total() == total);
+}
+
 fn notes(world: &World, id: &str, at: usize) -> Vec<String> {
     world.submission(id).messages[at].events.iter().map(|event| event.note.clone()).collect()
 }
@@ -61,11 +69,14 @@ fn what_nobody_got_in_time_goes_to_the_next_once() {
     assert!(relay.terminate().success());
     assert_eq!(world.states(&id), [State::Sent; 3]);
     // Over as many starts as one likes.
-    for _ in 0..2 {
+    for n in 0..2 {
         let relay = world.start_calling();
+        see_a_round(&world, &relay, n, 4 + n as u64);
         assert!(relay.terminate().success());
     }
-    assert_eq!(world.emulator.accepted().len(), 3);
+    let [one, two] = escalated();
+    let round = |n| (phone(n), "a round".to_owned());
+    assert_eq!(texts(&world), [one, two, first(), round(0), round(1)]);
 }
 
 #[test]
@@ -75,10 +86,14 @@ fn a_delivery_in_between_stops_it() {
     }
     let world = world("1h");
     let in_time = Fault::Deliver { outcome: Outcome::Delivered, delay_millis: Some(500) };
-    world.order(FaultRule::on_send(in_time));
+    world.order(FaultRule::on_send(in_time).times(1));
     let relay = world.start_calling();
     let id = send(&relay);
     relay.wait_for_state(&format!("{id}-1"), "delivered");
+    // The same mail again, of which nothing is heard.
+    let unreported = ("oncall@sms.local", &["NOTIFY=NEVER"][..]);
+    let silent = Mail::new("panel@example.com", &unreported, MAIL).send(relay.smtp);
+    world.wait_for_platform("both", |record| record.total() == 2);
     assert!(relay.terminate().success());
     let (delivered, cancelled) = (State::Final(FinalState::Delivered), State::Final(FinalState::Cancelled));
     assert_eq!(world.states(&id), [delivered, cancelled, cancelled]);
@@ -86,11 +101,16 @@ fn a_delivery_in_between_stops_it() {
         let notes = notes(&world, &id, place);
         assert_eq!(notes.last().unwrap(), &format!("not needed: {id}-1 was delivered"), "{notes:#?}");
     }
-    // Its time comes and goes.
+    // Its time comes and goes: the other one is escalated.
     world.let_time_pass(Duration::from_secs(2 * 3600));
     let relay = world.start_calling();
+    world.wait_for_platform("the other's", |record| record.total() == 4);
+    see_a_round(&world, &relay, 0, 5);
     assert!(relay.terminate().success());
-    assert_eq!(texts(&world), [first()]);
+    assert_eq!(world.states(&id), [delivered, cancelled, cancelled]);
+    assert_eq!(world.states(&silent), [State::Sent; 3]);
+    let [one, two] = escalated();
+    assert_eq!(texts(&world), [one, two, first(), first(), (phone(0), "a round".to_owned())]);
     assert!(world.mailbox.mails().is_empty());
 }
 
@@ -133,24 +153,36 @@ fn it_waits_over_a_restart_and_goes_once() {
     if !tool("python3") {
         return;
     }
-    let world = world("1h");
+    let mut world = world("1h");
+    world.rules.push_str(
+        "[[rule]]\nname = \"sooner\"\nwhen.recipient = \"^[+]39348\"\n\
+         escalate = { after = \"58m\", to = \"+393470000009\", text = \"Sooner\" }\n",
+    );
     let relay = world.start_calling();
     let id = send(&relay);
-    relay.wait_for_message("accepted by the platform");
+    relay.mail(&at(&phone(0)), "sooner");
+    world.wait_for_platform("both", |record| record.total() == 2);
     relay.kill();
-    // A minute before its time nothing goes.
+    // A minute before its time nothing goes, but what has its time then.
     world.let_time_pass(Duration::from_secs(59 * 60));
     let relay = world.start_calling();
+    world.wait_for_platform("the sooner one", |record| record.total() == 3);
+    see_a_round(&world, &relay, 1, 4);
     assert!(relay.terminate().success());
+    assert_eq!(world.emulator.accepted()[2].text, "Sooner");
     assert_eq!(world.states(&id), [State::Sent, State::Held, State::Held]);
     world.let_time_pass(Duration::from_secs(60));
     let relay = world.start_calling();
-    world.wait_for_platform("two more", |record| record.total() == 3);
+    world.wait_for_platform("two more", |record| record.total() == 6);
     relay.kill();
     let relay = world.start_calling();
+    see_a_round(&world, &relay, 2, 7);
     assert!(relay.terminate().success());
     let [one, two] = escalated();
-    assert_eq!(texts(&world), [one, two, first()]);
+    let leak: Vec<_> =
+        texts(&world).into_iter().filter(|(phone, _)| phone.as_str() < "+393470000009").collect();
+    assert_eq!(leak, [one, two]);
+    assert_eq!(texts(&world).iter().filter(|sms| **sms == first()).count(), 1);
 }
 
 #[test]

@@ -43,6 +43,12 @@ username = "till"
 password = { env = "EXPLAIN_TEST_PASSWORD" }
 
 [[http.account]]
+name = "desk"
+networks = ["127.0.0.0/8"]
+password = { env = "EXPLAIN_TEST_PASSWORD" }
+may_choose_lane = true
+
+[[http.account]]
 name = "open"
 networks = ["10.0.0.0/8"]
 without_password = true
@@ -383,6 +389,37 @@ oncall
 }
 
 #[test]
+fn a_request_says_its_lane_and_time() {
+    let desk = Desk::new();
+    let url = "/sms?to=oncall&text=Door+3";
+    let asked = |fields: &str, account: &str| {
+        let request = format!("{url}&{fields}");
+        desk.shown(&["--request", &request, "--account", account, "--client", "127.0.0.1"])
+    };
+    let (code, printed) = asked("lane=Bulk&deliver_at=2026-11-21T08:00:00Z", "desk");
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains("lane bulk") && printed.contains("held until 2026-11-21 08:00"), "{printed}");
+    for (fields, account, said) in [
+        ("lane=urgent", "desk", "400 `urgent` is not a lane; write one of critical, normal, bulk"),
+        (
+            "lane=bulk",
+            "shop",
+            "403 account `shop` may not choose the lane; leave out `lane`, or set may_choose_lane = true for the account",
+        ),
+        (
+            "deliver_at=tomorrow",
+            "shop",
+            "400 `tomorrow` is not a time; write it like 2031-01-31T07:30:00+01:00, or 2031-01-31 07:30 in the time of \
+             this relay",
+        ),
+    ] {
+        let (code, printed) = asked(fields, account);
+        assert_eq!(code, Some(1));
+        assert!(printed.ends_with(&format!("Refused: {said}\n")), "{printed}");
+    }
+}
+
+#[test]
 fn json_has_all_of_it() {
     let desk = Desk::new();
     let (code, printed) =
@@ -470,7 +507,7 @@ fn wrong_arguments_say_what_to_do() {
         (
             &["--form", "to=a", "--account", "ups"],
             64,
-            "there is no HTTP account `ups`; the configuration has shop, open",
+            "there is no HTTP account `ups`; the configuration has shop, desk, open",
         ),
         (
             &["--form", "to=a", "--request", "GET /sms"],

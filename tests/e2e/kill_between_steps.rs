@@ -33,7 +33,7 @@
 //! | unknown -> failed | `ways::GIVEN_UP_ON` |
 //! | sent -> sent | `sending::ASKED_AGAIN_WHETHER_ARRIVED`; by a callback `calling_back::CALLED_BACK` |
 //! | sent -> due | `ways::RCS_UNDELIVERED`, `ways::RCS_SILENT`; by a callback `ways::RCS_CALLED_BACK` |
-//! | sent -> delivered | `sending::DELIVERED`; by a callback `calling_back::CALLED_BACK`, `ways::BY_RCS` |
+//! | sent -> delivered | `sending::DELIVERED`; by a callback `calling_back::CALLED_BACK`, `ways::BY_RCS`, about an earlier way `ways::RCS_CAME_THROUGH` |
 //! | sent -> undelivered, expired | `sending::UNDELIVERED`, `sending::EXPIRED_ON_THE_WAY`; by a callback `calling_back::UNDELIVERED`, `calling_back::EXPIRED` |
 //! | the report: written | `reporting::REFUSED`, `reporting::DELAYED` |
 //! | mail due -> claimed | `reporting::REFUSED`; at the start after a crash back to due, `reporting::REPORT_RECOVERED` |

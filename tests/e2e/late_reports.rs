@@ -99,7 +99,8 @@ fn a_name_for_several_phones_is_told_as_expanded_and_not_phone_by_phone() {
     let letter = Letter::read(&world.mailbox.wait_for(1)[0]);
     assert_eq!((letter.status("Action"), letter.status("Status")), (vec!["expanded"], vec!["2.0.0"]));
     assert_eq!(letter.status("Final-Recipient"), ["rfc822; two@sms.local"]);
-    assert_eq!(letter.status("X-Relay-Message-Id"), [format!("{id}-1")]);
+    assert_eq!(letter.status("X-Relay-Message-Id"), [1, 2].map(|n| format!("{id}-{n}")));
+    assert!(letter.human().contains(&format!("SMS {id}-1,\n    {id}-2\n")), "{}", letter.human());
     assert!(relay.terminate().success());
     assert!(told(&world).is_empty(), "nothing of either phone");
 }

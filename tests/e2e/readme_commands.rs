@@ -121,12 +121,15 @@ fn the_demo_shows_three_outcomes_and_lines_that_work() {
     let text = seen.join("\n");
     assert_eq!(text.matches("1 part, GSM 7-bit, DELIVERED").count(), 2, "{text}");
     assert!(text.contains("Subject: SMS not delivered: Störung: Drucker 3F"), "{text}");
+    assert_eq!(text.matches("  delivered    the handset has it").count(), 2, "{text}");
+    assert_eq!(text.matches("  undelivered  the platform could not deliver it").count(), 1, "{text}");
+    assert_eq!(text.matches("callback: part 1 of 1").count(), 3, "{text}");
     let typed: Vec<&str> = seen
         .iter()
         .map(|line| line.trim())
         .filter(|line| line.starts_with("swaks ") || line.starts_with("curl "))
         .collect();
-    assert_eq!(typed.len(), 3, "{text}");
+    assert_eq!(typed.len(), 4, "{text}");
     for line in typed {
         let (code, printed) = run("sh", &["-c", line]);
         assert_eq!(code, Some(0), "{line}\n{printed}");

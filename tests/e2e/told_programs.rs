@@ -1,5 +1,7 @@
 //! A program that posts forms is told how each SMS ended: by one signed call, until it says that it knows.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use serde_json::json;
 use sms_relay::emulator::{Fault, FaultRule};
 
@@ -83,19 +85,46 @@ fn a_program_with_a_fault_is_told_again_until_it_knows() {
 }
 
 #[test]
+fn a_program_that_is_busy_gets_the_pause_that_it_asks_for() {
+    if !tool("python3") {
+        return;
+    }
+    // Both are longer than the relay's own wait of a second.
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(10));
+    let program = Program::answering([
+        "503 Service Unavailable\r\nRetry-After: 3".to_owned(),
+        format!("429 Too Many Requests\r\nRetry-After: {date}"),
+    ]);
+    let date = Instant::now() + Duration::from_secs(9);
+    let world = world(&format!("callback_url = \"{}\"", program.url()));
+    let relay = start(&world);
+    relay.send_form("oncall", "On battery");
+    let calls = program.wait_for(3);
+    let waited = calls[1].at - calls[0].at;
+    assert!(waited >= Duration::from_millis(2900), "{waited:?}");
+    // Cut to whole seconds, so that it may be one less than ten.
+    assert!(calls[2].at >= date, "{:?} before", date - calls[2].at);
+    relay.wait_for_message("program told");
+    assert!(relay.terminate().success());
+}
+
+#[test]
 fn a_form_names_a_program_only_on_a_host_that_is_allowed() {
     if !tool("python3") {
         return;
     }
     let (usual, other) = (Program::listen(&[]), Program::listen(&[]));
-    let world = world(&format!("callback_url = \"{}\"\ncallback_hosts = [\"127.0.0.1\"]", usual.url()));
+    let port = other.address.port();
+    let hosts = format!("callback_hosts = [\"127.0.0.1\", \"127.0.0.1:{port}\"]");
+    let world = world(&format!("callback_url = \"{}\"\n{hosts}", usual.url()));
     let relay = start(&world);
     let post = |url: &str| {
         let form = json!({ "to": "oncall", "text": "On battery", "callback_url": url });
         relay.as_pbx("POST", "/sms", &form.to_string())
     };
-    let port = other.address.port();
     for refused in [
+        // The account's own port is no word about those that forms may name.
+        usual.url(),
         format!("http://localhost:{port}/"),
         format!("http://127.0.0.2:{port}/"),
         format!("http://127.0.0.1.example.com:{port}/"),

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sms_relay::http::Limits;
+use tokio::net::TcpStream;
 
-use super::support::{Door, account, form, limits};
+use super::support::{Door, Raw, account, form, limits};
 
 const SOON: Duration = Duration::from_millis(300);
 
@@ -207,5 +208,41 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
     assert!(unanswered.is_err(), "served beyond the limit");
     drop(first);
     assert!(second.rest().await.ends_with("alive\n"));
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_flood_at_one_listener_takes_no_place_at_another() {
+    // Nobody's patience ends before that of the test.
+    let limits = Limits { connections: 2, header_time: Duration::from_secs(60), ..limits() };
+    let door = Door::with(limits, vec![account("lab", None)]).await;
+    let mut flood = Vec::new();
+    for _ in 0..2 {
+        let mut raw = Raw(TcpStream::connect(door.addresses[2]).await.unwrap());
+        raw.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        raw.until("alive\n").await;
+        flood.push(raw);
+    }
+    let mut late = Raw(TcpStream::connect(door.addresses[2]).await.unwrap());
+    late.send("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(tokio::time::timeout(SOON, late.rest()).await.is_err(), "the flooded listener is full");
+    let taken = door.exchange(post("to=391&text=On+battery")).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
+    drop(flood);
+    assert!(late.rest().await.ends_with("alive\n"));
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_client_has_its_connections_at_each_listener() {
+    let door = Door::with(Limits { connections_per_client: 1, ..limits() }, vec![account("lab", None)]).await;
+    // Callbacks and forms may come from one address: that of a proxy in front of both.
+    let mut at_calls = Raw(TcpStream::connect(door.addresses[2]).await.unwrap());
+    at_calls.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    at_calls.until("alive\n").await;
+    let second = Raw(TcpStream::connect(door.addresses[2]).await.unwrap()).rest().await;
+    assert!(second.starts_with("HTTP/1.1 429 "), "{second}");
+    let taken = door.exchange(post("to=391&text=On+battery")).await;
+    assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
     door.close().await;
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 use sms_relay::http::{Account, Program};
 use sms_relay::intake::Form;
 use sms_relay::model::{Lane, Secret, TellUrl};
+use sms_relay::telling::AllowedHost;
 
 use super::support::{Door, account, limits};
 
@@ -12,7 +13,9 @@ fn shop() -> Account {
         may_choose_lane: true,
         program: Some(Program {
             url: Some("https://shop.example.com/usual".to_owned()),
-            hosts: vec!["shop.example.com".to_owned(), "[2001:db8::1]".to_owned(), "192.0.2.1".to_owned()],
+            hosts: ["shop.example.com", "shop.example.com:8080", "[2001:db8::1]:8443", "192.0.2.1"]
+                .map(|written| AllowedHost::parse(written).unwrap())
+                .into(),
             secret: Secret::from("k3y"),
         }),
         ..account("shop", None)
@@ -101,7 +104,9 @@ async fn who_is_told_is_the_accounts_word_or_a_form_s_where_its_host_is_allowed(
     for (written, url) in [
         ("https://shop.example.com/7?a%3D1", "https://shop.example.com/7?a=1"),
         ("http://SHOP.example.com:8080", "http://shop.example.com:8080/"),
-        ("https://[2001:db8:0::1]/x", "https://[2001:db8::1]/x"),
+        ("https://[2001:db8:0::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        ("https://shop.example.com:443/", "https://shop.example.com/"),
+        ("http://shop.example.com:80/", "http://shop.example.com/"),
         // One number, written in another way, is the same host.
         ("http://3221225985/", "http://192.0.2.1/"),
     ] {
@@ -114,8 +119,9 @@ async fn who_is_told_is_the_accounts_word_or_a_form_s_where_its_host_is_allowed(
 async fn a_host_that_is_not_allowed_is_400_by_name() {
     let door = Door::with(limits(), vec![shop()]).await;
     let not_allowed = |host: &str| {
-        let words = "of `callback_url` is not one of the callback_hosts of account `shop`\n";
-        (400, format!("the host `{host}` {words}"))
+        let words = "of `callback_url` is not one of the callback_hosts of account `shop`; name a program that is, or \
+                     have the operator add this one\n";
+        (400, format!("`{host}` {words}"))
     };
     for (written, host) in [
         ("https://example.com/", "example.com"),
@@ -126,6 +132,12 @@ async fn a_host_that_is_not_allowed_is_400_by_name() {
         ("http://127.0.0.1/", "127.0.0.1"),
         ("http://0/", "0.0.0.0"),
         ("https://shop.example.com./", "shop.example.com."),
+        // A port that nobody allowed, and one that another host has.
+        ("https://shop.example.com:8443/", "shop.example.com:8443"),
+        ("http://shop.example.com:443/", "shop.example.com:443"),
+        ("https://shop.example.com:80/", "shop.example.com:80"),
+        ("http://192.0.2.1:22/", "192.0.2.1:22"),
+        ("https://[2001:db8::1]/", "[2001:db8::1]"),
     ] {
         assert_eq!(post(&door, &format!("callback_url={written}")).await, not_allowed(host), "{written}");
     }

@@ -17,6 +17,7 @@ mod world;
 use jiff::{SignedDuration, Timestamp};
 use proptest::test_runner::{Config, TestRunner};
 
+use self::steps::{Answer, End, Fate, Mail, Rcpt, Step};
 use crate::model::{Cause, EnhancedStatus};
 
 /// Sequences of a usual run.
@@ -50,4 +51,42 @@ fn everything_that_may_happen_leaves_each_with_one_fate_sent_once_and_told_once(
             Ok(())
         })
         .unwrap();
+}
+
+/// Random steps seldom come this far.
+#[test]
+fn a_template_that_came_through_after_all_ends_what_its_sms_has_begun() {
+    let fate = |end| Fate { end, parts: 1, theirs: false };
+    let recipient = Rcpt {
+        phones: vec![1],
+        pieces: 1,
+        notify: 4,
+        lane: 1,
+        // A template, then an SMS.
+        ways: 1,
+        order: 0,
+        life: 300,
+        held: None,
+        delayed: Some(60),
+        escalation: Some((90, 2)),
+        fails_unknown: false,
+        repeats: false,
+    };
+    let steps = vec![
+        Step::Submit(Mail { to: 0, recipients: vec![recipient] }),
+        Step::Round,
+        Step::Answer(0, Answer::Lie, fate(End::Delivered)),
+        Step::Wait(10),
+        Step::Round,
+        Step::Answer(0, Answer::Refused, fate(End::Silent)),
+        Step::Round,
+        Step::Answer(0, Answer::Accepted, fate(End::Undeliverable)),
+        // The second word about the template: it is on the handset.
+        Step::CallBack(1),
+        Step::Wait(90),
+        Step::Round,
+        Step::Tell,
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(world::run(steps));
 }

@@ -6,8 +6,8 @@ use super::platform::{Platform, price};
 use super::steps::End;
 use super::{at, seconds};
 use crate::model::{
-    Callback, Channel, FinalState, HoldReason, Lane, MessageId, Notify, OnUnknown, PartStatus, PhoneNumber,
-    Price, State,
+    Callback, Channel, Fate, FinalState, HoldReason, Lane, MessageId, Notify, OnUnknown, PartStatus,
+    PhoneNumber, Price, State,
 };
 use crate::spool::{Claimed, MessageView};
 
@@ -37,6 +37,8 @@ pub(super) struct Known {
     pub(super) recipient: String,
     pub(super) notify: Notify,
     pub(super) hold: Option<(HoldReason, i64)>,
+    /// What goes in its stead.
+    pub(super) same_as: Option<MessageId>,
     pub(super) expires_at: i64,
     pub(super) on_unknown: OnUnknown,
     pub(super) state: State,
@@ -54,9 +56,15 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(message: &crate::model::Message, order: usize) -> Self {
-        let hold = match &message.fate {
-            crate::model::Fate::Held { until, reason } => Some((*reason, seconds(*until))),
-            crate::model::Fate::Due | crate::model::Fate::Refused(_) | crate::model::Fate::Dropped(_) => None,
+        let (hold, same_as) = match &message.fate {
+            Fate::Held { until, reason } => (Some((*reason, seconds(*until))), None),
+            Fate::SameAs(other) => (None, Some(*other)),
+            Fate::Due | Fate::Refused(_) | Fate::Dropped(_) => (None, None),
+        };
+        let state = match (hold, same_as) {
+            (Some(_), _) => State::Held,
+            (None, Some(_)) => State::Final(FinalState::Cancelled),
+            (None, None) => State::Due,
         };
         Self {
             id: message.sms.id,
@@ -66,9 +74,10 @@ impl Known {
             recipient: message.recipient.address.clone(),
             notify: message.recipient.notify,
             hold,
+            same_as,
             expires_at: seconds(message.delivery.expires_at),
             on_unknown: message.delivery.on_unknown,
-            state: if hold.is_some() { State::Held } else { State::Due },
+            state,
             events: 0,
             attempts: Vec::new(),
             parts: BTreeMap::new(),
@@ -179,6 +188,8 @@ impl Known {
         self.events = view.events.len();
         assert_eq!(view.state, self.state, "{id}: every move has its line");
         assert_eq!(view.attempts as usize, self.attempts.len(), "{id}");
+        let is_open = !self.is_final() && self.state != State::Claimed;
+        assert!(!(self.is_delivered && is_open), "{id} is {} though it is delivered", self.state);
         let mut paid: Vec<Price> = self.parts.values().filter_map(|(.., price)| *price).collect();
         assert_eq!(
             view.price,
@@ -209,7 +220,7 @@ impl Known {
             FinalState::Delivered => platform.ended(id, End::Delivered),
             FinalState::Undelivered => platform.ended(id, End::Undeliverable),
             FinalState::Failed => self.is_refused || self.on_unknown == OnUnknown::Fail,
-            FinalState::Cancelled => self.is_cancelled || self.is_escalation(),
+            FinalState::Cancelled => self.is_cancelled || self.is_escalation() || self.same_as.is_some(),
             FinalState::Expired if cause.status.class == 2 => {
                 platform.taken.iter().any(|taken| taken.handed.id == id)
             }
@@ -246,12 +257,12 @@ pub(super) fn check_order(all: &BTreeMap<MessageId, Known>, claimed: &[MessageId
     }
 }
 
-/// The others of an escalation's recipient.
+/// The others of an escalation's recipient, or what goes in their stead.
 fn others<'a>(all: &'a BTreeMap<MessageId, Known>, of: &Known) -> Vec<&'a Known> {
     let is_other = |other: &&Known| {
         other.id.submission == of.id.submission && other.recipient == of.recipient && !other.is_escalation()
     };
-    all.values().filter(is_other).collect()
+    all.values().filter(is_other).map(|other| other.same_as.map_or(other, |id| &all[&id])).collect()
 }
 
 fn is(known: &Known, end: FinalState) -> bool {

@@ -63,6 +63,8 @@ pub(super) struct Rcpt {
     /// After how long, and to which phone.
     pub(super) escalation: Option<(i64, u32)>,
     pub(super) fails_unknown: bool,
+    /// Whether what an earlier recipient's SMS bring to its phones at that time is left to them.
+    pub(super) repeats: bool,
 }
 
 /// What becomes of a message at the platform.
@@ -162,10 +164,11 @@ fn rcpt() -> impl Strategy<Value = Rcpt> {
         sometimes(100),
         sometimes(60),
         escalation,
-        any::<bool>(),
+        (any::<bool>(), any::<bool>()),
     )
         .prop_map(
-            |(mut phones, pieces, (notify, lane, ways, order), life, held, delayed, escalation, fails)| {
+            |(mut phones, pieces, (notify, lane, ways, order), life, held, delayed, escalation, flags)| {
+                let (fails_unknown, repeats) = flags;
                 // What says the same to the same phone goes once.
                 phones.sort_unstable();
                 phones.dedup();
@@ -180,7 +183,8 @@ fn rcpt() -> impl Strategy<Value = Rcpt> {
                     held,
                     delayed,
                     escalation,
-                    fails_unknown: fails,
+                    fails_unknown,
+                    repeats,
                 }
             },
         )

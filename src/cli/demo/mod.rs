@@ -1,7 +1,8 @@
 //! `sms-relay demo`: the main job with everything embedded.
 //!
 //! A real relay with a real configuration file and spool in a directory of its own; only the
-//! platform and the mailbox are ours. Everything goes over loopback sockets.
+//! platform and the mailbox are ours. Everything goes over loopback sockets, the platform's callbacks
+//! too.
 
 mod mailbox;
 mod senders;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::screen::Phone;
@@ -19,16 +21,20 @@ use crate::app::App;
 use crate::config;
 use crate::emulator::{Delivery, Emulator, Fault, FaultRule, Outcome, Settings, Status};
 use crate::mail;
+use crate::model::{FinalState, State, SubmissionId};
 use mailbox::Mailbox;
 
 /// How long the demo waits for each of its outcomes.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The phone whose messages the demo's platform refuses.
-const REFUSED_PHONE: &str = "+393470000666";
+/// Between two looks at what has become of a message.
+const LOOK: Duration = Duration::from_millis(50);
+/// The phone that the demo's platform reaches no more.
+const DEAD_PHONE: &str = "+393470000666";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Ends by itself; exit code 0 only when both texts were delivered and the bounce has arrived.
+    /// Ends by itself; exit code 0 only when the relay knows that two texts were delivered and one was not, and
+    /// the bounce has arrived.
     #[arg(long)]
     once: bool,
 }
@@ -62,13 +68,13 @@ async fn show(once: bool) -> anyhow::Result<()> {
     println!("The relay listens for mail on {} and for forms on {}.", world.smtp, world.http);
     println!("The platform is an emulator on {}; nothing is really sent.\n", world.emulator.addr());
     let outcome = world.three_messages().await;
-    if outcome.is_ok() && !once {
-        world.by_hand(directory.path());
+    if let (Ok(form), false) = (&outcome, once) {
+        world.by_hand(directory.path(), *form);
         tokio::signal::ctrl_c().await.context("Ctrl-C cannot be waited for")?;
         println!();
     }
     world.app.stop().await;
-    outcome
+    outcome.map(|_| ())
 }
 
 impl World {
@@ -79,8 +85,8 @@ impl World {
             ..Settings::default()
         })
         .await?;
-        let reasons = vec!["Invalid destination number".to_owned()];
-        emulator.order(FaultRule::on_send(Fault::Refuse { reasons }).to(REFUSED_PHONE))?;
+        let dead = Fault::Deliver { outcome: Outcome::Error, delay_millis: None };
+        emulator.order(FaultRule::on_send(dead).to(DEAD_PHONE))?;
         let mailbox = Mailbox::open()?;
         let path = directory.join("relay.toml");
         std::fs::write(&path, configuration(&emulator.base_url(), mailbox.address))
@@ -92,22 +98,30 @@ impl World {
             found.map(|(_, address)| *address).with_context(|| format!("listener {name} is not there"))
         };
         let (smtp, http) = (address("mail")?, address("forms")?);
+        emulator.call_back_to(&format!("http://{http}/callbacks"))?;
         Ok(Self { app, emulator, mailbox, smtp, http })
     }
 
-    /// Two that arrive and one that the platform refuses.
-    async fn three_messages(&mut self) -> anyhow::Result<()> {
+    /// Two that arrive and one that does not; the id of the second, a form.
+    async fn three_messages(&mut self) -> anyhow::Result<SubmissionId> {
         println!("1. A printer mails <oncall@sms.local>: multipart, base64, with the scan attached.");
-        println!("   {}", senders::printer_mail(self.smtp, "oncall@sms.local").await?);
+        let reply = senders::printer_mail(self.smtp, "oncall@sms.local").await?;
+        println!("   {reply}");
         self.phone(1).await?;
+        self.end(id_in(&reply)?, FinalState::Delivered).await?;
 
         println!("2. A door controller posts a form to /sms.");
-        println!("   {}", senders::form(self.http, "+393471234568", "Door 3 forced: 02:41, camera 7").await?);
+        let reply = senders::form(self.http, "+393471234568", "Door 3 forced: 02:41, camera 7").await?;
+        println!("   {reply}");
         self.phone(2).await?;
+        let form = id_in(&reply)?;
+        self.end(form, FinalState::Delivered).await?;
 
-        println!("3. A UPS mails a number that the platform refuses.");
-        let refused = format!("{}@sms.local", REFUSED_PHONE.replace('+', "p"));
-        println!("   {}", senders::printer_mail(self.smtp, &refused).await?);
+        println!("3. The printer mails a phone that is gone: the platform takes it, and finds out later.");
+        let gone = format!("{}@sms.local", DEAD_PHONE.replace('+', "p"));
+        let reply = senders::printer_mail(self.smtp, &gone).await?;
+        println!("   {reply}\n");
+        self.end(id_in(&reply)?, FinalState::Undelivered).await?;
         let bounce = self.mailbox.next(PATIENCE).await.context("no bounce has arrived")?;
         let read = mail::read(&bounce);
         println!("   The sender's mailbox gets:\n");
@@ -116,6 +130,32 @@ impl World {
             println!("  {line}");
         }
         println!();
+        Ok(form)
+    }
+
+    /// Shows the way of a submission's only message once the platform has called back.
+    async fn end(&self, id: SubmissionId, expected: FinalState) -> anyhow::Result<()> {
+        let followed = async {
+            loop {
+                let view = self.app.submission(id).await?.context("the relay does not know it any more")?;
+                let message = view.messages.into_iter().next().context("nothing became of it")?;
+                if let State::Final(_) = message.state {
+                    return anyhow::Ok(message);
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let message =
+            tokio::time::timeout(PATIENCE, followed).await.context("the platform has not called back")??;
+        println!("   Its way, as the relay's timeline tells it:");
+        for event in &message.events {
+            let at = event.at.to_zoned(TimeZone::system()).strftime("%H:%M:%S%.3f");
+            println!("   {at}  {:<11}  {}", event.state.as_str(), event.note);
+        }
+        println!();
+        if message.state != State::Final(expected) {
+            return Err(anyhow!("{id} is {} and not {}", message.state, State::Final(expected)));
+        }
         Ok(())
     }
 
@@ -131,16 +171,23 @@ impl World {
         Ok(())
     }
 
-    fn by_hand(&self, directory: &Path) {
+    fn by_hand(&self, directory: &Path, form: SubmissionId) {
         let Self { smtp, http, emulator, .. } = self;
         println!("It stays until Ctrl-C. Try it by hand:");
         println!(
             "  swaks --server {smtp} --from you@example.com --to oncall@sms.local --header 'Subject: Hello' --body 'from swaks'"
         );
         println!("  curl -d to=+393471234567 --data-urlencode 'text=Hello from curl' http://{http}/sms");
+        println!("  curl http://{http}/sms/{form}");
         println!("  curl http://{}/emulator/accepted", emulator.addr());
         println!("  configuration and spool: {}", directory.display());
     }
+}
+
+/// The id that a reply names.
+fn id_in(reply: &str) -> anyhow::Result<SubmissionId> {
+    let words = reply.split(|letter: char| !letter.is_ascii_alphanumeric());
+    words.filter_map(|word| word.parse().ok()).next().with_context(|| format!("no id in `{reply}`"))
 }
 
 /// The configuration that the demo runs with; what it leaves out has its default.
@@ -155,6 +202,10 @@ bind = "127.0.0.1:0"
 [[http.listener]]
 name = "forms"
 bind = "127.0.0.1:0"
+callbacks = true
+
+[callbacks]
+networks = ["127.0.0.0/8"]
 
 [[http.account]]
 name = "doors"
@@ -179,9 +230,6 @@ text = "both"
 [gateway]
 url = "{platform}"
 credentials = "emulator"
-
-[tracking]
-ask = {{ first = "1s", most = "5s" }}
 
 [smarthost]
 host = "{host}"

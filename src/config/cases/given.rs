@@ -4,10 +4,13 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::super::doors::Doors;
 use super::super::problem::Spot;
 use super::super::reader::{Reader, Section, Value};
 use super::super::values;
+use crate::http;
 use crate::intake::{Form, Incoming};
 use crate::mail;
 use crate::model::{Client, Door, Envelope, EnvelopeRecipient, MailAddress, Notify, Protocol, ReversePath};
@@ -91,7 +94,7 @@ fn envelope(reverse_path: ReversePath, to: &[MailAddress]) -> Envelope {
 }
 
 /// The keys of a test that say what comes in, and in which kind each means something.
-const KEYS: [(&str, &[Kind]); 8] = [
+const KEYS: [(&str, &[Kind]); 10] = [
     ("mail", &[Kind::File]),
     ("from", &[Kind::File, Kind::Mail]),
     ("header_from", &[Kind::Mail]),
@@ -100,6 +103,8 @@ const KEYS: [(&str, &[Kind]); 8] = [
     ("headers", &[Kind::Mail]),
     ("helo", &[Kind::File, Kind::Mail]),
     ("sender", &[Kind::Form]),
+    ("deliver_at", &[Kind::Form]),
+    ("lane", &[Kind::Form]),
 ];
 
 /// The kinds of what comes in.
@@ -119,6 +124,8 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
     let text = section.or("text", String::new(), any_text);
     let headers = section.or("headers", Vec::new(), headers);
     let sender = section.optional("sender", values::text);
+    let deliver_at = section.optional("deliver_at", deliver_at);
+    let lane = section.optional("lane", |value| values::text(value).map(|written| (written, value.clone())));
     let helo = section.optional("helo", line);
     let written_address = section.optional("client", address);
     let address = written_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -189,9 +196,10 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
     }
 
     let given = if kind == Kind::Form {
-        let chooses = |known: &KnownAccount| {
-            doors.accounts.iter().any(|account| account.name == known.name && account.may_choose_sender)
-        };
+        // One with a mistake of its own may choose nothing, and that is told.
+        let account_of = |known: &KnownAccount| doors.accounts.iter().find(|one| one.name == known.name);
+        let chooses =
+            |known: &KnownAccount| account_of(known).is_some_and(|account| account.may_choose_sender);
         if let Some(account) = account.filter(|account| sender.is_some() && !chooses(account)) {
             let name = &account.name;
             let text = format!(
@@ -199,7 +207,14 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
             );
             reader.error(section.place("sender"), text);
         }
-        Given::Form(Form { to: values::one_or_more(values::text)(&to?)?, text, sender, ..Form::default() })
+        let lane = match (lane, account.and_then(account_of)) {
+            (Some((written, value)), Some(account)) => {
+                http::lane(account, &written).map_err(|error| value.error(error.to_string())).ok()
+            }
+            (None, _) | (_, None) => None,
+        };
+        let to = values::one_or_more(values::text)(&to?)?;
+        Given::Form(Form { to, text, sender, deliver_at, lane, tell_url: None })
     } else {
         let to = values::one_or_more(values::address)(&to?)?;
         match path {
@@ -306,6 +321,14 @@ fn address(value: &Value) -> Option<IpAddr> {
         let shown = written.escape_debug();
         value.fail(format!("`{shown}` is not an address; write it like \"192.0.2.7\" or \"2001:db8::7\""))
     })
+}
+
+/// As a form has it; TOML's own dates are the same words.
+fn deliver_at(value: &Value) -> Option<Timestamp> {
+    let item = value.item.get_ref();
+    let written = item.as_str().map(str::to_owned).or_else(|| item.as_datetime().map(ToString::to_string));
+    let Some(written) = written else { return value.wrong_type("a date with a time") };
+    http::deliver_at(&written).map_err(|error| value.error(error.to_string())).ok()
 }
 
 fn reverse_path(value: &Value) -> Option<ReversePath> {

@@ -155,7 +155,7 @@ fn time(value: &Value) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::intake::Form;
-    use crate::model::Door;
+    use crate::model::{Door, Lane};
 
     const AROUND: &str = r#"
         hostname = "relay.example.com"
@@ -175,6 +175,7 @@ mod tests {
         name = "here"
         without_password = true
         may_choose_sender = true
+        may_choose_lane = true
     "#;
     const SMTP: &str = r#"
         [[smtp.listener]]
@@ -246,6 +247,60 @@ mod tests {
         assert_eq!(other.client.account.as_deref(), Some("here"));
         let outside = with("", "to = \"oncall\"\naccount = \"elsewhere\"").unwrap_err();
         assert!(outside.contains("account `elsewhere` lets nobody in from 127.0.0.1"), "{outside}");
+    }
+
+    #[test]
+    fn a_form_post_asks_for_its_lane_and_time_in_the_words_of_its_fields() {
+        let asked = |keys: &str| {
+            let case = with("", &format!("to = \"+39347\"\ntext = \"Fire\"\n{keys}"))?;
+            let Given::Form(form) = case.given else { panic!("{:?}", case.given) };
+            Ok((form.lane, form.deliver_at))
+        };
+        let at: Timestamp = "2031-01-31T06:30:00Z".parse().unwrap();
+        for (lane, read) in [("critical", Lane::Critical), ("Normal", Lane::Normal), ("BULK", Lane::Bulk)] {
+            assert_eq!(asked(&format!("lane = \"{lane}\"")), Ok((Some(read), None)));
+        }
+        for written in ["\"2031-01-31 07:30+0100\"", "\"2031-01-31T06:30:00Z\"", "2031-01-31T07:30:00+01:00"]
+        {
+            assert_eq!(asked(&format!("deliver_at = {written}")), Ok((None, Some(at))), "{written}");
+        }
+        let local: jiff::civil::DateTime = "2031-01-31T07:30:00".parse().unwrap();
+        let local = local.to_zoned(jiff::tz::TimeZone::system()).unwrap().timestamp();
+        assert_eq!(asked("deliver_at = 2031-01-31T07:30:00"), Ok((None, Some(local))));
+        let failed = |keys: &str| -> String { asked(keys).unwrap_err() };
+        for (keys, words) in [
+            ("lane = \"urgent\"", "`urgent` is not a lane; write one of critical, normal, bulk"),
+            (
+                "lane = \"bulk\"\naccount = \"elsewhere\"\nclient = \"10.1.2.3\"",
+                "account `elsewhere` may not choose the lane; leave out `lane`, or set may_choose_lane = true",
+            ),
+            (
+                "deliver_at = \"tomorrow\"",
+                "`tomorrow` is not a time; write it like 2031-01-31T07:30:00+01:00",
+            ),
+            ("deliver_at = 2031-01-31", "`2031-01-31` is not a time"),
+            ("deliver_at = 7", "a date with a time"),
+            ("lane = 7", "a text"),
+        ] {
+            let text = failed(keys);
+            assert!(text.contains(words), "{keys}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_form_post_asks_for_comes_to_its_delivery() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("relay.toml");
+        let run = |expected: &str| {
+            let test = "[[test]]\nname = \"x\"\nto = \"+393471234567\"\ntext = \"Fire\"\nlane = \"bulk\"\n\
+                        at = 2026-01-31T03:00:00\ndeliver_at = 2026-01-31T08:00:00\n";
+            std::fs::write(&path, format!("{AROUND}{test}{expected}")).unwrap();
+            let loaded = super::super::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+            loaded.tests.run(&loaded.config, Timestamp::UNIX_EPOCH).passed
+        };
+        assert_eq!(run("expect.lane = \"bulk\"\nexpect.deliver_at = 2026-01-31T08:00:00"), 1);
+        assert_eq!(run("expect.lane = \"normal\""), 0);
+        assert_eq!(run("expect.deliver_at = false"), 0);
     }
 
     #[test]

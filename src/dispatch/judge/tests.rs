@@ -23,7 +23,6 @@ fn settings() -> Settings {
             with_callbacks: Duration::from_secs(300),
             callbacks_alive: Duration::from_secs(60),
         },
-        simulate_all: false,
     }
 }
 
@@ -40,6 +39,7 @@ fn question(since: i64, expires: i64, asked: u32) -> Question {
         expires_at: at(expires),
         channel: Channel::Sms,
         on_unknown: OnUnknown::Resend,
+        is_simulation: false,
         has_next_way: false,
         silent_at: None,
     }
@@ -61,6 +61,8 @@ fn claimed() -> Claimed {
         lane: Lane::Normal,
         has_next_way: false,
         silence: None,
+        failures: 0,
+        has_other_gateway: false,
     }
 }
 
@@ -90,11 +92,11 @@ fn judged(outcome: SendOutcome, attempt: &Attempt<'_>) -> Step {
 }
 
 fn by<'a>(way: &'a Way, claimed: &'a Claimed) -> Attempt<'a> {
-    Attempt { claimed, way, has_others: false, last_callback: None }
+    Attempt { claimed, way, gateways: &[], last_callback: None }
 }
 
 fn retry(when: i64, text: &str) -> Step {
-    Step::Retry { at: at(when), cause: cause(text), same_gateway: false }
+    Step::Retry { at: at(when), cause: cause(text), by: Again::InOrder }
 }
 
 #[test]
@@ -171,10 +173,46 @@ fn a_long_pause_of_one_gateway_does_not_keep_a_message_from_the_others() {
     for (has_others, until, next) in
         [(false, 31, 31), (false, 3600, 3600), (true, 30, 30), (true, 31, 20), (true, 3600, 20)]
     {
-        let attempt = Attempt { has_others, ..by(&Way::Sms, &claimed) };
+        let gateways = names(if has_others { &["main", "backup"] } else { &["main"] });
+        let attempt = Attempt { gateways: &gateways, ..by(&Way::Sms, &claimed) };
         assert_eq!(judged(paused(until), &attempt), retry(next, "429"), "{has_others} {until}");
         assert_eq!(answer(&paused(until)), Answer::Pause(at(until)));
     }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_message_that_one_gateway_fails_with_goes_by_its_others_at_the_fifth_time() {
+    let gateways = names(&["main", "backup"]);
+    let not_reached = || Cause { status: Reason::NotReached.status(), ..cause("refused") };
+    let later = |until, cause| SendOutcome::Later { until, cause };
+    let others_first = || Again::OthersFirst { known: gateways.clone() };
+    for (outcome, failures, has_other_gateway, expected) in [
+        (later(None, cause("500")), 0, true, Again::Counted),
+        (later(None, cause("500")), 3, true, Again::Counted),
+        (later(None, cause("500")), 4, true, others_first()),
+        (later(None, cause("500")), u32::MAX, true, others_first()),
+        (later(None, cause("500")), 4, false, Again::InOrder),
+        // What the gate handles is not about the message.
+        (later(None, not_reached()), 4, true, Again::InOrder),
+        (later(Some(at(9)), cause("503")), 4, true, Again::InOrder),
+        (SendOutcome::GatewayFault(cause("401")), 4, true, Again::InOrder),
+    ] {
+        let claimed = Claimed { failures, has_other_gateway, ..claimed() };
+        let attempt = Attempt { gateways: &gateways, ..by(&Way::Sms, &claimed) };
+        let step = judged(outcome.clone(), &attempt);
+        let Step::Retry { by, .. } = step else { panic!("{step:?}") };
+        assert_eq!(by, expected, "{outcome:?} {failures} {has_other_gateway}");
+    }
+    // One whose outcome nobody knows is asked about where it went.
+    let claimed = Claimed { failures: 9, has_other_gateway: true, ..claimed() };
+    let step = judged(SendOutcome::Unknown(cause("reset")), &by(&Way::Sms, &claimed));
+    assert!(matches!(step, Step::Unknown { .. }), "{step:?}");
+    let (step, _) = after_question(StatusOutcome::NotKnown, &question(-5, 900, 0), at(0), 1.0, &settings());
+    assert!(matches!(step, Step::Retry { by: Again::InOrder, .. }), "{step:?}");
 }
 
 /// When it is asked about first.
@@ -282,7 +320,7 @@ fn what_nobody_can_tell_for_long_is_sent_again_or_fails_by_the_rule_s_choice() {
         assert!(matches!(ask(choice, -599), Step::AskAgain { .. }), "{choice:?}");
     }
     let step = ask(OnUnknown::Resend, -600);
-    let Step::Retry { at: when, cause, same_gateway: true } = step else { panic!("{step:?}") };
+    let Step::Retry { at: when, cause, by: Again::Same } = step else { panic!("{step:?}") };
     assert_eq!(when, at(0));
     assert_eq!(cause.text, "sent again, the platform cannot tell whether it has it: http 500");
     let step = ask(OnUnknown::Fail, -600);
@@ -293,4 +331,67 @@ fn what_nobody_can_tell_for_long_is_sent_again_or_fails_by_the_rule_s_choice() {
         "the platform could not tell for 10 min whether it has it; by the rule's choice it is not sent \
          again: http 500"
     );
+}
+
+#[test]
+fn the_next_question_comes_no_later_than_what_decides_without_it() {
+    let paused = || StatusOutcome::CannotTell { until: Some(at(3600)), cause: cause("http 429") };
+    let asked_at = |on_unknown, since, expires| {
+        let question = Question { on_unknown, ..question(since, expires, 0) };
+        let (step, learnt) = after_question(paused(), &question, at(0), 1.0, &settings());
+        assert_eq!(learnt, Some(Answer::AskLater(at(3600))));
+        let Step::AskAgain { ask_at } = step else { panic!("{step:?}") };
+        ask_at
+    };
+    assert_eq!(asked_at(OnUnknown::Resend, -100, 7200), at(3600));
+    assert_eq!(asked_at(OnUnknown::Resend, -100, 900), at(900));
+    assert_eq!(asked_at(OnUnknown::Fail, -100, 7200), at(500));
+    assert_eq!(asked_at(OnUnknown::Fail, -100, 499), at(499));
+}
+
+#[test]
+fn while_nobody_may_be_asked_its_lifetime_ends_and_the_rule_that_wants_it_to_fail_is_followed() {
+    let look = |on_unknown, has_next_way, since, expires| {
+        let question = Question { on_unknown, has_next_way, ..question(since, expires, 3) };
+        unasked(&question, cause("http 401"), at(0), at(60), &settings())
+    };
+    let ends = |step: Option<Step>| match step {
+        Some(Step::Final { state, cause }) => (state, cause.status, cause.text),
+        other => panic!("{other:?}"),
+    };
+    let expired = "its lifetime ended while the platform could not tell whether it has it: http 401";
+    for choice in [OnUnknown::Resend, OnUnknown::Fail] {
+        let end = (FinalState::Expired, EnhancedStatus::EXPIRED, expired.to_owned());
+        assert_eq!(ends(look(choice, false, -600, 0)), end, "{choice:?}");
+        assert_eq!(look(choice, false, -5, 60), None, "{choice:?}");
+        assert_eq!(look(choice, false, -5, 59), Some(Step::AskAgain { ask_at: at(59) }), "{choice:?}");
+    }
+    assert_eq!(look(OnUnknown::Resend, false, -6000, 900), None, "it goes on waiting for an answer");
+    assert_eq!(look(OnUnknown::Fail, false, -540, 900), None, "just when it is looked at again");
+    assert_eq!(look(OnUnknown::Fail, false, -541, 900), Some(Step::AskAgain { ask_at: at(59) }));
+    assert_eq!(look(OnUnknown::Fail, false, -599, 900), Some(Step::AskAgain { ask_at: at(1) }));
+    // As where the platform was asked and could not tell: it may have it, so no other way is tried either.
+    for has_next_way in [false, true] {
+        let failed = "the platform could not tell for 10 min whether it has it; by the rule's choice it is not \
+                      sent again: http 401";
+        let end = (FinalState::Failed, EnhancedStatus::EXPIRED, failed.to_owned());
+        assert_eq!(ends(look(OnUnknown::Fail, has_next_way, -600, 900)), end);
+    }
+}
+
+#[test]
+fn what_is_only_simulated_goes_again_without_a_question_when_its_answer_is_lost() {
+    let mut simulated = claimed();
+    simulated.sms.options.simulation = true;
+    for way in [Way::Sms, Way::Legacy(Legacy::default())] {
+        let again = "only tried out, so that it is checked again without asking: reset";
+        assert_eq!(judged(SendOutcome::Unknown(cause("reset")), &by(&way, &simulated)), retry(20, again));
+    }
+    let question = |is_simulation| Question { is_simulation, attempt: 2, ..question(-5, 900, 0) };
+    let step = unasked_simulation(&question(true), at(0), 1.0, &settings());
+    let Some(Step::Retry { at: when, cause, by: Again::InOrder }) = step else { panic!("{step:?}") };
+    assert_eq!(when, at(10));
+    let ended = "only tried out, so that it is checked again without asking: the relay ended during its call";
+    assert_eq!(cause.text, ended);
+    assert_eq!(unasked_simulation(&question(false), at(0), 1.0, &settings()), None);
 }

@@ -44,7 +44,6 @@ fn settings() -> Settings {
         ask_after: Duration::ZERO,
         unknown_time: seconds(600),
         plan: AskPlan { first: seconds(30), with_callbacks: seconds(600), callbacks_alive: seconds(600) },
-        simulate_all: false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gateway::fake::Seen;
-use crate::model::{Channel, FinalState, Legacy, StatusOutcome, Template, Way, Ways};
+use crate::model::{Channel, FinalState, Lane, Legacy, OnUnknown, StatusOutcome, Template, Way, Ways};
 use crate::retry::{Answer, Permission};
 use crate::spool::{Call, Claimed, Room, Step};
 
@@ -20,7 +20,7 @@ async fn call(world: &mut World, way: Way, messages: Vec<Claimed>) {
     let line = world.worker.lines.named("main").unwrap();
     let hold = world.desk.question_begins("main");
     let call = Call { gateway: "main".to_owned(), way, messages };
-    Arc::clone(&world.worker).send(line, call, hold).await;
+    Arc::clone(&world.worker).send(line, call, hold, None).await;
 }
 
 fn rcs() -> Way {
@@ -52,6 +52,83 @@ async fn behind_a_shut_gate_the_unknown_expires_and_nothing_else_happens_to_it()
     let expired = "its lifetime ended while the platform could not tell whether it has it: http 401";
     assert_eq!(world.last_word(ids[0]).await, (State::Final(FinalState::Expired), expired.to_owned()));
     assert_eq!(world.last_word(ids[1]).await, (State::Unknown, "reset".to_owned()));
+}
+
+/// Why nobody may be asked about a message.
+#[derive(Clone, Copy, Debug)]
+enum Unasked {
+    Shut,
+    Probed,
+    QuestionsPaused,
+}
+
+#[tokio::test]
+async fn whyever_nobody_may_be_asked_the_rule_that_wants_it_to_fail_is_followed_in_time() {
+    for why in [Unasked::Shut, Unasked::Probed, Unasked::QuestionsPaused] {
+        let main = Arc::new(Fake::holding("main"));
+        let first = seconds(if matches!(why, Unasked::Probed) { 600 } else { 6000 });
+        let probe = Backoff { first, most: first };
+        let mut world = world(vec![(main.clone(), LineSettings { probe, ..line(8, None) })]);
+        main.will_say([0; 2].map(|_| SendOutcome::Unknown(broken())));
+        main.let_go(2);
+        let resend = world.accept(&[1], plain).await[0];
+        let fail = world.accept(&[2], |message| message.delivery.on_unknown = OnUnknown::Fail).await[0];
+        world.round(Timestamp::now()).await;
+        world.all_end().await;
+        let now = Timestamp::now();
+        match why {
+            Unasked::Shut | Unasked::Probed => {
+                world.gate("main").answered("main", resend, Answer::Fault(fault()), now);
+            }
+            Unasked::QuestionsPaused => world.gate("main").pause_questions(later(now, seconds(6000)), now),
+        }
+        if !matches!(why, Unasked::Probed) {
+            let wait = world.round(later(now, seconds(594))).await;
+            assert_eq!(
+                (world.state(resend).await, world.state(fail).await),
+                (State::Unknown, State::Unknown)
+            );
+            assert!(seconds(5) <= wait && wait <= seconds(6), "{why:?}: it wakes in time, not in {wait:?}");
+        }
+        // It takes the probe, where there is one.
+        world.accept(&[3], plain).await;
+        world.round(later(now, seconds(600))).await;
+        let probed = usize::from(!matches!(why, Unasked::Shut));
+        assert_eq!(world.calls.len(), probed, "{why:?}");
+        let (state, note) = world.last_word(fail).await;
+        assert_eq!(state, State::Final(FinalState::Failed), "{why:?}: {note}");
+        assert!(note.contains("by the rule's choice it is not sent again"), "{note}");
+        assert_eq!(world.state(resend).await, State::Unknown, "{why:?}");
+        main.let_go(100);
+        world.all_end().await;
+        let is_question = |seen: &Seen| matches!(seen, Seen::Asked(..));
+        assert!(!main.seen().iter().any(is_question), "{why:?}: {:?}", main.seen());
+    }
+}
+
+#[tokio::test]
+async fn looks_while_nobody_may_be_asked_make_the_questions_after_it_no_rarer() {
+    let main = Arc::new(Fake::new("main"));
+    let backoff = Backoff { first: seconds(5), most: seconds(3600) };
+    let settings = Settings { backoff, unknown_time: seconds(100_000), ..settings() };
+    let mut world = world_with(vec![(main.clone(), line(8, None))], settings);
+    main.will_say([SendOutcome::Unknown(broken())]);
+    main.will_tell([StatusOutcome::CannotTell { until: None, cause: broken() }]);
+    let id = world.accept(&[1], plain).await[0];
+    let now = Timestamp::now();
+    world.round(now).await;
+    world.all_end().await;
+    world.gate("main").pause_questions(later(now, seconds(700)), now);
+    for minute in 0..=11 {
+        world.round(later(now, seconds(60 * minute + 1))).await;
+        assert!(world.calls.is_empty());
+    }
+    assert_eq!(main.seen(), [Seen::Sms(id, false)]);
+    world.round(later(now, seconds(700))).await;
+    world.all_end().await;
+    assert_eq!(main.seen()[1..], [Seen::Asked(id, Channel::Sms)]);
+    let next = world.look(id).await.next_at.unwrap();
+    assert!(next < later(Timestamp::now(), seconds(10)), "the second question comes soon, not at {next}");
 }
 
 #[tokio::test]
@@ -107,6 +184,41 @@ async fn a_pause_stops_everybody_at_once_and_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn a_pause_that_a_question_got_stops_every_question_and_holds_no_message_back() {
+    let main = Arc::new(Fake::new("main"));
+    let mut world = world(vec![(main.clone(), line(8, None))]);
+    let until = later(Timestamp::now(), seconds(3600));
+    let cause = Cause::new(EnhancedStatus::new(4, 3, 2), "http 429");
+    main.will_say([0; 2].map(|_| SendOutcome::Unknown(broken())));
+    main.will_tell([StatusOutcome::CannotTell { until: Some(until), cause }]);
+    let asked = world.accept(&[1], plain).await[0];
+    let rounds = async |world: &mut World| {
+        for _ in 0..2 {
+            world.round(Timestamp::now()).await;
+            world.all_end().await;
+        }
+    };
+    rounds(&mut world).await;
+    let unasked = world.accept(&[2], plain).await[0];
+    let behind = world.accept(&[1], plain).await[0];
+    rounds(&mut world).await;
+    let urgent = world.accept(&[3], |message| message.delivery.lane = Lane::Critical).await[0];
+    rounds(&mut world).await;
+    let sms = |id| Seen::Sms(id, false);
+    let question = |id| Seen::Asked(id, Channel::Sms);
+    let mut seen = vec![sms(asked), question(asked), sms(unasked), sms(urgent)];
+    assert_eq!(main.seen(), seen);
+    assert_eq!(world.look(asked).await.next_at.unwrap().as_second(), until.as_second());
+    assert_eq!((world.state(asked).await, world.state(behind).await), (State::Unknown, State::Due));
+    world.round(until).await;
+    world.all_end().await;
+    world.round(until).await;
+    world.all_end().await;
+    seen.extend([question(unasked), question(asked), sms(behind)]);
+    assert_eq!(main.seen(), seen, "once it is over");
+}
+
+#[tokio::test]
 async fn a_shut_gateway_is_probed_by_one_call_and_opens_for_all_by_its_answer() {
     let main = Arc::new(Fake::holding("main"));
     let mut world = world(vec![(main.clone(), line(8, None))]);
@@ -142,6 +254,44 @@ async fn a_probe_that_finds_nothing_to_send_is_given_back() {
     world.round(then).await;
     world.all_end().await;
     assert_eq!(main.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_the_probe_and_proves_nothing_does_not_let_another_one_begin() {
+    let main = Arc::new(Fake::holding("main"));
+    let mut world = world(vec![(main.clone(), line(8, None))]);
+    // A question that began before the gate shut.
+    let unknown = world.accept(&[1], plain).await[0];
+    main.will_say([SendOutcome::Unknown(broken())]);
+    main.will_tell([StatusOutcome::NotKnown]);
+    main.let_go(1);
+    world.round(Timestamp::now()).await;
+    world.all_end().await;
+    world.round(Timestamp::now()).await;
+    assert_eq!(main.wait_for(2).await.len(), 2);
+    let now = Timestamp::now();
+    world.gate("main").answered("main", unknown, Answer::Fault(fault()), now);
+    let then = later(now, seconds(600));
+    world.accept(&[2, 3], plain).await;
+    world.round(then).await;
+    assert_eq!((main.wait_for(3).await.len(), world.calls.len()), (3, 2), "the question and a probe");
+    // It is answered first.
+    main.let_go(1);
+    world.calls.join_next().await.unwrap().unwrap();
+    assert_eq!(world.state(unknown).await, State::Due);
+    let permission = |world: &World| world.gate("main").with(|gate| gate.permission(then));
+    assert_eq!(permission(&world), Permission::AwaitProbe);
+    // Nor does a template that is only tried out free it.
+    let simulated = world.accept(&[4], |message| message.sms.options.simulation = true).await[0];
+    let messages = claimed(&world).await.into_iter().filter(|claimed| claimed.sms.id == simulated).collect();
+    call(&mut world, rcs(), messages).await;
+    assert_eq!(world.state(simulated).await, State::Final(FinalState::Cancelled));
+    assert_eq!(permission(&world), Permission::AwaitProbe);
+    world.accept(&[5], plain).await;
+    world.round(then).await;
+    assert_eq!((main.seen().len(), world.calls.len()), (3, 1), "no second probe");
+    main.let_go(100);
+    world.all_end().await;
 }
 
 #[tokio::test]
@@ -192,22 +342,63 @@ async fn questions_leave_half_of_the_calls_to_what_is_to_be_sent() {
 }
 
 #[tokio::test]
-async fn a_dry_run_has_everything_checked_and_nothing_sent() {
+async fn what_is_only_simulated_is_checked_and_not_sent() {
     let main = Arc::new(Fake::new("main"));
-    let settings = Settings { simulate_all: true, ..settings() };
-    let mut world = world_with(vec![(main.clone(), line(8, None))], settings);
-    let id = world.accept(&[1], plain).await[0];
+    let mut world = world(vec![(main.clone(), line(8, None))]);
+    let id = world.accept(&[1], |message| message.sms.options.simulation = true).await[0];
     world.round(Timestamp::now()).await;
     world.all_end().await;
     assert_eq!(main.seen(), [Seen::Sms(id, true)]);
     let said = "checked by the platform as a simulation, not sent".to_owned();
     assert_eq!(world.last_word(id).await, (State::Final(FinalState::Cancelled), said));
     let ways = Ways::only(rcs());
-    let id = world.accept(&[2], |message| message.delivery.ways = ways.clone()).await[0];
+    let by_template = |message: &mut Message| {
+        message.sms.options.simulation = true;
+        message.delivery.ways = ways.clone();
+    };
+    let id = world.accept(&[2], by_template).await[0];
     world.round(Timestamp::now()).await;
     world.all_end().await;
     assert_eq!(main.seen().len(), 1, "a template knows no simulation and is not called");
     assert_eq!(world.state(id).await, State::Final(FinalState::Cancelled));
+}
+
+#[tokio::test]
+async fn what_is_only_simulated_is_checked_again_and_never_asked_about() {
+    let main = Arc::new(Fake::new("main"));
+    let mut world = world(vec![(main.clone(), line(8, None))]);
+    let lost = world.accept(&[1], |message| message.sms.options.simulation = true).await[0];
+    main.will_say([SendOutcome::Unknown(broken())]);
+    let now = Timestamp::now();
+    world.round(now).await;
+    world.all_end().await;
+    assert_eq!(world.state(lost).await, State::Due);
+    world.round(later(now, seconds(10))).await;
+    world.all_end().await;
+    assert_eq!(main.seen(), [Seen::Sms(lost, true), Seen::Sms(lost, true)]);
+    assert_eq!(world.state(lost).await, State::Final(FinalState::Cancelled));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_a_simulation_that_a_dead_process_left() {
+    let main = Arc::new(Fake::new("main"));
+    let mut world = world(vec![(main.clone(), line(8, None))]);
+    let simulated = world.accept(&[1], |message| message.sms.options.simulation = true).await[0];
+    let real = world.accept(&[2], plain).await[0];
+    assert_eq!(claimed(&world).await.len(), 2);
+    let now = Timestamp::now();
+    world.spool.recover(now, now).await.unwrap();
+    assert_eq!(world.state(simulated).await, State::Unknown);
+    world.round(now).await;
+    world.all_end().await;
+    assert_eq!(
+        (main.seen(), world.state(simulated).await),
+        (vec![Seen::Asked(real, Channel::Sms)], State::Due)
+    );
+    world.round(later(now, seconds(10))).await;
+    world.all_end().await;
+    assert_eq!(main.seen()[1..], [Seen::Sms(simulated, true)]);
+    assert_eq!(world.state(simulated).await, State::Final(FinalState::Cancelled));
 }
 
 #[tokio::test]

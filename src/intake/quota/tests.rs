@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use super::super::tests::{client, form, intake_with, limited, prepared};
 use super::*;
-use crate::model::Client;
+use crate::model::{Cause, Client, EnhancedStatus, MessageId};
 use crate::spool::SqliteSpool;
 use crate::spool::sqlite::Settings;
 
@@ -228,6 +228,61 @@ async fn what_was_used_today_survives_a_restart() {
     assert!(take_parts(&quota, 2, 2, now).await.is_err());
     take_parts(&quota, 2, 1, now).await.unwrap();
     assert!(take_parts(&quota, 2, 1, now).await.is_err());
+}
+
+/// Takes one part and has the spool accept an SMS for it.
+async fn use_one(spool: &SqliteSpool, quota: &Quota, limit: u32, now: Timestamp) -> MessageId {
+    take_parts(quota, limit, 1, now).await.unwrap();
+    accept_for(spool, "ups", now).await
+}
+
+async fn accept_for(spool: &SqliteSpool, name: &str, now: Timestamp) -> MessageId {
+    let submission = prepared(&account(name), now);
+    let id = submission.id.message(1);
+    spool.accept(submission).await.unwrap();
+    id
+}
+
+async fn cancel(spool: &SqliteSpool, id: MessageId) {
+    let cause = Cause::new(EnhancedStatus::POLICY, "nobody wants it any more");
+    spool.cancel(id, cause, Timestamp::now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_cancelled_before_it_was_tried_is_given_back_once() {
+    let (spool, quota, _guard) = quota();
+    let now = Timestamp::now();
+    // What the spool does not count when it is asked is not given back on top of that.
+    let early = accept_for(&spool, "ups", now).await;
+    cancel(&spool, early).await;
+    let first = use_one(&spool, &quota, 3, now).await;
+    for _ in 0..2 {
+        use_one(&spool, &quota, 3, now).await;
+    }
+    assert!(take_parts(&quota, 3, 1, now).await.is_err());
+    cancel(&spool, first).await;
+    quota.check_parts("ups", &parts(3), now).await.unwrap();
+    use_one(&spool, &quota, 3, now).await;
+    assert!(quota.check_parts("ups", &parts(3), now).await.is_err());
+    assert!(take_parts(&quota, 3, 1, now).await.is_err());
+    let today = day_of(now, rome()).0;
+    assert_eq!(spool.parts_of_account_since("ups".to_owned(), today).await.unwrap(), 3, "as after a restart");
+}
+
+#[tokio::test]
+async fn what_others_cancel_or_what_was_of_another_day_is_not_given_back() {
+    let (spool, quota, _guard) = quota();
+    let now = Timestamp::now();
+    use_one(&spool, &quota, 1, now).await;
+    let _ = quota.reserve("pbx", &parts(9), 1, now).await.unwrap();
+    let of_pbx = accept_for(&spool, "pbx", now).await;
+    let of_a_stranger = accept_for(&spool, "shop", now).await;
+    let of_another_day = accept_for(&spool, "ups", now - Duration::from_secs(26 * 3600)).await;
+    for id in [of_pbx, of_a_stranger, of_another_day] {
+        cancel(&spool, id).await;
+    }
+    assert!(take_parts(&quota, 1, 1, now).await.is_err());
+    let _ = quota.reserve("pbx", &parts(9), 9, now).await.unwrap();
 }
 
 #[tokio::test]

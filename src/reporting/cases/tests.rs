@@ -23,7 +23,7 @@ fn open() -> (Arc<SqliteSpool>, TempDir) {
 
 fn reporting(spool: &Arc<SqliteSpool>, reports_per_hour: usize) -> Reporting {
     let settings = super::super::Settings { reports_per_hour, ..settings() };
-    Reporting::new(spool.clone(), None, settings)
+    Reporting::new(spool.clone(), None, Arc::default(), settings)
 }
 
 /// A mail with as many SMS for each recipient as there are `(notify, pieces)`; each recipient has a phone.

@@ -25,7 +25,7 @@ fn a_report_has_the_null_sender_and_the_kind_that_its_addressee_makes() {
         let id = MailId::new(at(60));
         let cases = [case];
         let (judged, to) = one_report(&cases);
-        let (case, mail) = (&cases[0], report(&judged, to, &settings(), id, at(60)));
+        let (case, mail) = (&cases[0], report(&judged, to, &settings(), &Platforms::new(), id, at(60)));
         assert_eq!((mail.id, mail.about, mail.kind), (id, Some(case.submission), kind));
         assert_eq!(
             (mail.reverse_path, mail.recipient.to_string()),
@@ -57,11 +57,12 @@ fn a_summary_names_every_case() {
 #[test]
 fn the_platform_of_a_report_is_that_of_the_gateway() {
     let mut all = cases(1, "a");
+    let platforms = Platforms::from([("main".to_owned(), "api.example.net".to_owned())]);
     for (gateway, line) in [(Some("main"), true), (Some("other"), false), (None, false)] {
         all[0].outcomes[0].gateway = gateway.map(str::to_owned);
         all[0].outcomes[0].cause.diagnostic = Some("http 422".to_owned());
         let (judged, to) = one_report(&all);
-        let mail = report(&judged, to, &settings(), MailId::new(at(0)), at(0));
+        let mail = report(&judged, to, &settings(), &platforms, MailId::new(at(0)), at(0));
         let text = String::from_utf8(mail.bytes).unwrap();
         assert_eq!(text.contains("\r\nRemote-MTA: dns; api.example.net\r\n"), line, "{gateway:?}");
     }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::super::tests::{at, case, outcome, sender};
 use super::*;
 use crate::spool::Siblings;
@@ -164,7 +162,7 @@ fn the_entry_of_a_text_is_made_of_its_pieces() {
     case.outcomes[0].last_attempt_at = Some(at(-5));
     case.outcomes[2].last_attempt_at = Some(at(-7));
     case.outcomes[0].gateway = Some("main".to_owned());
-    let platforms = BTreeMap::from([("main".to_owned(), "api.example.net".to_owned())]);
+    let platforms = Platforms::from([("main".to_owned(), "api.example.net".to_owned())]);
     let verdict = judge(&case);
     let [told] = &verdict.told[..] else { panic!("{verdict:?}") };
     let entry = told.reported(&platforms);

@@ -14,7 +14,6 @@ fn settings(operator: Option<&str>) -> Settings {
         hostname: "relay.example.com".to_owned(),
         from: MailAddress::parse("postmaster@relay.example.com").unwrap(),
         operator: operator.map(|address| MailAddress::parse(address).unwrap()),
-        platforms: std::collections::BTreeMap::new(),
         include_text: true,
         template: None,
         window: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use crate::model::AlwaysMasked;
+use crate::model::{AlwaysMasked, SubmissionId};
 
 /// Fewer digits in a row are shown; [`AlwaysMasked`] leaves them alone, too.
 const FEWEST_DIGITS: usize = 7;
@@ -12,6 +12,8 @@ const MOST_SEPARATORS: usize = 3;
 /// A row of digits and separators that stands at the end of a part is left for the next part, if it has
 /// no more octets than this.
 pub(super) const LONGEST_ROW: usize = 64;
+/// Letters and digits of an id of ours.
+const ID: usize = 26;
 
 /// What a backslash is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +24,35 @@ pub(super) enum Backslash {
     Plain,
 }
 
-/// Writes octets behind `text`.
+/// Writes octets behind `text`. In what the server says its ids are no numbers, whatever digits they have: by them the
+/// log is searched.
 pub(super) fn write(text: &mut String, octets: &[u8], backslash: Backslash, mask_numbers: bool) {
     if !mask_numbers {
         return escape(text, octets, backslash);
     }
     let mut rest = octets;
     while let Some(start) = rest.iter().position(u8::is_ascii_digit) {
+        if backslash == Backslash::Plain && is_id(rest, start) {
+            escape(text, &rest[..start + ID], backslash);
+            rest = &rest[start + ID..];
+            continue;
+        }
         let row = row(&rest[start..]);
         escape(text, &rest[..start], backslash);
         write_row(text, &rest[start..start + row], backslash);
         rest = &rest[start + row..];
     }
     escape(text, rest, backslash);
+}
+
+/// Whether the word that begins there is an id of ours, and not digits only.
+fn is_id(octets: &[u8], start: usize) -> bool {
+    let is_in_a_word = |octet: Option<&u8>| octet.is_some_and(u8::is_ascii_alphanumeric);
+    let Some(word) = octets.get(start..start + ID) else { return false };
+    let is_whole = !is_in_a_word(start.checked_sub(1).and_then(|before| octets.get(before)))
+        && !is_in_a_word(octets.get(start + ID));
+    let is_read = std::str::from_utf8(word).is_ok_and(|word| word.parse::<SubmissionId>().is_ok());
+    is_whole && is_read && word.iter().any(u8::is_ascii_uppercase)
 }
 
 /// Octets at the end that may be the beginning of a number.
@@ -142,6 +160,30 @@ mod tests {
             assert_eq!(written(number.as_bytes(), true), shown);
         }
         assert_eq!(written(b"+393471234567", false), "+393471234567");
+    }
+
+    #[test]
+    fn ids_in_what_the_server_says_are_no_numbers() {
+        let said = |line: &str| {
+            let mut text = String::new();
+            write(&mut text, line.as_bytes(), Backslash::Plain, true);
+            text
+        };
+        const ID: &str = "01KAM1234567TSV4RRFFQ69G5F";
+        for line in [ID, &format!("250 2.0.0 queued as {ID}"), &format!("({ID}), {ID}-12 <{ID}>")] {
+            assert_eq!(said(line), line);
+        }
+        for (line, shown) in [
+            ("01KAM1234567TSV4RRFFQ69G5", "01KAM•••4567TSV4RRFFQ69G5"),
+            ("01KAM1234567TSV4RRFFQ69G5FA", "01KAM•••4567TSV4RRFFQ69G5FA"),
+            ("x01KAM1234567TSV4RRFFQ69G5F", "x01KAM•••4567TSV4RRFFQ69G5F"),
+            ("01KAM1234567TSV4RRFFQ69G5U", "01KAM•••4567TSV4RRFFQ69G5U"),
+            ("550 +393471234567", "550 +39347•••4567"),
+        ] {
+            assert_eq!(said(line), shown);
+        }
+        assert!(!said(&"01234567".repeat(4)[..26]).contains("1234567"));
+        assert!(written(ID.as_bytes(), true).contains("•••"), "what clients say may be anything");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::*;
+use crate::test_log::TestLog;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -340,11 +341,11 @@ fn a_directory_that_fails_is_told_once_and_tried_again() {
     let open_to_all = Capture { directory: directory.path().join("open"), ..capture(directory.path()) };
     fs::create_dir(&open_to_all.directory).unwrap();
     fs::set_permissions(&open_to_all.directory, fs::Permissions::from_mode(0o777)).unwrap();
-    let log = Log::default();
+    let log = TestLog::default();
     let (queue, jobs) = Queue::by_hand(QUEUE);
     let recorder = with(queue);
     let told = |due: &[&str]| {
-        tracing::subscriber::with_default(log.subscriber(), || jobs.work_off());
+        tracing::subscriber::with_default(log.subscriber(tracing::Level::INFO), || jobs.work_off());
         let log = log.take();
         assert_eq!(log.lines().count(), due.len(), "{log}");
         assert!(due.iter().zip(log.lines()).all(|(due, line)| line.contains(due)), "{log}");
@@ -400,30 +401,4 @@ fn the_thread_ends_behind_the_last_dialogue_and_writes_everything() {
     drop(dialogue);
     thread.join().unwrap();
     assert!(files(&capture.directory)[0].1.ends_with("C: NOOP 998\nC: NOOP 999\n"));
-}
-
-/// The lines of the log.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl Log {
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
-        let log = self.clone();
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone()).finish()
-    }
-
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -52,11 +52,11 @@ pub(in crate::spool) async fn what_was_accepted_is_shown_as_it_was(spool: &dyn S
         assert_eq!((shown.lane, shown.expires_at), (message.delivery.lane, message.delivery.expires_at));
         assert_eq!((&shown.gateway, shown.platform_parts, shown.price), (&None, None, None));
         assert_eq!((shown.tries.len(), shown.callbacks.len()), (0, 0));
-        let (hold_reason, cause) = match &message.fate {
-            Fate::Due => (None, None),
-            Fate::Held { reason, .. } => (Some(*reason), None),
-            Fate::Refused(cause) | Fate::Dropped(cause) => (None, Some(cause.clone())),
+        let hold_reason = match &message.fate {
+            Fate::Held { reason, .. } => Some(*reason),
+            Fate::Due | Fate::Refused(_) | Fate::Dropped(_) | Fate::SameAs(_) => None,
         };
+        let cause = message.fate.cause().map(std::borrow::Cow::into_owned);
         assert_eq!((shown.hold_reason, &shown.cause), (hold_reason, &cause));
     }
     let states: Vec<_> = view.messages.iter().map(|message| (message.state, message.next_at)).collect();
@@ -233,6 +233,7 @@ pub(in crate::spool) async fn questions_come_at_their_time_and_not_again_before_
         expires_at: at(LIFETIME),
         channel: Channel::Sms,
         on_unknown: OnUnknown::Resend,
+        is_simulation: false,
         has_next_way: false,
         silent_at: None,
     };
@@ -243,10 +244,18 @@ pub(in crate::spool) async fn questions_come_at_their_time_and_not_again_before_
     assert_eq!(ask(Asked::Unknown, 20, 40).await, [question(1, 2)]);
     settle(spool, id, Step::AskAgain { ask_at: at(25) }, 21).await;
     assert_eq!(ask(Asked::Unknown, 25, 40).await, [question(2, 2)]);
+    // A look while nobody may ask counts as no question, and puts the next one off all the same.
+    let look = async |now, again| spool.unasked(GATEWAY.to_owned(), at(now), at(again), 10).await.unwrap();
+    assert_eq!(look(39, 45).await, []);
+    for now in [40, 41, 42] {
+        assert_eq!(look(now, now + 1).await, [question(3, 2)]);
+    }
+    assert_eq!(ask(Asked::Unknown, 42, 50).await, []);
+    assert_eq!(ask(Asked::Unknown, 43, 50).await, [question(3, 2)]);
     // A new state is asked about from the beginning.
-    settle(spool, id, sent(50), 26).await;
+    settle(spool, id, sent(50), 44).await;
     assert_eq!(ask(Asked::Unknown, 90, 99).await, []);
-    assert_eq!(ask(Asked::Sent, 50, 60).await, [question(0, 26)]);
+    assert_eq!(ask(Asked::Sent, 50, 60).await, [question(0, 44)]);
     settle(spool, id, delivered(), 51).await;
     assert_eq!(ask(Asked::Sent, 90, 99).await, []);
 

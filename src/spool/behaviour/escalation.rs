@@ -102,3 +102,80 @@ pub(in crate::spool) async fn an_escalation_of_what_was_cancelled_is_cancelled(s
     assert_eq!(look(spool, escalation).await.state, State::Final(FinalState::Cancelled));
     assert_eq!(claim(spool, 600).await, []);
 }
+
+/// SMS to phones 1 and 2 for a team; one to phone 1 for somebody of it, which goes as the first; and the escalations of
+/// both, to phone 3 at `at(500)` and to phone 4 at `at(600)`. Returns the team's, and then the escalations.
+async fn accept_the_same(spool: &dyn Spool) -> [MessageId; 4] {
+    let mut given = submission(0, &[]);
+    let id = given.id;
+    let escalation = |second| Fate::Held { until: at(second), reason: HoldReason::Escalation };
+    let rows = [
+        ("team@sms.local", 1, Fate::Due),
+        ("team@sms.local", 2, Fate::Due),
+        ("chief@sms.local", 1, Fate::SameAs(id.message(1))),
+        ("team@sms.local", 3, escalation(500)),
+        ("chief@sms.local", 4, escalation(600)),
+    ];
+    for ((address, n, fate), ordinal) in rows.into_iter().zip(1..) {
+        let mut one = message(id.message(ordinal), phone(n));
+        one.recipient.address = address.to_owned();
+        one.fate = fate;
+        given.messages.push(one);
+    }
+    spool.accept(given).await.unwrap();
+    let left_out = look(spool, id.message(3)).await;
+    assert_eq!(left_out.state, State::Final(FinalState::Cancelled));
+    assert_eq!(left_out.cause.unwrap().text, format!("the same text goes to this phone as {id}-1"));
+    assert_eq!(claim_ids(spool, 1).await, [id.message(1), id.message(2)]);
+    [1, 2, 4, 5].map(|n| id.message(n))
+}
+
+pub(in crate::spool) async fn an_escalation_goes_by_the_sms_that_goes_in_place_of_its_own(spool: &dyn Spool) {
+    // It fails: the team may still get the other one, and the chief has none.
+    let [first, second, of_team, of_chief] = accept_the_same(spool).await;
+    settle(spool, first, refused(), 2).await;
+    assert_eq!(look(spool, of_team).await.state, State::Held);
+    assert_eq!(look(spool, of_chief).await.state, State::Due);
+    settle(spool, second, refused(), 3).await;
+    assert_eq!(claim_ids(spool, 4).await, [of_chief, of_team]);
+    for escalation in [of_chief, of_team] {
+        settle(spool, escalation, sent(900), 4).await;
+    }
+
+    // It is delivered: both have it.
+    let [first, second, of_team, of_chief] = accept_the_same(spool).await;
+    settle(spool, first, sent(900), 2).await;
+    settle(spool, second, sent(900), 2).await;
+    take(spool, &callback(first, 1, 1, 3), 3).await;
+    for escalation in [of_team, of_chief] {
+        assert_eq!(look(spool, escalation).await.state, State::Final(FinalState::Cancelled));
+        assert_eq!(
+            timeline(spool, escalation).await.last().unwrap(),
+            &format!("3 cancelled: not needed: {first} was delivered")
+        );
+    }
+
+    // The other one is: only the team has it.
+    let [first, second, of_team, of_chief] = accept_the_same(spool).await;
+    settle(spool, first, sent(900), 2).await;
+    settle(spool, second, sent(900), 2).await;
+    take(spool, &callback(second, 1, 1, 3), 3).await;
+    assert_eq!(look(spool, of_team).await.state, State::Final(FinalState::Cancelled));
+    assert_eq!(look(spool, of_chief).await.state, State::Held);
+    assert_eq!(claim_ids(spool, 599).await, []);
+    assert_eq!(claim_ids(spool, 600).await, [of_chief]);
+}
+
+pub(in crate::spool) async fn what_another_brings_stops_an_escalation_whose_time_has_come(spool: &dyn Spool) {
+    let [first, second, of_team, of_chief] = accept_the_same(spool).await;
+    settle(spool, first, sent(9000), 2).await;
+    settle(spool, second, sent(9000), 2).await;
+    assert_eq!(claim_ids(spool, 600).await, [of_team, of_chief]);
+    settle(spool, of_chief, unknown(603), 602).await;
+    take(spool, &callback(first, 1, 1, 3), 603).await;
+    assert_eq!(
+        spool.settle(of_chief, 1, retry(605), at(604)).await,
+        Ok(State::Final(FinalState::Cancelled)),
+        "nobody has it, and nobody needs it any more"
+    );
+}

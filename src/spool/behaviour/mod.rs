@@ -2,8 +2,10 @@
 //! function that opens an empty spool: `super::super::behaviour::suite!(open)`.
 
 pub(super) mod accounts;
+pub(super) mod again;
 pub(super) mod callbacks;
 pub(super) mod delivery;
+pub(super) mod dry_run;
 pub(super) mod escalation;
 pub(super) mod held;
 pub(super) mod lanes;
@@ -13,11 +15,12 @@ pub(super) mod order;
 pub(super) mod reports;
 pub(super) mod sequences;
 pub(super) mod tellings;
+pub(super) mod waits;
 pub(super) mod ways;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Claimed, Event, MessageView, Queue, Room, Spool, Step, Taken};
+use super::{Again, Claimed, Event, MessageView, Queue, Room, Spool, Step, Taken};
 use crate::model::{
     About, Callback, Cause, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, FinalState,
     MailAddress, MailId, MailKind, Message, MessageId, Notify, Original, OutgoingMail, PartStatus,
@@ -41,6 +44,8 @@ macro_rules! suite {
             delivery: the_backlog_counts_each_state
             delivery: signals_are_raised_for_the_queue_that_got_something
             delivery: an_id_is_taken_once
+            dry_run: what_is_real_waits_for_the_next_start
+            dry_run: what_is_said_of_the_real_meanwhile_counts
             callbacks: a_message_is_delivered_once_every_part_is
             callbacks: one_part_that_fails_fails_the_message
             callbacks: what_comes_before_the_answer_counts_once_that_is_there
@@ -59,20 +64,29 @@ macro_rules! suite {
             ways: a_way_follows_what_is_claimed_unknown_or_sent_only
             ways: who_comes_back_from_sent_takes_its_place_in_the_order
             ways: what_failed_by_callback_goes_on_by_the_next_way
+            ways: an_answer_about_a_way_that_has_ended_says_nothing_of_the_next
             ways: an_earlier_way_that_came_through_ends_it
-            ways: an_earlier_way_does_not_disturb_the_next_but_saves_it
+            ways: an_earlier_way_that_came_through_ends_what_the_next_has_begun
             ways: a_way_that_was_not_tried_has_no_callbacks
             ways: a_retry_may_be_bound_to_its_gateway
+            again: failures_of_one_gateway_in_a_row_are_counted
+            again: an_order_goes_on_behind_a_gateway_round_and_round
+            again: an_order_of_one_and_of_unknown_gateways_leaves_no_choice
+            again: the_next_way_has_the_order_of_acceptance
             tellings: a_program_is_told_of_every_end
             tellings: a_telling_is_tried_until_it_is_told_or_has_failed
+            tellings: what_was_not_called_after_all_has_not_been_tried
             tellings: what_a_dead_process_was_telling_is_told_again
             tellings: a_telling_raises_its_signal
             escalation: an_escalation_goes_once_all_others_have_failed
             escalation: an_escalation_is_cancelled_by_a_delivery
             escalation: a_delivery_stops_an_escalation_that_waits_to_be_sent
             escalation: an_escalation_of_what_was_cancelled_is_cancelled
+            escalation: an_escalation_goes_by_the_sms_that_goes_in_place_of_its_own
+            escalation: what_another_brings_stops_an_escalation_whose_time_has_come
             accounts: parts_are_counted_for_their_account_and_from_their_time_on
             accounts: what_is_not_sent_does_not_count_and_what_failed_later_does
+            accounts: what_ends_before_it_was_tried_is_told_once
             order: one_destination_gets_one_at_a_time_in_the_order_of_acceptance
             order: a_retry_an_unknown_and_a_claim_hold_back_what_is_behind_them
             order: the_longest_due_come_first_up_to_the_limit
@@ -121,6 +135,16 @@ macro_rules! suite {
             mail: every_move_of_a_mail_is_a_line_of_its_timeline
             mail: a_mail_about_no_submission_is_sent_like_any_other
             mail: reports_of_the_last_hour_are_listed_by_their_time
+            waits: what_was_put_off_waits_as_long_as_it_was_to
+            waits: a_wait_of_the_longest_stays_and_a_longer_one_does_not
+            waits: questions_come_within_their_longest_wait
+            waits: nothing_came_into_its_state_after_it_is_asked_about
+            waits: what_people_wished_for_stays
+            waits: mail_and_tellings_wait_as_long_as_they_were_to
+            waits: news_from_a_future_is_news_now
+            waits: a_case_that_waits_for_a_piece_goes_on_waiting
+            waits: many_waits_are_shortened_in_steps
+            waits: a_clock_that_is_ten_years_back_loses_nothing
             notes: a_note_is_kept_under_its_key_until_the_next
         }
     };
@@ -272,7 +296,7 @@ pub(super) fn sent(ask: i64) -> Step {
 }
 
 pub(super) fn retry(due: i64) -> Step {
-    Step::Retry { at: at(due), cause: later(), same_gateway: false }
+    Step::Retry { at: at(due), cause: later(), by: Again::InOrder }
 }
 
 pub(super) fn unknown(ask: i64) -> Step {

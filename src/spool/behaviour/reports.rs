@@ -434,8 +434,9 @@ pub(in crate::spool) async fn a_delay_is_told_to_who_wants_to_know_and_not_of_wh
 }
 
 pub(in crate::spool) async fn an_expansion_is_news_from_acceptance_on_and_told_once(spool: &dyn Spool) {
-    let mut given = pieces(2, ALL);
+    let mut given = pieces(3, ALL);
     given.messages[1].sms.destination = phone(2);
+    given.messages[2].fate = Fate::Dropped(failure());
     let id = given.id;
     spool.accept(given).await.unwrap();
     assert_eq!(spool.next_due(Queue::Cases).await.unwrap(), Some(at(0)));
@@ -445,10 +446,13 @@ pub(in crate::spool) async fn an_expansion_is_news_from_acceptance_on_and_told_o
     assert_eq!((outcome.news, outcome.at, outcome.state), (News::Expanded, at(0), State::Due));
     assert_eq!(outcome.cause.status, EnhancedStatus::SUCCESS);
     let news: Vec<_> = found[0].outcomes.iter().map(|outcome| (outcome.sms.id, outcome.news)).collect();
+    assert_eq!(news, [1, 2].map(|n| (id.message(n), News::Expanded)), "each SMS that the name came to");
     let mail = report(id, at(1));
     spool.close_case(news.clone(), Some(mail.clone()), at(1)).await.unwrap();
     let line = format!("1 due: expansion report filed as {}", mail.id);
-    assert_eq!(timeline(spool, news[0].0).await[1..], [line]);
+    for (id, _) in &news {
+        assert_eq!(timeline(spool, *id).await[1..], [line.as_str()]);
+    }
     assert_eq!(spool.close_case(news.clone(), None, at(2)).await, Err(SpoolError::Stale(news[0].0)));
     assert_eq!(cases(spool, 100).await, []);
     assert_eq!(spool.next_due(Queue::Cases).await.unwrap(), None);

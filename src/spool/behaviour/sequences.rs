@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::{Asked, Claimed, News, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step, Taken};
+use super::super::{
+    Again, Asked, Claimed, News, QUESTION_LEASE, Question, Queue, Spool, SpoolError, Step, Taken,
+};
 use super::{GATEWAY, at, callback, claim_up_to, failure, later, phone, submission};
 use crate::model::{Callback, Channel, FinalState, MessageId, State, Template, Way, Ways};
 
@@ -137,12 +139,12 @@ impl Known {
         (0..self.way).any(|way| self.verdict(way) == Some(FinalState::Delivered))
     }
 
-    /// What the callbacks of its way make of an SMS that is sent.
+    /// What the callbacks of its way, and of those before, make of an SMS that is sent.
     fn follow(&mut self, now: i64) {
         match self.verdict(self.way) {
+            _ if self.is_delivered_before() => self.become_final(FinalState::Delivered, now),
             None => {}
             Some(FinalState::Delivered) => self.become_final(FinalState::Delivered, now),
-            Some(_) if self.is_delivered_before() => self.become_final(FinalState::Delivered, now),
             Some(_) if self.has_next_way() => self.go_by_the_next_way(now),
             Some(failure) => self.become_final(failure, now),
         }
@@ -150,18 +152,10 @@ impl Known {
 
     /// Whether the callbacks win against a step that says that the platform does not have it.
     fn contradicts(&mut self, now: i64) -> bool {
-        let is_delivered = self.is_delivered_before();
         match self.state {
-            State::Claimed | State::Unknown if self.is_spoken_of() || is_delivered => {
+            State::Claimed | State::Unknown if self.is_spoken_of() || self.is_delivered_before() => {
                 self.become_sent(now);
                 self.follow(now);
-                if self.state == State::Sent && is_delivered {
-                    self.become_final(FinalState::Delivered, now);
-                }
-                true
-            }
-            State::Sent if is_delivered => {
-                self.become_final(FinalState::Delivered, now);
                 true
             }
             State::Sent => self.is_spoken_of() && self.asked == 0,
@@ -281,13 +275,14 @@ impl Model {
                 let note = "the platform has it".to_owned();
                 (
                     Step::Sent { parts: None, unicode: None, platform_id: None, ask_at: at(soon), note },
-                    (sms.attempts > 0).then_some(State::Sent),
+                    // An answer about the way before says nothing of one that was not tried yet.
+                    sms.ways[sms.way].0.then_some(State::Sent),
                 )
             }
             Kind::Retry | Kind::RetryThere => {
-                let same_gateway = matches!(kind, Kind::RetryThere);
+                let by = if matches!(kind, Kind::RetryThere) { Again::Same } else { Again::InOrder };
                 let to = (sms.state != State::Sent).then_some(State::Due);
-                (Step::Retry { at: at(soon), cause: later(), same_gateway }, to)
+                (Step::Retry { at: at(soon), cause: later(), by }, to)
             }
             Kind::NextWay => (Step::NextWay { cause: later() }, sms.has_next_way().then_some(State::Due)),
             Kind::Unknown => (Step::Unknown { ask_at: at(soon), cause: later() }, Some(State::Unknown)),
@@ -391,7 +386,7 @@ impl Model {
                     sms.follow(now);
                 }
                 State::Sent if way == sms.way => sms.follow(now),
-                State::Due | State::Unknown if sms.is_delivered_before() => {
+                State::Due | State::Unknown | State::Sent if sms.is_delivered_before() => {
                     sms.become_final(FinalState::Delivered, now);
                 }
                 State::Held

@@ -99,6 +99,27 @@ pub(in crate::spool) async fn a_telling_is_tried_until_it_is_told_or_has_failed(
     assert_eq!(spool.settle_telling(nobody, TellStep::Told, at(32)).await, stale);
 }
 
+pub(in crate::spool) async fn what_was_not_called_after_all_has_not_been_tried(spool: &dyn Spool) {
+    let mut given = submission(0, &[1]);
+    given.tell_url = Some(url());
+    let id = given.id.message(1);
+    spool.accept(given).await.unwrap();
+    claim(spool, 1).await;
+    settle(spool, id, refused(), 2).await;
+    let attempt = async |now| tellings(spool, now, 9).await[0].attempt;
+    let put_back = async |step: TellStep, now| spool.settle_telling(id, step, at(now)).await.unwrap();
+    for now in [3, 4] {
+        assert_eq!(attempt(now).await, 1);
+        put_back(TellStep::NotCalled { at: at(now + 1), cause: later() }, now).await;
+        assert_eq!(next(spool).await, Some(at(now + 1)));
+    }
+    assert_eq!(attempt(5).await, 1);
+    put_back(TellStep::Retry { at: at(6), cause: later() }, 5).await;
+    assert_eq!(attempt(6).await, 2);
+    put_back(TellStep::NotCalled { at: at(7), cause: later() }, 6).await;
+    assert_eq!(attempt(7).await, 2);
+}
+
 pub(in crate::spool) async fn what_a_dead_process_was_telling_is_told_again(spool: &dyn Spool) {
     let mut given = submission(0, &[1]);
     given.tell_url = Some(url());

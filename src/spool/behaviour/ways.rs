@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::{Room, Spool, SpoolError, Step, Taken};
+use super::super::{Again, Asked, Room, Spool, SpoolError, Step, Taken};
 use super::{
     GATEWAY, LIFETIME, accept_one, at, callback, claim, claim_ids, failure, later, look, refused, retry,
     sent, settle, submission, take, timeline, unknown,
 };
-use crate::model::{Callback, Channel, FinalState, MessageId, Reason, State, Template, Way, Ways};
+use crate::model::{Callback, Channel, FinalState, MessageId, Price, State, Template, Way, Ways};
 
 const DELIVERED: State = State::Final(FinalState::Delivered);
 const UNDELIVERED: State = State::Final(FinalState::Undelivered);
@@ -19,7 +19,7 @@ fn rcs() -> Way {
 }
 
 /// An SMS that goes by RCS first and then as SMS.
-async fn accept_two_ways(spool: &dyn Spool, phone: u32) -> MessageId {
+pub(super) async fn accept_two_ways(spool: &dyn Spool, phone: u32) -> MessageId {
     let mut given = submission(0, &[phone]);
     let ways = Ways::new(vec![rcs(), Way::Sms], Some(Duration::from_secs(60))).unwrap();
     given.messages[0].delivery.ways = ways;
@@ -148,6 +148,23 @@ pub(in crate::spool) async fn what_failed_by_callback_goes_on_by_the_next_way(sp
     assert_eq!(notes[4], "3 due: the platform could not deliver it to the handset (status 6); next by SMS");
 }
 
+pub(in crate::spool) async fn an_answer_about_a_way_that_has_ended_says_nothing_of_the_next(
+    spool: &dyn Spool,
+) {
+    let id = by_rcs(spool, 1).await;
+    settle(spool, id, unknown(10), 2).await;
+    let asked = spool.questions(Asked::Unknown, GATEWAY.to_owned(), at(10), at(70), 9).await.unwrap();
+    assert_eq!(asked.len(), 1);
+    // While the platform is asked, it calls back; then it answers that it has had it.
+    assert_eq!(take(spool, &about_rcs(id, 6), 11).await, new(id, State::Due));
+    let stale = spool.settle(id, 1, sent(12), at(12)).await;
+    assert_eq!(stale, Err(SpoolError::Stale(id)));
+    assert_eq!(take(spool, &callback(id, 1, 1, 6), 13).await, new(id, State::Due), "nobody sent it as SMS");
+    let call = spool.claim_due(at(14), super::room(9)).await.unwrap().remove(0);
+    assert_eq!((call.way, call.messages[0].sms.id, call.messages[0].attempt), (Way::Sms, id, 2));
+    assert_eq!(spool.settle(id, 2, sent(20), at(15)).await, Ok(State::Sent));
+}
+
 pub(in crate::spool) async fn an_earlier_way_that_came_through_ends_it(spool: &dyn Spool) {
     let due = due_as_sms(spool, 1).await;
     assert_eq!(take(spool, &about_rcs(due, 3), 3).await, new(due, DELIVERED));
@@ -172,39 +189,45 @@ pub(in crate::spool) async fn an_earlier_way_that_came_through_ends_it(spool: &d
     assert_eq!(claim_ids(spool, 4).await, [failed]);
 }
 
-pub(in crate::spool) async fn an_earlier_way_does_not_disturb_the_next_but_saves_it(spool: &dyn Spool) {
-    // Under way by the next: the answer is waited for.
-    for (n, step, end) in [
-        (1, retry(90), DELIVERED),
-        (2, refused(), DELIVERED),
-        (3, unknown(90), DELIVERED),
-        (4, sent(90), State::Sent),
-    ] {
+pub(in crate::spool) async fn an_earlier_way_that_came_through_ends_what_the_next_has_begun(
+    spool: &dyn Spool,
+) {
+    // Under way by the next: the answer is waited for, whatever it is.
+    for (n, step) in [(1, retry(90)), (2, refused()), (3, unknown(90)), (4, sent(90))] {
         let id = due_as_sms(spool, n).await;
         assert_eq!(claim_ids(spool, 3).await, [id]);
         assert_eq!(take(spool, &about_rcs(id, 3), 4).await, new(id, State::Claimed));
-        assert_eq!(spool.settle(id, 2, step.clone(), at(5)).await, Ok(end), "{step:?}");
+        assert_eq!(spool.settle(id, 2, step.clone(), at(5)).await, Ok(DELIVERED), "{step:?}");
     }
-    // With the platform by the next: followed to its own end, unless that is worse.
-    let ends = [
-        (5, Some(6), None, DELIVERED),
-        (6, Some(3), None, DELIVERED),
-        (7, None, Some(FinalState::Undelivered), DELIVERED),
-        (8, None, Some(FinalState::Expired), DELIVERED),
-    ];
-    for (n, code, polled, end) in ends {
+    // With the platform by the next: nobody waits for the end of that.
+    for (n, code) in [(5, 3), (6, 6), (7, 8), (8, 1)] {
         let id = due_as_sms(spool, n).await;
         claim(spool, 3).await;
         spool.settle(id, 2, sent(90), at(4)).await.unwrap();
-        assert_eq!(take(spool, &about_rcs(id, 3), 5).await, new(id, State::Sent));
-        if let Some(code) = code {
-            assert_eq!(take(spool, &callback(id, 1, 1, code), 6).await, new(id, end));
-        }
-        if let Some(state) = polled {
-            let step = Step::Final { state, cause: Reason::ExpiredAtPlatform.said("EXPIRED") };
-            assert_eq!(spool.settle(id, 2, step, at(6)).await, Ok(end));
-        }
+        let paid = |callback: Callback, millionths| Callback {
+            price: Some(Price::from_millionths(millionths)),
+            ..callback
+        };
+        let half = Callback { parts: 2, ..about_rcs(id, 3) };
+        assert_eq!(take(spool, &paid(half.clone(), 20), 5).await, new(id, State::Sent), "one part of two");
+        assert_eq!(take(spool, &paid(Callback { part: 2, ..half }, 20), 5).await, new(id, DELIVERED));
+        assert_eq!(
+            timeline(spool, id).await[6..],
+            [
+                "5 sent: callback: part 2 of 2 delivered (3), by RCS",
+                "5 sent: the platform says that it went by RCS after all",
+                "5 delivered: the handset has it"
+            ]
+        );
+        // Whatever the next one says now, it has to be paid for.
+        let late = paid(callback(id, 1, 1, code), 35);
+        assert_eq!(take(spool, &late, 6).await, Taken::Late { id, state: FinalState::Delivered });
+        let shown = look(spool, id).await;
+        assert_eq!((shown.state, shown.price), (DELIVERED, Some(Price::from_millionths(75))));
+        let polled = Step::Final { state: FinalState::Undelivered, cause: later() };
+        assert_eq!(spool.settle(id, 2, polled, at(7)).await, Err(SpoolError::Stale(id)), "asked before");
     }
+    assert_eq!(spool.questions(Asked::Sent, GATEWAY.to_owned(), at(99), at(99), 9).await.unwrap(), []);
     // A failure there says nothing about the next.
     let id = due_as_sms(spool, 9).await;
     claim(spool, 3).await;
@@ -237,13 +260,12 @@ pub(in crate::spool) async fn a_retry_may_be_bound_to_its_gateway(spool: &dyn Sp
         calls.into_iter().map(|call| (call.gateway, call.messages[0].sms.id)).collect()
     };
     let mut ids = Vec::new();
-    for same_gateway in [true, false] {
+    for (by, expected) in [(Again::Same, "first"), (Again::InOrder, "second")] {
         let id = accept_one(spool, 0, 1).await;
         assert_eq!(claim_by(1, &["first"]).await, [("first".to_owned(), id)]);
-        let step = Step::Retry { at: at(5), cause: later(), same_gateway };
+        let step = Step::Retry { at: at(5), cause: later(), by };
         settle(spool, id, step, 2).await;
         let again = claim_by(5, &["second", "first"]).await;
-        let expected = if same_gateway { "first" } else { "second" };
         assert_eq!(again, [(expected.to_owned(), id)]);
         spool.settle(id, 2, sent(LIFETIME), at(6)).await.unwrap();
         assert_eq!(look(spool, id).await.gateway.as_deref(), Some(expected));

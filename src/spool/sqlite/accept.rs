@@ -1,5 +1,6 @@
 //! Takes a submission: one row of `submission`, and its SMS and mail.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -10,7 +11,9 @@ use super::error::Damage;
 use super::expand::{self, Expanded};
 use super::lane::Effects;
 use super::{mail, orders, route, row, tellings, timeline};
-use crate::model::{Cause, Fate, FinalState, HoldReason, Legacy, Message, Notify, State, Submission, Way};
+use crate::model::{
+    Cause, Fate, FinalState, HoldReason, Legacy, Message, MessageId, Notify, State, Submission, Way,
+};
 
 const INSERT_SUBMISSION: &str = "INSERT INTO submission (id, received_at, pending, case_at, door, listener, \
      client_address, helo, account, report_to, report_address, report_reason, envid, ret, message_id, subject, \
@@ -23,11 +26,11 @@ const INSERT_ORIGINAL: &str = "INSERT INTO original (submission, is_full, conten
 pub(super) const INSERT_SMS: &str = "INSERT INTO sms (submission, ordinal, state, since, next_at, expires_at, head, \
      report, destination, sender, body, encoding, parts, options, recipient, notify, orcpt_type, orcpt_address, rule, \
      ended_at, cause, cause_status, cause_diagnostic, lane, gateway_order, ways, silence_ms, batch, on_unknown, \
-     hold_reason, escalation, delayed_at, expand_report) \
+     hold_reason, escalation, delayed_at, expand_report, same_as) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
      ?3 = 'due' AND NOT EXISTS (SELECT 1 FROM sms WHERE destination = ?8 AND lane = ?23 AND head = 1), \
      ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, \
-     ?30, ?31, ?32)";
+     ?30, ?31, ?32, ?33)";
 
 /// Writes `submission` with everything that belongs to it.
 pub(super) fn accept(
@@ -94,7 +97,7 @@ struct Beginning<'a> {
     next_at: Option<Timestamp>,
     hold_reason: Option<HoldReason>,
     /// Where it ends at once.
-    cause: Option<&'a Cause>,
+    cause: Option<Cow<'a, Cause>>,
     is_owed: bool,
 }
 
@@ -106,18 +109,18 @@ fn beginning<'a>(message: &'a Message, submission: &Submission) -> Beginning<'a>
         cause: None,
         is_owed: false,
     };
-    let ended = |state, cause: &'a Cause| Beginning {
-        state: State::Final(state),
-        next_at: None,
-        hold_reason: None,
-        cause: Some(cause),
-        is_owed: reports::is_owed(state, cause.status, message.recipient.notify, &submission.report_to),
+    let ended = |state| {
+        let cause = message.fate.cause();
+        let is_owed = cause.as_ref().is_some_and(|cause| {
+            reports::is_owed(state, cause.status, message.recipient.notify, &submission.report_to)
+        });
+        Beginning { state: State::Final(state), next_at: None, hold_reason: None, cause, is_owed }
     };
     match &message.fate {
         Fate::Due => waits(State::Due, submission.received_at, None),
         Fate::Held { until, reason } => waits(State::Held, *until, Some(*reason)),
-        Fate::Refused(cause) => ended(FinalState::Failed, cause),
-        Fate::Dropped(cause) => ended(FinalState::Cancelled, cause),
+        Fate::Refused(_) => ended(FinalState::Failed),
+        Fate::Dropped(_) | Fate::SameAs(_) => ended(FinalState::Cancelled),
     }
 }
 
@@ -195,7 +198,7 @@ fn insert_sms<'a>(
     message: &'a Message,
     beginning: &Beginning<'_>,
 ) -> Result<i64, SpoolError> {
-    let Message { sms, recipient, rule, delivery, fate: _ } = message;
+    let Message { sms, recipient, rule, delivery, fate } = message;
     let Beginning { state, next_at, hold_reason, cause, is_owed } = beginning;
     let at = row::millis(shared.submission.received_at);
     // Only a map with keys that are no text could fail, and ours are text.
@@ -222,10 +225,10 @@ fn insert_sms<'a>(
         recipient.orcpt.as_ref().map(|orcpt| &orcpt.kind),
         recipient.orcpt.as_ref().map(|orcpt| &orcpt.address),
         rule,
-        cause.map(|_| at),
-        cause.map(|cause| &cause.text),
-        cause.map(|cause| cause.status.to_string()),
-        cause.and_then(|cause| cause.diagnostic.as_ref()),
+        cause.as_ref().map(|_| at),
+        cause.as_ref().map(|cause| &cause.text),
+        cause.as_ref().map(|cause| cause.status.to_string()),
+        cause.as_ref().and_then(|cause| cause.diagnostic.as_ref()),
         route::lane_column(delivery.lane),
         order,
         ways,
@@ -236,6 +239,7 @@ fn insert_sms<'a>(
         *hold_reason == Some(HoldReason::Escalation),
         shared.delayed_at(message, beginning).map(row::millis),
         report_column(shared.expanded.is_told_with(message)),
+        same_as(fate).map(|other| other.ordinal),
     ])?;
     let note = match (cause, hold_reason, next_at) {
         (Some(cause), _, _) => row::note(cause),
@@ -244,6 +248,14 @@ fn insert_sms<'a>(
     };
     timeline::event(connection, seq, shared.submission.received_at, state.as_str(), &note)?;
     Ok(seq)
+}
+
+/// The SMS by which the recipient gets the words.
+fn same_as(fate: &Fate) -> Option<MessageId> {
+    match fate {
+        Fate::SameAs(other) => Some(*other),
+        Fate::Due | Fate::Held { .. } | Fate::Refused(_) | Fate::Dropped(_) => None,
+    }
 }
 
 fn report_column(is_owed: bool) -> &'static str {

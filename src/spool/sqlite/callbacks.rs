@@ -13,9 +13,11 @@ use super::super::{SpoolError, Taken};
 use super::course::Course;
 use super::error::Damage;
 use super::lane::Effects;
-use super::moves::{self, End, STANDING_BY_ID, STANDING_BY_THEIRS, Standing, finish, next_way, step_to};
-use super::{early, orders, row, timeline};
-use crate::model::{About, Callback, Channel, FinalState, MessageId, PartStatus, Price, Reason, State};
+use super::moves::{
+    self, End, STANDING_BY_ID, STANDING_BY_THEIRS, Standing, Unreadable, finish, next_way, step_to,
+};
+use super::{early, orders, queue, row, timeline};
+use crate::model::{About, Callback, Channel, FinalState, PartStatus, Price, Reason, State};
 use crate::retry::later;
 
 /// When the platform is asked about an SMS of which it has spoken: the other parts are to have their say
@@ -84,10 +86,12 @@ pub(super) fn known(connection: &Connection, callback: &Callback) -> Result<Opti
     }
     // Looked at first: an answer that is written between the two is found by the second.
     let may_be_ours = early::may_be_ours(connection, &callback.about)?;
-    let Some(from) = find(connection, &callback.about)? else {
-        return Ok((!may_be_ours).then_some(Taken::UnknownId));
-    };
-    Ok(change(connection, &from, callback)?.is_none().then_some(Taken::Repeated))
+    match find(connection, &callback.about)? {
+        None => Ok((!may_be_ours).then_some(Taken::UnknownId)),
+        Some(Ok(from)) => Ok(change(connection, &from, callback)?.is_none().then_some(Taken::Repeated)),
+        // Who writes sets it aside.
+        Some(Err(_)) => Ok(None),
+    }
 }
 
 /// See [`super::super::Spool::take_callback`].
@@ -98,14 +102,19 @@ pub(super) fn take(
     now: Timestamp,
 ) -> Result<Taken, SpoolError> {
     effects.idle = true;
-    let Some(mut from) = find(connection, &callback.about)? else {
-        return stranger(connection, effects, callback, now);
+    let mut from = match find(connection, &callback.about)? {
+        None => return stranger(connection, effects, callback, now),
+        Some(Ok(from)) => from,
+        Some(Err(Unreadable { seq, damage })) => {
+            queue::set_aside(connection, effects, seq, damage)?;
+            return Ok(Taken::Damaged);
+        }
     };
     let Some(change) = change(connection, &from, callback)? else { return Ok(Taken::Repeated) };
     effects.idle = false;
     let channel = from.course.channel_of(callback.channel);
     write(connection, &from, callback, channel, change, now)?;
-    let id = id_of(&from)?;
+    let id = from.id;
     if let State::Final(state) = from.state {
         return Ok(Taken::Late { id, state });
     }
@@ -154,22 +163,14 @@ pub(super) fn adopt(
     Ok(())
 }
 
-fn find(connection: &Connection, about: &About) -> Result<Option<Standing>, SpoolError> {
+fn find(connection: &Connection, about: &About) -> Result<Option<Result<Standing, Unreadable>>, SpoolError> {
     match about {
         About::Ours(id) => {
             let params = params![id.submission.to_string(), id.ordinal];
-            moves::standing(connection, STANDING_BY_ID, params, id)
+            moves::standing(connection, STANDING_BY_ID, params)
         }
-        About::Theirs(theirs) => {
-            let what = format!("with the platform's id `{}`", theirs.escape_debug());
-            moves::standing(connection, STANDING_BY_THEIRS, params![theirs], &what)
-        }
+        About::Theirs(theirs) => moves::standing(connection, STANDING_BY_THEIRS, params![theirs]),
     }
-}
-
-fn id_of(from: &Standing) -> Result<MessageId, SpoolError> {
-    let damaged = |_| SpoolError::Unusable(format!("the submission of SMS row {} has no id", from.seq));
-    Ok(from.submission.parse::<crate::model::SubmissionId>().map_err(damaged)?.message(from.ordinal))
 }
 
 /// What is new in `callback`; `None` when nothing is.
@@ -209,7 +210,12 @@ fn part_before(
     Ok(statement.query_row(params, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-fn was_tried(connection: &Connection, from: &Standing, channel: Channel) -> Result<bool, SpoolError> {
+/// Whether the SMS was ever given to the platform by the way of this channel.
+pub(super) fn was_tried(
+    connection: &Connection,
+    from: &Standing,
+    channel: Channel,
+) -> Result<bool, SpoolError> {
     // Nothing gets there but by its current way.
     if let State::Claimed | State::Unknown | State::Sent = from.state
         && channel == from.course.channel()
@@ -290,18 +296,19 @@ fn take_effect(
         }
         return follow(connection, effects, from, now);
     }
-    // An earlier way came through after all. What the next one has sent meanwhile is followed to its own end.
+    // An earlier way came through after all. What the next one has sent meanwhile can only repeat it.
     match from.state {
-        State::Due | State::Unknown if is_delivered_before(connection, from)? => {
+        State::Due | State::Unknown | State::Sent if is_delivered_before(connection, from)? => {
             let note = format!("the platform says that it went by {channel} after all");
             step_to(connection, effects, from, State::Sent, Some(now), Some(&note), now)?;
-            deliver(connection, effects, from, now)
+            follow(connection, effects, from, now)
         }
         State::Held | State::Due | State::Claimed | State::Unknown | State::Sent | State::Final(_) => Ok(()),
     }
 }
 
-/// Goes on with an SMS that is sent to what the callbacks of its way say of it.
+/// Goes on with an SMS that is sent to what the callbacks say of it: those of its way, and before them that an earlier
+/// one has brought it to the handset.
 pub(super) fn follow(
     connection: &Connection,
     effects: &mut Effects,
@@ -311,12 +318,13 @@ pub(super) fn follow(
     if from.state != State::Sent {
         return Ok(());
     }
+    if is_delivered_before(connection, from)? {
+        let cause = Reason::Delivered.cause();
+        return finish(connection, effects, from, &End { state: FinalState::Delivered, cause: &cause, now });
+    }
     let parts = parts(connection, from.seq, from.course.channel())?;
     match verdict::verdict(&parts) {
         None => Ok(()),
-        Some((state, _)) if state.is_failure() && is_delivered_before(connection, from)? => {
-            deliver(connection, effects, from, now)
-        }
         Some((state, cause)) if state.is_failure() && from.course.has_next() => {
             next_way(connection, effects, from, &cause, now)
         }
@@ -334,33 +342,17 @@ pub(super) fn contradict(
     now: Timestamp,
 ) -> Result<bool, SpoolError> {
     let is_spoken_of = !parts(connection, from.seq, from.course.channel())?.is_empty();
-    let is_delivered = is_delivered_before(connection, from)?;
     match from.state {
-        State::Claimed | State::Unknown if is_spoken_of || is_delivered => {
+        State::Claimed | State::Unknown if is_spoken_of || is_delivered_before(connection, from)? => {
             let note = format!("the platform itself has said that it has it (against: {doubt})");
             step_to(connection, effects, from, State::Sent, Some(now), Some(&note), now)?;
-            // By what its own way says first, which may be the same.
             follow(connection, effects, from, now)?;
+            Ok(true)
         }
-        State::Sent if is_delivered => {}
         // The doubt is older than the callback that brought it here: nobody has asked since.
-        State::Sent => return Ok(is_spoken_of && from.asked == 0),
-        State::Held | State::Due | State::Claimed | State::Unknown | State::Final(_) => return Ok(false),
+        State::Sent => Ok(is_spoken_of && from.asked == 0),
+        State::Held | State::Due | State::Claimed | State::Unknown | State::Final(_) => Ok(false),
     }
-    if from.state == State::Sent && is_delivered {
-        deliver(connection, effects, from, now)?;
-    }
-    Ok(true)
-}
-
-fn deliver(
-    connection: &Connection,
-    effects: &mut Effects,
-    from: &mut Standing,
-    now: Timestamp,
-) -> Result<(), SpoolError> {
-    let cause = Reason::Delivered.cause();
-    finish(connection, effects, from, &End { state: FinalState::Delivered, cause: &cause, now })
 }
 
 /// Whether an earlier way has brought it to the handset.

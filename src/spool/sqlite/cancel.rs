@@ -1,33 +1,38 @@
 //! Ends what somebody no longer wants sent.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::super::SpoolError;
+use super::error::Damage;
 use super::lane::Effects;
-use super::settle::{self, End};
-use crate::model::{Cause, FinalState, MessageId};
+use super::moves::{self, End, STANDING_BY_ID, Unreadable};
+use super::queue;
+use crate::model::{Cause, FinalState, MessageId, State};
 
-pub(super) const FIND: &str =
-    "SELECT seq FROM sms WHERE submission = ?1 AND ordinal = ?2 AND state IN ('held', 'due')";
-
-/// See [`super::super::Spool::cancel`].
+/// See [`super::super::Spool::cancel`]. A row that cannot be read is set aside, which is to be committed; whoever asked
+/// is not to believe that it has ended, however often he asks.
 pub(super) fn cancel(
     connection: &Connection,
     effects: &mut Effects,
     id: MessageId,
     cause: &Cause,
     now: Timestamp,
-) -> Result<(), SpoolError> {
-    let seq: i64 = connection
-        .prepare_cached(FIND)?
-        .query_row(params![id.submission.to_string(), id.ordinal], |row| row.get(0))
-        .optional()?
-        .ok_or(SpoolError::Stale(id))?;
-    settle::end(connection, effects, seq, &End { state: FinalState::Cancelled, cause, now })?;
-    // It could not be read and was set aside; whoever asked is not to believe that it has ended.
-    match effects.damaged.first() {
-        None => Ok(()),
-        Some(damage) => Err(SpoolError::Unusable(format!("{damage}; repair it with `sqlite3`"))),
+) -> Result<Result<(), Damage>, SpoolError> {
+    let params = params![id.submission.to_string(), id.ordinal];
+    let mut from = match moves::standing(connection, STANDING_BY_ID, params)? {
+        Some(Ok(from)) => from,
+        None => return Err(SpoolError::Stale(id)),
+        Some(Err(Unreadable { seq, damage })) => {
+            queue::set_aside(connection, effects, seq, damage)?;
+            return Ok(Err(damage));
+        }
+    };
+    match from.state {
+        State::Held | State::Due => {
+            let end = End { state: FinalState::Cancelled, cause, now };
+            moves::finish(connection, effects, &mut from, &end).map(Ok)
+        }
+        State::Claimed | State::Unknown | State::Sent | State::Final(_) => Err(SpoolError::Stale(id)),
     }
 }

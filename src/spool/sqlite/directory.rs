@@ -91,8 +91,16 @@ fn tighten(path: &Path) -> io::Result<()> {
 
 /// The right to use the directory; given up when dropped, and by the kernel when the process dies.
 #[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file would do only once no child of this process has it any more: one that was forked shares it
+    /// until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the spool's directory is given up by closing its file only");
+        }
+    }
 }
 
 impl Lock {
@@ -112,7 +120,7 @@ impl Lock {
             Ok(()) => {
                 file.set_len(0).map_err(unusable)?;
                 write!(file, "{}", std::process::id()).map_err(unusable)?;
-                Ok(Self { _file: file })
+                Ok(Self(file))
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -145,4 +153,20 @@ pub(super) fn require_free(directory: &Path, least: u64) -> Result<(), SpoolErro
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_dropped_is_free_though_a_child_still_has_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        assert!(matches!(Lock::take(directory.path()), Err(SpoolError::Unavailable(_))));
+        // As a child has it from its fork on: another descriptor of the same open file.
+        let _inherited = lock.0.try_clone().unwrap();
+        drop(lock);
+        Lock::take(directory.path()).unwrap();
+    }
 }

@@ -7,16 +7,15 @@ use crate::model::{Fate, HoldReason, Message, Notify, ReportTo, Submission};
 
 /// The recipients of a submission that are told that they were expanded.
 pub(super) struct Expanded<'a> {
-    /// By address: the SMS that it is told with.
-    first: BTreeMap<&'a str, u32>,
+    addresses: BTreeSet<&'a str>,
 }
 
 /// The phones behind one address.
 #[derive(Default)]
 struct Phones<'a> {
     all: BTreeSet<&'a str>,
-    /// The first SMS whose success somebody wants to know of.
-    first: Option<u32>,
+    /// Whether somebody wants to know of success.
+    is_wanted: bool,
 }
 
 /// Which recipients of `submission` stand for several phones and want to know of success.
@@ -26,24 +25,22 @@ pub(super) fn expanded(submission: &Submission) -> Expanded<'_> {
         for message in submission.messages.iter().filter(|message| is_to_go(&message.fate)) {
             let phones = found.entry(&message.recipient.address).or_default();
             phones.all.insert(message.sms.destination.as_str());
-            if message.recipient.notify.wants_success() && phones.first.is_none() {
-                phones.first = Some(message.sms.id.ordinal);
-            }
+            phones.is_wanted |= message.recipient.notify.wants_success();
         }
     }
-    let several = found.into_iter().filter(|(_, phones)| phones.all.len() > 1);
-    Expanded { first: several.filter_map(|(address, phones)| Some((address, phones.first?))).collect() }
+    let told = found.into_iter().filter(|(_, phones)| phones.all.len() > 1 && phones.is_wanted);
+    Expanded { addresses: told.map(|(address, _)| address).collect() }
 }
 
 impl Expanded<'_> {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_empty()
+        self.addresses.is_empty()
     }
 
-    /// Whether it is told with this SMS.
+    /// Whether its recipient is told, and of this SMS among those that the name came to.
     pub(super) fn is_told_with(&self, message: &Message) -> bool {
-        self.first.get(message.recipient.address.as_str()) == Some(&message.sms.id.ordinal)
+        self.concerns(message) && is_to_go(&message.fate)
     }
 
     /// Which reports are still wanted of this SMS.
@@ -62,7 +59,7 @@ impl Expanded<'_> {
     }
 
     fn concerns(&self, message: &Message) -> bool {
-        self.first.contains_key(message.recipient.address.as_str())
+        self.addresses.contains(message.recipient.address.as_str())
     }
 }
 
@@ -78,8 +75,9 @@ pub(super) fn has_somebody(to: &ReportTo) -> bool {
 fn is_to_go(fate: &Fate) -> bool {
     match fate {
         Fate::Due | Fate::Held { until: _, reason: HoldReason::Scheduled } => true,
-        Fate::Held { until: _, reason: HoldReason::Escalation } | Fate::Refused(_) | Fate::Dropped(_) => {
-            false
-        }
+        Fate::Held { until: _, reason: HoldReason::Escalation }
+        | Fate::Refused(_)
+        | Fate::Dropped(_)
+        | Fate::SameAs(_) => false,
     }
 }

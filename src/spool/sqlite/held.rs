@@ -1,13 +1,13 @@
 //! SMS that wait on purpose, and what becomes of them when their time comes.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::SpoolError;
 use super::error::Damage;
 use super::lane::Effects;
 use super::settle::{self, End};
-use super::{moves, queue, row};
+use super::{escalation, moves, queue, row};
 use crate::model::{Cause, EnhancedStatus, FinalState, HoldReason, MessageId, Reason, State};
 
 /// Most SMS that one call releases; the rest comes with the next.
@@ -15,10 +15,6 @@ const MOST_RELEASED: usize = 500;
 
 pub(super) const RELEASABLE: &str = "SELECT seq, submission, ordinal, recipient, hold_reason, next_at FROM sms \
      WHERE state = 'held' AND damaged = 0 AND next_at <= ?1 ORDER BY next_at, seq LIMIT ?2";
-
-/// The SMS by which a recipient has the message.
-pub(super) const DELIVERED: &str = "SELECT ordinal FROM sms WHERE submission = ?1 AND recipient = ?2 \
-     AND escalation = 0 AND state = 'delivered' ORDER BY ordinal LIMIT 1";
 
 pub(super) const EXPIRING: &str = "SELECT seq FROM sms WHERE state = 'held' AND damaged = 0 AND expires_at <= ?1 \
      ORDER BY expires_at, seq LIMIT ?2";
@@ -80,11 +76,7 @@ fn let_go(
     match ready.reason {
         HoldReason::Scheduled => release(connection, effects, seq, ready.until, "its time has come", now),
         HoldReason::Escalation => {
-            let delivered: Option<u32> = connection
-                .prepare_cached(DELIVERED)?
-                .query_row(params![ready.id.submission.to_string(), ready.recipient], |row| row.get(0))
-                .optional()?;
-            match delivered {
+            match escalation::delivered(connection, &ready.id.submission.to_string(), &ready.recipient)? {
                 None => {
                     let note = "its recipient has no SMS yet that was delivered";
                     release(connection, effects, seq, ready.until, note, now)

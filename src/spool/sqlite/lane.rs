@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{Signals, SpoolError};
+use super::super::{Signals, SpoolError, UnusedParts};
 use super::directory;
 use crate::crash_point;
 
@@ -118,6 +118,8 @@ pub(super) struct Effects {
     pub(super) mail: bool,
     /// Programs are to be told.
     pub(super) tellings: bool,
+    /// What accounts have not used after all.
+    pub(super) unused: Vec<UnusedParts>,
     /// Records that were set aside, for the log.
     pub(super) damaged: Vec<String>,
     /// The command found nothing to do. Crash points pass it by: how often a queue is looked at in
@@ -133,6 +135,7 @@ impl Effects {
         self.cases |= other.cases;
         self.mail |= other.mail;
         self.tellings |= other.tellings;
+        self.unused.extend(other.unused);
         self.damaged.extend(other.damaged);
     }
 
@@ -324,11 +327,13 @@ impl Track {
     fn serve(&self, mut batch: Vec<Box<dyn Job>>, commits: &AtomicU64) {
         let committed = self.transact(&mut batch);
         match committed {
-            Ok((effects, points)) => {
+            Ok((mut effects, points)) => {
                 commits.fetch_add(1, Ordering::Relaxed);
                 for (_, after) in points {
                     crash_point::reach(after);
                 }
+                // First, so that a client that cancels and sends again finds what it has been given back.
+                self.signals.unused.add(std::mem::take(&mut effects.unused));
                 for job in batch {
                     job.answer(None);
                 }

@@ -10,6 +10,7 @@
 //!   `view`: the trait's calls
 //! - `moves`, `escalation`: what hangs on a change of state; `held`: SMS that wait on purpose; `expand`: recipients
 //!   that stand for several phones
+//! - `waits`: waits that a clock which was put back made too long
 //! - `orders`: gateways by number; `route`, `course`, `row`: our types in columns; `timeline`: events and
 //!   attempts; `error`: what SQLite's mean
 
@@ -39,6 +40,7 @@ mod settle;
 mod tellings;
 mod timeline;
 mod view;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -48,11 +50,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rusqlite::Connection;
 
-use self::lane::{BATCH, Kind, Lane, Track};
+use self::error::Damage;
+use self::lane::{BATCH, Effects, Kind, Lane, Track};
 use super::{
     Asked, Backlog, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue, Recovered, Room,
-    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
+    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling, Waits,
 };
 use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
@@ -143,6 +147,23 @@ impl Spool for SqliteSpool {
             .await
     }
 
+    async fn shorten_waits(&self, now: Timestamp, waits: Waits) -> Result<usize, SpoolError> {
+        let begin = move |connection: &Connection, _: &mut Effects| waits::Walk::new(connection, now, waits);
+        let mut walk = Some(self.reader.run(Kind::Other, begin).await?);
+        let mut shortened = 0;
+        while let Some(here) = walk {
+            let go_on = |connection: &Connection, effects: &mut Effects| here.go_on(connection, effects);
+            let (count, rest) = self.writer.run(Kind::Other, go_on).await?;
+            shortened += count;
+            walk = rest;
+        }
+        Ok(shortened)
+    }
+
+    async fn set_real_aside(&self) -> Result<usize, SpoolError> {
+        self.writer.run(Kind::Other, recover::set_real_aside).await
+    }
+
     async fn claim_due(&self, now: Timestamp, rooms: Vec<Room>) -> Result<Vec<Call>, SpoolError> {
         self.writer
             .run(Kind::Claim, move |connection, effects| queue::claim_due(connection, effects, now, &rooms))
@@ -159,7 +180,23 @@ impl Spool for SqliteSpool {
     ) -> Result<Vec<Question>, SpoolError> {
         self.writer
             .run(Kind::Other, move |connection, effects| {
-                questions::questions(connection, effects, state, &gateway, now, again_at, limit)
+                let why = questions::Why::ToAsk(state);
+                questions::questions(connection, effects, why, &gateway, now, again_at, limit)
+            })
+            .await
+    }
+
+    async fn unasked(
+        &self,
+        gateway: String,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Question>, SpoolError> {
+        self.writer
+            .run(Kind::Other, move |connection, effects| {
+                let why = questions::Why::ToLook;
+                questions::questions(connection, effects, why, &gateway, now, again_at, limit)
             })
             .await
     }
@@ -179,11 +216,13 @@ impl Spool for SqliteSpool {
         step: Step,
         now: Timestamp,
     ) -> Result<State, SpoolError> {
-        self.writer
+        let settled = self
+            .writer
             .run(Kind::Settle, move |connection, effects| {
                 settle::settle(connection, effects, id, attempt, &step, now)
             })
-            .await
+            .await?;
+        settled.map_err(|damage| damaged(id, damage))
     }
 
     async fn take_callback(&self, callback: Callback, now: Timestamp) -> Result<Taken, SpoolError> {
@@ -207,11 +246,13 @@ impl Spool for SqliteSpool {
     }
 
     async fn cancel(&self, id: MessageId, cause: Cause, now: Timestamp) -> Result<(), SpoolError> {
-        self.writer
+        let cancelled = self
+            .writer
             .run(Kind::Cancel, move |connection, effects| {
                 cancel::cancel(connection, effects, id, &cause, now)
             })
-            .await
+            .await?;
+        cancelled.map_err(|damage| damaged(id, damage))
     }
 
     async fn cases(&self, overdue: Timestamp, now: Timestamp, limit: usize) -> Result<Vec<Case>, SpoolError> {
@@ -328,4 +369,8 @@ impl Spool for SqliteSpool {
     fn signals(&self) -> Arc<Signals> {
         Arc::clone(&self.signals)
     }
+}
+
+fn damaged(id: MessageId, damage: Damage) -> SpoolError {
+    SpoolError::Unusable(format!("SMS {id} is damaged: {damage}; repair it with `sqlite3`"))
 }

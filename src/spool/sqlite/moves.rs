@@ -4,19 +4,19 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
-use super::super::{SpoolError, reports};
+use super::super::{SpoolError, UnusedParts, reports};
 use super::course::Course;
 use super::error::Damage;
 use super::lane::Effects;
 use super::{callbacks, cases, escalation, queue, row, tellings, timeline};
-use crate::model::{Cause, FinalState, Notify, Reason, State};
+use crate::model::{Cause, FinalState, MessageId, Notify, Reason, State};
 
 macro_rules! standing {
     ($where:literal) => {
         concat!(
             "SELECT sms.seq, sms.submission, sms.ordinal, sms.state, sms.attempts, sms.asked, sms.head, sms.notify, \
              sms.destination, sms.lane, sms.recipient, sms.escalation, sms.gateway, sms.ways, sms.way, \
-             submission.report_to, submission.tell_url IS NOT NULL AS tells \
+             sms.parts, submission.report_to, submission.tell_url IS NOT NULL AS tells, submission.account \
              FROM sms CROSS JOIN submission ON submission.id = sms.submission WHERE ",
             $where
         )
@@ -33,7 +33,9 @@ const MOVE: &str = "UPDATE sms SET since = CASE WHEN state = ?2 THEN since ELSE 
      asked = CASE WHEN state = ?2 THEN asked ELSE 0 END, state = ?2, next_at = ?4, head = ?5, hold_reason = NULL \
      WHERE seq = ?1";
 
-const ADVANCE: &str = "UPDATE sms SET way = way + 1 WHERE seq = ?1";
+/// Nothing of the next way is at a gateway yet, and none has failed it.
+pub(super) const ADVANCE: &str = "UPDATE sms SET way = way + 1, failures = 0, \
+     gateway_order = coalesce(first_order, gateway_order) WHERE seq = ?1";
 
 /// What has ended cannot be late any more.
 const END: &str = "UPDATE sms SET state = ?2, since = ?3, asked = 0, next_at = NULL, head = 0, hold_reason = NULL, \
@@ -48,6 +50,7 @@ const OWE: &str = "UPDATE submission SET case_at = min(coalesce(case_at, ?2), ?2
 /// What a move needs to know of a row.
 pub(super) struct Standing {
     pub(super) seq: i64,
+    pub(super) id: MessageId,
     pub(super) submission: String,
     pub(super) ordinal: u32,
     pub(super) state: State,
@@ -66,11 +69,14 @@ pub(super) struct Standing {
     pub(super) course: Course,
     has_somebody: bool,
     tells: bool,
+    parts: u32,
+    account: Option<String>,
 }
 
 fn read_standing(row: &Row<'_>) -> Result<Standing, Damage> {
     Ok(Standing {
         seq: row::column(row, "seq")?,
+        id: row::message_id(row)?,
         submission: row::column(row, "submission")?,
         ordinal: row::column(row, "ordinal")?,
         state: row::state(row)?,
@@ -86,21 +92,30 @@ fn read_standing(row: &Row<'_>) -> Result<Standing, Damage> {
         course: Course::read(row)?,
         has_somebody: row::column::<String>(row, "report_to")? != "nobody",
         tells: row::column(row, "tells")?,
+        // Only counted: what cannot be read is no reason to lose an outcome.
+        parts: row::column(row, "parts").unwrap_or_default(),
+        account: row::column(row, "account").unwrap_or_default(),
     })
 }
 
-/// The SMS that one of the statements finds; `what` is its name where it cannot be read.
+/// A row that cannot be read. Whoever may write sets it aside; see [`queue::set_aside`].
+pub(super) struct Unreadable {
+    pub(super) seq: i64,
+    pub(super) damage: Damage,
+}
+
+/// The SMS that one of the statements finds.
 pub(super) fn standing(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    what: &dyn std::fmt::Display,
-) -> Result<Option<Standing>, SpoolError> {
+) -> Result<Option<Result<Standing, Unreadable>>, SpoolError> {
     let mut statement = connection.prepare_cached(sql)?;
-    let found = statement.query_row(params, |row| Ok(read_standing(row))).optional()?;
-    found.transpose().map_err(|damage| {
-        SpoolError::Unusable(format!("SMS {what} is damaged: {damage}; repair it with `sqlite3`"))
-    })
+    let found = statement.query_row(params, |row| {
+        let seq = row.get("seq")?;
+        Ok(read_standing(row).map_err(|damage| Unreadable { seq, damage }))
+    });
+    Ok(found.optional()?)
 }
 
 /// As [`standing`] for a row that is there, which is set aside where it cannot be read.
@@ -183,10 +198,23 @@ pub(super) fn finish(
         effects.cases = true;
     }
     moved(connection, effects, from, state, Some(&row::note(cause)), now)?;
+    effects.unused.extend(unused(from, end, now));
     if from.tells {
         tellings::insert(connection, effects, from.seq, now)?;
     }
     if from.is_escalation { Ok(()) } else { escalation::after(connection, effects, from, end, now) }
+}
+
+/// What its account has not used by it, as `view::PARTS_OF_ACCOUNT` counts it.
+fn unused(from: &Standing, end: FinalState, now: Timestamp) -> Option<UnusedParts> {
+    let is_unused = from.attempts == 0 && matches!(end, FinalState::Cancelled | FinalState::Failed);
+    let account = from.account.clone().filter(|_| is_unused)?;
+    Some(UnusedParts {
+        account,
+        accepted_at: from.id.submission.time(),
+        ended_at: now,
+        parts: from.parts.min(255),
+    })
 }
 
 /// The next way, at once. There must be one.

@@ -1,6 +1,6 @@
 //! Gateways, and the orders in which they are tried, by number.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::super::SpoolError;
 
@@ -16,7 +16,15 @@ const ADD_ORDER: &str = "INSERT INTO gateway_order (names) VALUES (?1)";
 
 const ORDERS: &str = "SELECT id, names FROM gateway_order ORDER BY id";
 
-pub(super) const PIN: &str = "UPDATE sms SET gateway_order = ?2 WHERE seq = ?1";
+/// The order that a row of `sms` has now.
+pub(super) const NAMES: &str = "SELECT names FROM gateway_order WHERE id = \
+     (SELECT gateway_order FROM sms WHERE seq = ?1)";
+
+/// It counts anew whenever the order changes.
+pub(super) const REORDER: &str = "UPDATE sms SET first_order = coalesce(first_order, gateway_order), \
+     gateway_order = ?2, failures = 0 WHERE seq = ?1";
+
+pub(super) const COUNT_FAILURE: &str = "UPDATE sms SET failures = failures + 1 WHERE seq = ?1";
 
 pub(super) const GATEWAY_NAME: &str = "SELECT name FROM gateway WHERE id = ?1";
 
@@ -36,6 +44,21 @@ impl Order {
         let places: Vec<usize> = self.names.iter().filter_map(place).collect();
         if places.is_empty() { (0..known.len()).collect() } else { places }
     }
+
+    /// Whether it leaves a choice among `known`. An SMS that goes by any, as none of those that its order names is
+    /// there, is bound to them again when they come back.
+    pub(super) fn has_choice(&self, known: &[&str]) -> bool {
+        let is_known = |name: &&String| known.contains(&name.as_str());
+        let choice =
+            if self.names.is_empty() { known.len() } else { self.names.iter().filter(is_known).count() };
+        choice > 1
+    }
+}
+
+/// The order whose names stand in a column. One that cannot be read names nobody.
+fn read_names(row: &Row<'_>, column: usize) -> Vec<String> {
+    let names = row.get::<_, String>(column).ok().and_then(|text| serde_json::from_str(&text).ok());
+    names.unwrap_or_default()
 }
 
 /// The number of a gateway that an SMS was given to or is to go by.
@@ -66,22 +89,46 @@ pub(super) fn intern_order(connection: &Connection, names: &[String]) -> Result<
     Ok(connection.prepare_cached(ADD_ORDER)?.insert(params![text])?)
 }
 
-/// Every order; there are as many as the rules of the configuration have had. One that cannot be read counts as
-/// one that names nobody.
+/// Every order; there are as many as the rules of the configuration have had, each as often as it has names at most.
 pub(super) fn all(connection: &Connection) -> Result<Vec<Order>, SpoolError> {
     let mut statement = connection.prepare_cached(ORDERS)?;
-    let rows = statement.query_map([], |row| {
-        let names = row.get::<_, String>(1).ok().and_then(|text| serde_json::from_str(&text).ok());
-        Ok(Order { id: row.get(0)?, names: names.unwrap_or_default() })
-    })?;
+    let rows = statement.query_map([], |row| Ok(Order { id: row.get(0)?, names: read_names(row, 1) }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// From now on the SMS in row `seq` goes by this gateway only.
 pub(super) fn pin(connection: &Connection, seq: i64, gateway: i64) -> Result<(), SpoolError> {
     let Some(name) = gateway_name(connection, gateway)? else { return Ok(()) };
-    let order = intern_order(connection, &[name])?;
-    connection.prepare_cached(PIN)?.execute(params![seq, order])?;
+    reorder(connection, seq, &[name])
+}
+
+/// From now on the SMS in row `seq` goes by the gateways that stand behind this one in its order, then by those before
+/// it, and by this one last. So a list has no more orders than names. `known` is the order where it names none; one
+/// that does not name this gateway stays as it is.
+pub(super) fn others_first(
+    connection: &Connection,
+    seq: i64,
+    gateway: i64,
+    known: &[String],
+) -> Result<(), SpoolError> {
+    let mut statement = connection.prepare_cached(NAMES)?;
+    let names = statement.query_row(params![seq], |row| Ok(read_names(row, 0))).optional()?;
+    let mut names = names.filter(|names| !names.is_empty()).unwrap_or_else(|| known.to_vec());
+    let gateway = gateway_name(connection, gateway)?;
+    let Some(place) = names.iter().position(|name| Some(name) == gateway.as_ref()) else { return Ok(()) };
+    names.rotate_left(place + 1);
+    reorder(connection, seq, &names)
+}
+
+fn reorder(connection: &Connection, seq: i64, names: &[String]) -> Result<(), SpoolError> {
+    let order = intern_order(connection, names)?;
+    connection.prepare_cached(REORDER)?.execute(params![seq, order])?;
+    Ok(())
+}
+
+/// The gateway that the SMS in row `seq` went by has said that it did not take it.
+pub(super) fn count_failure(connection: &Connection, seq: i64) -> Result<(), SpoolError> {
+    connection.prepare_cached(COUNT_FAILURE)?.execute(params![seq])?;
     Ok(())
 }
 

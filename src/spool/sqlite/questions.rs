@@ -13,7 +13,8 @@ use crate::retry::later;
 macro_rules! questions {
     ($state:literal) => {
         concat!(
-            "SELECT seq, submission, ordinal, attempts, asked, since, expires_at, on_unknown, ",
+            "SELECT seq, submission, ordinal, attempts, asked, min(since, ?1) AS since, expires_at, on_unknown, \
+             options, ",
             route_columns!(),
             " FROM sms WHERE state = '",
             $state,
@@ -25,7 +26,8 @@ macro_rules! questions {
 pub(super) const UNKNOWN: &str = questions!("unknown");
 pub(super) const SENT: &str = questions!("sent");
 
-const ASK: &str = "UPDATE sms SET next_at = ?2, asked = asked + 1 WHERE seq = ?1";
+/// Nothing can have come into its state later than now, unless the clock was put back since.
+const ASK: &str = "UPDATE sms SET next_at = ?2, asked = asked + ?4, since = min(since, ?3) WHERE seq = ?1";
 
 macro_rules! next {
     ($state:literal) => {
@@ -39,16 +41,29 @@ macro_rules! next {
 pub(super) const NEXT_UNKNOWN: &str = next!("unknown");
 pub(super) const NEXT_SENT: &str = next!("sent");
 
-/// See [`super::super::Spool::questions`].
+/// Why questions are handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Somebody asks.
+    ToAsk(Asked),
+    /// To see whether something can be decided about what is unknown, while nobody may ask.
+    ToLook,
+}
+
+/// See [`super::super::Spool::questions`] and [`super::super::Spool::unasked`].
 pub(super) fn questions(
     connection: &Connection,
     effects: &mut Effects,
-    state: Asked,
+    why: Why,
     gateway: &str,
     now: Timestamp,
     again_at: Timestamp,
     limit: usize,
 ) -> Result<Vec<Question>, SpoolError> {
+    let (state, counts) = match why {
+        Why::ToAsk(state) => (state, true),
+        Why::ToLook => (Asked::Unknown, false),
+    };
     let (sql, read): (_, fn(&Row<'_>) -> _) = match state {
         Asked::Unknown => (UNKNOWN, read_unknown),
         Asked::Sent => (SENT, read_question),
@@ -61,7 +76,12 @@ pub(super) fn questions(
     for (seq, question) in found {
         match question {
             Ok(question) => {
-                connection.prepare_cached(ASK)?.execute(params![seq, row::millis(again_at)])?;
+                connection.prepare_cached(ASK)?.execute(params![
+                    seq,
+                    row::millis(again_at),
+                    row::millis(now),
+                    counts
+                ])?;
                 questions.push(question);
             }
             Err(damage) => queue::set_aside(connection, effects, seq, damage)?,
@@ -90,6 +110,7 @@ fn read_question(row: &Row<'_>) -> Result<Question, Damage> {
         expires_at: row::time(row, "expires_at")?,
         channel: route.way.channel(),
         on_unknown: route::on_unknown(row)?,
+        is_simulation: row::options(&row::column::<String>(row, "options")?)?.simulation,
         has_next_way: route.has_next,
         silent_at: route.silence.map(|silence| later(since, silence)),
     })

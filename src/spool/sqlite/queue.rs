@@ -24,7 +24,7 @@ macro_rules! claimable {
         concat!(
             "SELECT ",
             sms_columns!(),
-            ", sms.attempts, sms.expires_at, sms.next_at, sms.lane, sms.batch, ",
+            ", sms.attempts, sms.expires_at, sms.next_at, sms.lane, sms.batch, sms.gateway, sms.failures, ",
             route_columns!(),
             ", submission.received_at FROM sms INDEXED BY ",
             $index,
@@ -42,7 +42,7 @@ pub(super) const TOGETHER: &str =
     claimable!("sms_batch", "AND sms.submission = ?5 AND sms.batch = ?6 AND sms.way = ?7 ");
 
 const CLAIM: &str = "UPDATE sms SET state = 'claimed', since = ?2, next_at = NULL, asked = 0, attempts = ?3, \
-     gateway = ?4 WHERE seq = ?1";
+     gateway = ?4, failures = ?5 WHERE seq = ?1";
 
 pub(super) const EXPIRING: &str = "SELECT seq FROM sms WHERE state = 'due' AND damaged = 0 AND expires_at <= ?1 \
      ORDER BY expires_at, seq LIMIT ?2";
@@ -62,7 +62,7 @@ const MAKE_MISSING_HEADS: &str = "UPDATE sms SET head = 1 WHERE seq IN (SELECT m
      (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.lane = sms.lane \
      AND other.head = 1) GROUP BY destination, lane)";
 
-const SET_ASIDE: &str = "UPDATE sms SET damaged = 1, head = 0 WHERE seq = ?1";
+const SET_ASIDE: &str = "UPDATE sms SET damaged = 1, head = 0 WHERE seq = ?1 AND damaged = 0";
 
 /// The head of a lane and an order that is due first.
 pub(super) const NEXT_ATTEMPT: &str = "SELECT min(next_at) FROM sms WHERE state = 'due' AND head = 1 AND damaged = 0 \
@@ -86,10 +86,13 @@ pub(super) fn claim_due(
         let known: Vec<&str> = rooms.iter().map(|room| room.gateway.as_str()).collect();
         let orders = orders::all(connection)?;
         for lane in Lane::ALL {
-            let doors = |order: &Order| reachable(order.among(&known), rooms, lane);
-            let orders: Vec<(&Order, Vec<usize>)> =
-                orders.iter().map(|order| (order, doors(order))).collect();
-            claim.lane(lane, &orders)?;
+            let lineup = |order: &Order| Lineup {
+                order: order.id,
+                doors: reachable(order.among(&known), rooms, lane),
+                has_choice: order.has_choice(&known),
+            };
+            let lineups: Vec<Lineup> = orders.iter().map(lineup).collect();
+            claim.lane(lane, &lineups)?;
         }
     }
     let calls = claim.calls;
@@ -115,6 +118,16 @@ struct Door {
     room: [usize; 3],
 }
 
+/// An order of gateways, as far as the SMS of one lane go by it now.
+struct Lineup {
+    /// Its number.
+    order: i64,
+    /// Those that they may go by, in this order.
+    doors: Vec<usize>,
+    /// Whether one that moves on finds another.
+    has_choice: bool,
+}
+
 /// One call of [`claim_due`].
 struct Claim<'a> {
     connection: &'a Connection,
@@ -129,39 +142,41 @@ struct Ready {
     claimed: Claimed,
     next_at: i64,
     batch: Option<i64>,
+    /// The number of the gateway that the failures of `claimed` are those of.
+    gateway: Option<i64>,
     way: Way,
     /// The place of `way` among its ways.
     place: usize,
 }
 
 impl Claim<'_> {
-    /// Claims what of `lane` there is room for. `orders` come with the doors that each goes by.
-    fn lane(&mut self, lane: Lane, orders: &[(&Order, Vec<usize>)]) -> Result<(), SpoolError> {
+    /// Claims what of `lane` there is room for.
+    fn lane(&mut self, lane: Lane, lineups: &[Lineup]) -> Result<(), SpoolError> {
         loop {
             let mut is_all = true;
             let mut found = Vec::new();
-            for (order, doors) in orders {
-                let limit = self.room(lane, doors);
+            for lineup in lineups {
+                let limit = self.room(lane, &lineup.doors);
                 if limit == 0 {
                     continue;
                 }
                 let params =
-                    params![row::millis(self.now), route::lane_column(lane), order.id, row::limit(limit)];
+                    params![row::millis(self.now), route::lane_column(lane), lineup.order, row::limit(limit)];
                 let rows = row::read_all(self.connection, CLAIMABLE, params, read_ready)?;
                 is_all &= rows.len() < limit;
                 for (seq, ready) in self.sound(rows)? {
-                    found.push((ready.next_at, seq, ready, order.id, doors));
+                    found.push((ready.next_at, seq, ready, lineup));
                 }
             }
             // Of several orders, too, the longest due first.
             found.sort_unstable_by_key(|(next_at, seq, ..)| (*next_at, *seq));
             let mut taken_along = HashSet::new();
-            for (_, seq, ready, order, doors) in found {
-                let open = doors.iter().find(|door| self.doors[**door].room[lane.index()] > 0);
+            for (_, seq, ready, lineup) in found {
+                let open = lineup.doors.iter().find(|door| self.doors[**door].room[lane.index()] > 0);
                 if let Some(door) = open
                     && !taken_along.contains(&seq)
                 {
-                    self.call(*door, lane, order, seq, ready, &mut taken_along)?;
+                    self.call(*door, lane, lineup, seq, ready, &mut taken_along)?;
                 }
             }
             // Of what was found some may have gone together, so that there is room for more.
@@ -194,7 +209,7 @@ impl Claim<'_> {
         &mut self,
         door: usize,
         lane: Lane,
-        order: i64,
+        lineup: &Lineup,
         seq: i64,
         ready: Ready,
         taken_along: &mut HashSet<i64>,
@@ -202,15 +217,15 @@ impl Claim<'_> {
         for room in &mut self.doors[door].room {
             *room = room.saturating_sub(1);
         }
-        let Ready { claimed, next_at: _, batch, way, place } = ready;
-        let submission = claimed.sms.id.submission.to_string();
-        self.begin(door, seq, &claimed, &way)?;
-        let mut messages = vec![claimed];
+        let (way, batch, place) = (ready.way.clone(), ready.batch, ready.place);
+        let first = self.begin(door, lineup, seq, ready)?;
+        let submission = first.sms.id.submission.to_string();
+        let mut messages = vec![first];
         if let (Way::Legacy(_), Some(batch)) = (&way, batch) {
             let params = params![
                 row::millis(self.now),
                 route::lane_column(lane),
-                order,
+                lineup.order,
                 row::limit(MOST_IN_A_CALL - 1),
                 submission,
                 batch,
@@ -218,9 +233,8 @@ impl Claim<'_> {
             ];
             let rows = row::read_all(self.connection, TOGETHER, params, read_ready)?;
             for (seq, ready) in self.sound(rows)? {
-                self.begin(door, seq, &ready.claimed, &way)?;
+                messages.push(self.begin(door, lineup, seq, ready)?);
                 taken_along.insert(seq);
-                messages.push(ready.claimed);
             }
         }
         self.calls.push(Call { gateway: self.doors[door].name.clone(), way, messages });
@@ -228,18 +242,24 @@ impl Claim<'_> {
     }
 
     /// Records that an attempt begins.
-    fn begin(&mut self, door: usize, seq: i64, claimed: &Claimed, way: &Way) -> Result<(), SpoolError> {
+    fn begin(&mut self, door: usize, lineup: &Lineup, seq: i64, ready: Ready) -> Result<Claimed, SpoolError> {
         let Self { connection, now, .. } = *self;
+        let Ready { mut claimed, way, gateway: before, .. } = ready;
         let door = &mut self.doors[door];
         let gateway = match door.id {
             Some(id) => id,
             None => *door.id.insert(orders::intern_gateway(connection, &door.name)?),
         };
-        let params = params![seq, row::millis(now), claimed.attempt, gateway];
+        claimed.has_other_gateway = lineup.has_choice;
+        if before != Some(gateway) {
+            claimed.failures = 0;
+        }
+        let params = params![seq, row::millis(now), claimed.attempt, gateway, claimed.failures];
         connection.prepare_cached(CLAIM)?.execute(params)?;
         timeline::begin_attempt(connection, seq, claimed.attempt, now, (gateway, way.channel()))?;
         let note = format!("attempt {} began", claimed.attempt);
-        timeline::event(connection, seq, now, State::Claimed.as_str(), &note)
+        timeline::event(connection, seq, now, State::Claimed.as_str(), &note)?;
+        Ok(claimed)
     }
 }
 
@@ -257,9 +277,13 @@ fn read_ready(row: &Row<'_>) -> Result<Ready, Damage> {
             lane: route::lane(row)?,
             has_next_way: route.has_next,
             silence: route.silence,
+            failures: row::column(row, "failures")?,
+            // For its order to say.
+            has_other_gateway: false,
         },
         next_at: row::column(row, "next_at")?,
         batch: row::column(row, "batch")?,
+        gateway: row::column(row, "gateway")?,
         way: route.way,
         place: route.place,
     })
@@ -348,14 +372,16 @@ pub(super) fn elect_head(
 }
 
 /// Takes the row out of every queue until the next start, and lets the destination's next one pass.
-/// It stays as it is, for whoever repairs it.
+/// It stays as it is, for whoever repairs it. One that is set aside already is not told of again.
 pub(super) fn set_aside(
     connection: &Connection,
     effects: &mut Effects,
     seq: i64,
     damage: Damage,
 ) -> Result<(), SpoolError> {
-    connection.prepare_cached(SET_ASIDE)?.execute(params![seq])?;
+    if connection.prepare_cached(SET_ASIDE)?.execute(params![seq])? == 0 {
+        return Ok(());
+    }
     effects.damaged.push(format!("SMS in row {seq} of table sms is damaged: {damage}"));
     let place: Option<(String, i64)> = connection
         .prepare_cached(DESTINATION)?

@@ -1,11 +1,14 @@
-//! The start: what a dead process left half-way, and what somebody repaired by hand meanwhile.
+//! The start: what a dead process left half-way, what somebody repaired by hand meanwhile, and what a dry run
+//! leaves alone.
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::super::{QUESTION_LEASE, Recovered, SpoolError};
 use super::lane::Effects;
-use super::{mail, orders, queue, row, settle, tellings};
+use super::{cases, mail, orders, queue, row, settle, tellings};
 use crate::retry::later;
 
 const CLAIMED: &str = "SELECT seq, attempts FROM sms WHERE state = 'claimed' AND damaged = 0";
@@ -26,6 +29,33 @@ const SECOND_CHANCES: [&str; 3] = [
     "UPDATE outgoing_mail SET damaged = 0 WHERE damaged = 1",
 ];
 
+/// Whose SMS were set aside, those of a dry run among them.
+const SET_ASIDE: &str = "SELECT submission FROM sms INDEXED BY sms_damaged WHERE damaged = 1";
+
+/// What was accepted to be sent, and could still go to the platform. Options that cannot be read are no reason to
+/// believe that it may not be sent.
+macro_rules! real {
+    ($index:literal, $which:literal) => {
+        concat!(
+            "UPDATE sms INDEXED BY ",
+            $index,
+            " SET damaged = 1, head = 0 WHERE damaged = 0 AND NOT CASE WHEN json_valid(options) \
+             THEN coalesce(json_extract(options, '$.simulation'), 0) ELSE 0 END AND ",
+            $which
+        )
+    };
+}
+const REAL: [&str; 4] = [
+    real!("sms_held", "state = 'held'"),
+    real!("sms_expiring", "state = 'due'"),
+    real!("sms_unknown", "state = 'unknown'"),
+    // By the last way nothing follows but its end.
+    real!(
+        "sms_sent",
+        "state = 'sent' AND CASE WHEN json_valid(ways) THEN json_array_length(ways) > way + 1 ELSE 0 END"
+    ),
+];
+
 /// A head whose state was changed by hand would hold its destination for ever.
 const DROP_FALSE_HEADS: &str =
     "UPDATE sms SET head = 0 WHERE head = 1 AND state NOT IN ('due', 'claimed', 'unknown')";
@@ -37,8 +67,17 @@ pub(super) fn recover(
     now: Timestamp,
     ask_at: Timestamp,
 ) -> Result<Recovered, SpoolError> {
+    let was_aside: BTreeSet<String> = {
+        let mut statement = connection.prepare(SET_ASIDE)?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>()?
+    };
     for sql in SECOND_CHANCES {
         connection.execute(sql, [])?;
+    }
+    // What ended while it was set aside is news from now on.
+    for submission in was_aside {
+        connection.prepare_cached(cases::NEXT_CASE)?.execute(params![submission])?;
     }
     connection.execute(DROP_FALSE_HEADS, [])?;
     queue::elect_missing_heads(connection, effects)?;
@@ -67,4 +106,15 @@ pub(super) fn recover(
     let tellings = tellings::recover(connection, effects, now)?;
     effects.idle &= recovered.mail == 0 && tellings == 0;
     Ok(recovered)
+}
+
+/// See [`super::super::Spool::set_real_aside`].
+pub(super) fn set_real_aside(connection: &Connection, effects: &mut Effects) -> Result<usize, SpoolError> {
+    let mut aside = 0;
+    for sql in REAL {
+        aside += connection.execute(sql, [])?;
+    }
+    // What is only to be checked does not wait for what is left alone.
+    queue::elect_missing_heads(connection, effects)?;
+    Ok(aside)
 }

@@ -93,8 +93,6 @@ pub(super) fn state(row: &Row<'_>) -> Result<State, Damage> {
 
 /// The SMS of a row of `sms`.
 pub(super) fn sms(row: &Row<'_>) -> Result<Sms, Damage> {
-    let options: String = column(row, "options")?;
-    let options: SmsOptions = serde_json::from_str(&options).map_err(|_| Damage("options"))?;
     let destination: String = column(row, "destination")?;
     let sender: String = column(row, "sender")?;
     Ok(Sms {
@@ -106,8 +104,13 @@ pub(super) fn sms(row: &Row<'_>) -> Result<Sms, Damage> {
             encoding: word(row, "encoding", [Encoding::Gsm7, Encoding::Ucs2], Encoding::as_str)?,
             parts: column(row, "parts")?,
         },
-        options,
+        options: options(&column::<String>(row, "options")?)?,
     })
+}
+
+/// What stands in the column `options`.
+pub(super) fn options(written: &str) -> Result<SmsOptions, Damage> {
+    serde_json::from_str(written).map_err(|_| Damage("options"))
 }
 
 /// The one of `all` whose word stands in the column.

@@ -28,8 +28,10 @@ const CLAIM: &str =
 
 const SET_ASIDE: &str = "UPDATE telling SET damaged = 1 WHERE sms = ?1";
 
-pub(super) const SETTLE: &str = "UPDATE telling SET state = ?3, since = ?4, next_at = ?5, cause = coalesce(?6, cause) \
-     WHERE sms = (SELECT seq FROM sms WHERE submission = ?1 AND ordinal = ?2) AND state = 'claimed' RETURNING sms";
+/// An attempt that was none is taken back.
+pub(super) const SETTLE: &str = "UPDATE telling SET state = ?3, since = ?4, next_at = ?5, cause = coalesce(?6, cause), \
+     attempts = attempts - ?7 WHERE sms = (SELECT seq FROM sms WHERE submission = ?1 AND ordinal = ?2) \
+     AND state = 'claimed' RETURNING sms";
 
 pub(super) const STATE: &str = "SELECT state FROM sms WHERE seq = ?1";
 
@@ -126,7 +128,7 @@ pub(super) fn settle(
 ) -> Result<(), SpoolError> {
     let (state, next_at, cause) = match step {
         TellStep::Told => ("told", None, None),
-        TellStep::Retry { at, cause } => ("due", Some(*at), Some(cause)),
+        TellStep::Retry { at, cause } | TellStep::NotCalled { at, cause } => ("due", Some(*at), Some(cause)),
         TellStep::Failed { cause } => ("failed", None, Some(cause)),
     };
     let seq: i64 = connection
@@ -138,7 +140,8 @@ pub(super) fn settle(
                 state,
                 row::millis(now),
                 next_at.map(row::millis),
-                cause.map(row::note)
+                cause.map(row::note),
+                matches!(step, TellStep::NotCalled { .. }),
             ],
             |row| row.get(0),
         )
@@ -147,7 +150,7 @@ pub(super) fn settle(
     let note = match step {
         TellStep::Told => "its program was told".to_owned(),
         TellStep::Failed { cause } => format!("its program could not be told: {}", row::note(cause)),
-        TellStep::Retry { .. } => {
+        TellStep::Retry { .. } | TellStep::NotCalled { .. } => {
             effects.tellings = true;
             return Ok(());
         }

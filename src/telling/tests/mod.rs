@@ -159,6 +159,21 @@ async fn a_program_is_called_until_it_says_yes_and_never_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_program_that_asks_for_a_pause_gets_it() {
+    let program =
+        Program::listen("127.0.0.1", vec![Answer::Busy("600".to_owned())], Answer::Status(200)).await;
+    let began = Timestamp::now();
+    let spool = Tellings::with([fresh(&program.url(), 1)]);
+    let running = Running::start(&spool, settings());
+    let put_back = spool.until(1, |entry| !entry.waits.is_empty());
+    let Place::Due(at) = timeout(PATIENCE, put_back).await.expect("an answer").place else { panic!() };
+    running.stop().await;
+    let waited = at.duration_since(began).as_secs();
+    assert!((599..700).contains(&waited), "{waited}");
+    assert_eq!(program.got().len(), 1);
+}
+
+#[tokio::test]
 async fn a_program_that_is_gone_is_called_no_more() {
     let program = Program::listen("127.0.0.1", Vec::new(), Answer::Status(410)).await;
     let spool = Tellings::with([fresh(&program.url(), 1)]);
@@ -203,7 +218,9 @@ async fn a_host_that_hangs_delays_no_other_and_gets_two_calls_at_a_time() {
         2 + 32,
         "two under way, the others of its share wait"
     );
-    assert_eq!(spool.entry(600).waits.first().unwrap(), "enough other calls to this host wait already");
+    let last = spool.entry(600);
+    assert_eq!(last.waits.first().unwrap(), "enough other calls to this host wait already");
+    assert_eq!(last.telling.attempt, 0, "it was not called");
     running.task.abort();
 }
 
@@ -267,6 +284,59 @@ async fn what_cannot_be_written_is_written_later_and_not_called_again() {
     assert_eq!(program.got().len(), 1);
 }
 
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Everything logged on this thread as long as the guard lives.
+    fn keep() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        (log, tracing::subscriber::set_default(subscriber.finish()))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_told_in_the_log_once_the_spool_has_it() {
+    let (log, _guard) = Log::keep();
+    let program = Program::listen("127.0.0.1", Vec::new(), Answer::Status(200)).await;
+    let spool = Tellings::with([fresh(&program.url(), 1)]);
+    *spool.failing.lock().unwrap() = 1;
+    let running = Running::start(&spool, settings());
+    assert_eq!(end(&spool, 1).await, Place::Told);
+    running.stop().await;
+    let text = log.text();
+    let failed = text.find("cannot be written; trying again").expect("the spool failed once");
+    let told = text.find("program told").expect("told in the end");
+    assert!(failed < told, "{text}");
+    // A spool that takes nothing more before the stop.
+    spool.add(fresh(&program.url(), 2));
+    *spool.failing.lock().unwrap() = usize::MAX;
+    let running = Running::start(&spool, settings());
+    timeout(PATIENCE, program.until(2)).await.expect("a call");
+    running.stop().await;
+    let text = log.text();
+    assert!(text.contains("what became of telling a program is not written"), "{text}");
+    assert_eq!(text.matches("program told").count(), 1, "{text}");
+}
+
 #[tokio::test]
 async fn a_stop_finishes_the_calls_under_way_and_gives_the_others_back() {
     let program = Program::listen("127.0.0.1", Vec::new(), Answer::Silence).await;
@@ -277,7 +347,9 @@ async fn a_stop_finishes_the_calls_under_way_and_gives_the_others_back() {
     assert_eq!(program.got().len(), 2);
     assert_eq!(spool.count(|place| matches!(place, Place::Due(_))), 5);
     for ordinal in 3..=5 {
-        assert_eq!(spool.entry(ordinal).waits, ["the relay stopped before it could call"]);
+        let entry = spool.entry(ordinal);
+        assert_eq!(entry.waits, ["the relay stopped before it could call"]);
+        assert_eq!(entry.telling.attempt, 0, "it was not called");
     }
 }
 

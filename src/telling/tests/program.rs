@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Status(u16),
+    /// 503 with this `Retry-After`.
+    Busy(String),
     /// 302 to this address.
     Elsewhere(String),
     /// Never.
@@ -103,6 +105,9 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         shared.got.send_modify(|all| all.push(got));
         let reply = match answer {
             Answer::Status(status) => format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nhi"),
+            Answer::Busy(pause) => {
+                format!("HTTP/1.1 503 X\r\nRetry-After: {pause}\r\nContent-Length: 0\r\n\r\n")
+            }
             Answer::Elsewhere(location) => {
                 format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
             }

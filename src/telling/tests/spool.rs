@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::spool::{
     Asked, Backlog, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue, Recovered, Room,
-    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
+    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling, Waits,
 };
 
 /// Where a call is.
@@ -27,7 +27,7 @@ pub(super) enum Place {
 /// One call with its past.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    telling: Telling,
+    pub(super) telling: Telling,
     pub(super) place: Place,
     /// Why it had to wait, each time.
     pub(super) waits: Vec<String>,
@@ -127,6 +127,11 @@ impl Spool for Tellings {
                 entry.waits.push(cause.text);
                 Place::Due(at)
             }
+            TellStep::NotCalled { at, cause } => {
+                entry.waits.push(cause.text);
+                entry.telling.attempt -= 1;
+                Place::Due(at)
+            }
             TellStep::Failed { cause } => Place::Failed(cause.text),
         };
         self.changes.send_replace(());
@@ -169,12 +174,27 @@ impl Spool for Tellings {
     async fn recover(&self, _: Timestamp, _: Timestamp) -> Result<Recovered, SpoolError> {
         unreachable!()
     }
+    async fn shorten_waits(&self, _: Timestamp, _: Waits) -> Result<usize, SpoolError> {
+        unreachable!()
+    }
+    async fn set_real_aside(&self) -> Result<usize, SpoolError> {
+        unreachable!()
+    }
     async fn claim_due(&self, _: Timestamp, _: Vec<Room>) -> Result<Vec<Call>, SpoolError> {
         unreachable!()
     }
     async fn questions(
         &self,
         _: Asked,
+        _: String,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<Question>, SpoolError> {
+        unreachable!()
+    }
+    async fn unasked(
+        &self,
         _: String,
         _: Timestamp,
         _: Timestamp,

@@ -1,7 +1,8 @@
-//! Time that passes while no relay runs: what takes hours is seen in seconds.
+//! Time that passes, or a clock that is put back, while no relay runs: what takes hours is seen in seconds.
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use rusqlite::{Connection, params};
 use sms_relay::model::MailId;
 
@@ -23,6 +24,16 @@ impl World {
     /// Makes everything in the spool so much older, reports by the time in their ids, too; only while no relay
     /// runs on it. Ids of submissions stay, since they are what a test knows them by.
     pub fn let_time_pass(&self, time: Duration) {
+        self.make_older(SignedDuration::try_from(time).unwrap());
+    }
+
+    /// Makes everything in the spool so much younger, so that it comes from a clock that has been put back since;
+    /// otherwise as [`let_time_pass`](Self::let_time_pass).
+    pub fn put_clock_back(&self, time: Duration) {
+        self.make_older(-SignedDuration::try_from(time).unwrap());
+    }
+
+    fn make_older(&self, time: SignedDuration) {
         let path = self.directory.path().join("spool/spool.sqlite");
         let mut connection = Connection::open(path).unwrap();
         let spool = connection.transaction().unwrap();

@@ -33,7 +33,7 @@ pub use judges::{bounce_parser, bounced};
 pub use letter::{Letter, settled};
 pub use mailbox::{Arrived, Behaviour, Mailbox};
 pub use postfix::Postfix;
-pub use program::{Program, Told};
+pub use program::{Program, Told, manual_blocks};
 pub use python::{Mail, python};
 pub use relay::Relay;
 pub use remains::Remains;

@@ -17,6 +17,7 @@ pub struct Told {
     pub line: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    pub at: Instant,
 }
 
 impl Told {
@@ -29,20 +30,28 @@ impl Told {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// Whether Python's `hmac` comes to the same signature, of a time that is no more than a minute ago.
+    /// Whether the Python of the manual takes it for a call of the relay.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let order = serde_json::json!([secret, self.header("X-SmsRelay-Signature"), self.body]);
-        python(VERIFY, &order.to_string()).trim() == "True"
+        let script = manual_blocks("python").concat() + VERIFY;
+        python(&script, &order.to_string()).trim() == "True"
     }
 }
 
-const VERIFY: &str = r#"
-import hashlib, hmac, json, sys, time
-secret, signature, body = json.load(sys.stdin)
-fields = dict(field.split("=", 1) for field in signature.split(","))
-expected = hmac.new(secret.encode(), f"{fields['t']}.{body}".encode(), hashlib.sha256).hexdigest()
-print(hmac.compare_digest(expected, fields["v1"]) and abs(time.time() - int(fields["t"])) < 60)
-"#;
+/// The manual of the delivery.
+pub const MANUAL: &str = include_str!("../../../docs/delivery.md");
+
+/// Its fenced blocks of a language.
+pub fn manual_blocks(language: &str) -> Vec<&'static str> {
+    let inside = MANUAL.split("```").skip(1).step_by(2);
+    inside.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect()
+}
+
+const VERIFY: &str = "
+import json, sys
+secret, header, body = json.load(sys.stdin)
+print(is_from_relay(secret.encode(), header, body.encode()))
+";
 
 /// A running program.
 pub struct Program {
@@ -52,14 +61,19 @@ pub struct Program {
 
 #[derive(Default)]
 struct Shared {
-    /// Answers that are still to be given, and all calls so far.
-    state: Mutex<(VecDeque<u16>, Vec<Told>)>,
+    /// Answers that are still to be given (from the status on, with their own headers), and all calls so far.
+    state: Mutex<(VecDeque<String>, Vec<Told>)>,
     changed: Condvar,
 }
 
 impl Program {
     /// It gives these answers in their order, and 200 ever after.
     pub fn listen(answers: &[u16]) -> Self {
+        Self::answering(answers.iter().map(|status| format!("{status} X")))
+    }
+
+    /// As [`listen`](Self::listen); each answer is `503 Busy`, with header fields behind it on lines of their own.
+    pub fn answering(answers: impl IntoIterator<Item = String>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
@@ -104,10 +118,10 @@ impl Shared {
             let answer = {
                 let mut state = self.state.lock().unwrap();
                 state.1.push(told);
-                state.0.pop_front().unwrap_or(200)
+                state.0.pop_front().unwrap_or_else(|| "200 X".to_owned())
             };
             self.changed.notify_all();
-            let reply = format!("HTTP/1.1 {answer} X\r\nContent-Length: 0\r\n\r\n");
+            let reply = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
             if write.write_all(reply.as_bytes()).is_err() {
                 return;
             }
@@ -126,7 +140,8 @@ impl Shared {
         let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
         let mut body = vec![0; length.1.parse().unwrap()];
         read.read_exact(&mut body).ok()?;
-        Some(Told { line: lines[0].clone(), headers, body: String::from_utf8(body).unwrap() })
+        let body = String::from_utf8(body).unwrap();
+        Some(Told { line: lines[0].clone(), headers, body, at: Instant::now() })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::{
     StatusOutcome, SubmissionId,
 };
 use crate::retry::Permission;
-use crate::spool::{Asked, Question, SpoolError, Step as Settled, Taken};
+use crate::spool::{Again, Asked, Question, SpoolError, Step as Settled, Taken};
 use crate::tracking;
 
 impl World {
@@ -50,11 +50,12 @@ impl World {
             self.sms.get_mut(&flight.messages[0].sms.id).unwrap().is_refused = true;
         }
         let settings = dispatch_settings();
+        let gateways: Vec<String> = self.lines.iter().map(|line| line.name.to_owned()).collect();
         for claimed in &flight.messages {
             let attempt = judge::Attempt {
                 claimed,
                 way: &flight.way,
-                has_others: self.lines.len() > 1,
+                gateways: &gateways,
                 last_callback: self.flow.last(flight.line.name),
             };
             let step = judge::after_send(outcome.clone(), &attempt, at(self.now), JITTER, &settings);
@@ -136,21 +137,25 @@ impl World {
     }
 
     pub(super) async fn reply(&mut self, n: usize, reply: Reply) {
-        let Asking { line, asked, question } = self.questions.remove(n);
+        let Asking { line, asked, question, probe } = self.questions.remove(n);
         let now = self.now;
+        let before = line.gate.borrow().paused_until(at(now));
+        let is_busy = matches!(reply, Reply::Pause(_));
         let outcome = self.platform.status(line.name, question.id, question.channel, reply, now);
         match asked {
             Asked::Unknown => {
                 let answer = self.decide_unknown(&question, line.name, outcome).await;
                 let mut gate = line.gate.borrow_mut();
-                match answer {
-                    Some(answer) => drop(gate.answered(question.id, answer, at(now), JITTER)),
-                    None => gate.probe_unused(),
+                if let Some(answer) = answer {
+                    gate.answered(question.id, answer, at(now), JITTER);
+                }
+                if let Some(probe) = probe {
+                    gate.probe_unused(probe);
                 }
             }
             Asked::Sent => {
                 if let StatusOutcome::CannotTell { until: Some(until), .. } = &outcome {
-                    line.gate.borrow_mut().pause(*until);
+                    line.gate.borrow_mut().pause_questions(*until, at(now));
                 }
                 let step = tracking::judge::after_question(
                     outcome,
@@ -162,6 +167,9 @@ impl World {
                 self.settle_question(&question, step).await;
             }
         }
+        let gate = line.gate.borrow();
+        assert_eq!(gate.paused_until(at(now)), before, "who asks too much keeps nobody from sending");
+        assert!(!is_busy || gate.questions_paused_until(at(now)).is_some());
     }
 
     /// Settles a message of unknown outcome by what its gateway says.
@@ -174,7 +182,7 @@ impl World {
         let is_denied = outcome == StatusOutcome::NotKnown;
         let (step, answer) =
             judge::after_question(outcome, question, at(self.now), JITTER, &dispatch_settings());
-        let is_undecided = matches!(step, Settled::Retry { same_gateway: true, .. });
+        let is_undecided = matches!(step, Settled::Retry { by: Again::Same, .. });
         if self.settle_question(question, step).await == Some(State::Due) {
             let known = self.sms.get_mut(&question.id).unwrap();
             known.attempt(question.attempt).is_undecided |= is_undecided;
@@ -204,6 +212,7 @@ impl World {
                 self.early.push((*id, callback.clone()));
                 return;
             }
+            Taken::Damaged => panic!("{id} is damaged"),
             Taken::UnknownId => {
                 assert!(matches!(callback.about, About::Theirs(_)), "{id} is ours");
                 return;

@@ -51,14 +51,22 @@ pub(super) fn submission(id: SubmissionId, mail: &Mail, now: i64) -> Submission 
             delayed_at: None,
         };
         let recipient = Recipient { address: format!("r{n}@sms.local"), notify, orcpt: None };
-        let mut add = |phone: u32, body: String, recipient: Recipient, delivery, fate| {
+        let mut add = |phone: u32, body: String, recipient: Recipient, delivery, fate: Fate| {
             let ordinal = u32::try_from(messages.len()).unwrap() + 1;
             let parts = 1;
             let text = SmsText { body, encoding: crate::model::Encoding::Gsm7, parts };
+            let destination = PhoneNumber::from_e164(&format!("+3934700{phone:05}")).unwrap();
+            let says_the_same = |earlier: &&Message| {
+                earlier.recipient.address != recipient.address
+                    && (&earlier.sms.destination, &earlier.sms.text, &earlier.fate)
+                        == (&destination, &text, &fate)
+            };
+            let same = messages.iter().find(says_the_same).filter(|_| rcpt.repeats && is_first(&fate));
+            let fate = same.map_or(fate, |same| Fate::SameAs(same.sms.id));
             messages.push(Message {
                 sms: Sms {
                     id: id.message(ordinal),
-                    destination: PhoneNumber::from_e164(&format!("+3934700{phone:05}")).unwrap(),
+                    destination,
                     sender: SenderId::new("Alarm").unwrap(),
                     text,
                     options: SmsOptions::default(),
@@ -116,4 +124,9 @@ pub(super) fn submission(id: SubmissionId, mail: &Mail, now: i64) -> Submission 
         messages,
         forwards: Vec::new(),
     }
+}
+
+/// Whether it takes the place of no other.
+fn is_first(fate: &Fate) -> bool {
+    !matches!(fate, Fate::Held { reason: HoldReason::Escalation, .. })
 }

@@ -15,6 +15,7 @@ use super::model::{Attempt, Known, check_escalation, check_order};
 use super::platform::{Handed, Platform};
 use super::steps::{Answer, End, Fate, Mail, Reply, Step};
 use super::{at, cause, seconds, told};
+use crate::app::clock;
 use crate::dispatch::{judge, rooms};
 use crate::gateway::{Flow, gone};
 use crate::model::Callback;
@@ -24,19 +25,21 @@ use crate::model::{
 use crate::reporting::cases;
 use crate::reporting::limit::{HOUR, Ledger};
 use crate::reporting::{Reporting, Settings as ReportingSettings};
-use crate::retry::{AskPlan, Backoff, Gate, Permission, later};
+use crate::retry::{AskPlan, Backoff, Gate, Permission, ProbeTicket, later};
 use crate::spool::sqlite::Settings as SpoolSettings;
 use crate::spool::{
     Asked, Call, Claimed, QUESTION_LEASE, Question, Queue, Room, Spool, SpoolError, SqliteSpool,
-    Step as Settled,
+    Step as Settled, Waits,
 };
-use crate::{dispatch, tracking};
+use crate::{dispatch, telling, tracking};
 
 const CONCURRENCY: usize = 4;
 /// Jitter, which is no part of what is tested.
 const JITTER: f64 = 0.5;
 const WINDOW: i64 = 15;
 const HOURLY: usize = 1000;
+/// The longest wait of any of these settings, and of any pause that the platform asks for.
+const LONGEST_WAIT: i64 = 90;
 /// Turns within which all must have ended once the platform is well.
 const MOST_TURNS: usize = 3000;
 /// Configurations of gateways, in the order of the file.
@@ -50,7 +53,6 @@ fn dispatch_settings() -> dispatch::Settings {
         ask_after: Duration::from_secs(5),
         unknown_time: Duration::from_secs(60),
         plan: PLAN,
-        simulate_all: false,
     }
 }
 
@@ -75,7 +77,6 @@ fn reporting_settings() -> ReportingSettings {
         hostname: "relay.example".to_owned(),
         from: MailAddress::parse("relay@relay.example").unwrap(),
         operator: None,
-        platforms: BTreeMap::new(),
         include_text: true,
         template: None,
         window: Duration::from_secs(WINDOW.unsigned_abs()),
@@ -83,6 +84,17 @@ fn reporting_settings() -> ReportingSettings {
         backoff: Backoff { first: Duration::from_secs(60), most: Duration::from_secs(60) },
         lifetime: Duration::from_secs(1_000_000),
     }
+}
+
+fn waits() -> Waits {
+    let telling = telling::Settings {
+        backoff: Backoff { first: Duration::from_secs(60), most: Duration::from_secs(60) },
+        lifetime: Duration::from_secs(1_000_000),
+        total_time: Duration::from_secs(10),
+        concurrency: CONCURRENCY,
+        per_host: CONCURRENCY,
+    };
+    clock::waits(&dispatch_settings(), &tracking_settings(), &reporting_settings(), &telling)
 }
 
 /// A gateway of the configuration. Its gate outlives a reload, and so do calls that began before it.
@@ -99,6 +111,14 @@ impl Line {
 
     fn permission(&self, now: i64) -> Permission {
         self.gate.borrow().permission(at(now))
+    }
+
+    fn permission_to_ask(&self, now: i64) -> Permission {
+        self.gate.borrow().permission_to_ask(at(now))
+    }
+
+    fn is_paused_for_questions(&self, now: i64) -> bool {
+        self.gate.borrow().questions_paused_until(at(now)).is_some()
     }
 
     fn cause(&self) -> Cause {
@@ -131,6 +151,8 @@ struct Asking {
     line: Line,
     asked: Asked,
     question: Question,
+    /// Of the one that shows whether a gateway works again.
+    probe: Option<ProbeTicket>,
 }
 
 struct World {
@@ -240,7 +262,33 @@ impl World {
             Step::Cancel(n) => self.cancel(n).await,
             Step::Reload(n) => self.reload(n),
             Step::Kill(mask) => self.kill(mask).await,
-            Step::Wait(seconds) => self.now += seconds,
+            Step::Wait(seconds) => self.pass(seconds).await,
+        }
+    }
+
+    async fn pass(&mut self, seconds: i64) {
+        self.now += seconds;
+        // What `clock::watch` does.
+        if seconds < -60 {
+            self.shorten_waits().await;
+        }
+    }
+
+    /// Nothing waits until the clock comes again to where it was.
+    async fn shorten_waits(&mut self) {
+        let now = at(self.now);
+        self.spool().shorten_waits(now, waits()).await.unwrap();
+        assert_eq!(self.spool().shorten_waits(now, waits()).await, Ok(0), "once is enough");
+        self.compare(&[]).await;
+        for sms in self.sms.values().filter(|sms| !sms.is_final()) {
+            let most = match sms.state {
+                // Its time may come again.
+                State::Due if sms.attempts.is_empty() && sms.hold.is_some() => continue,
+                State::Due | State::Unknown | State::Sent => LONGEST_WAIT,
+                State::Held | State::Claimed | State::Final(_) => continue,
+            };
+            let next_at = sms.view.as_ref().and_then(|view| view.next_at).map(seconds);
+            assert!(next_at.is_some_and(|next_at| next_at <= self.now + most), "{sms:#?} at {}", self.now);
         }
     }
 
@@ -260,18 +308,8 @@ impl World {
     async fn round(&mut self) {
         let now = self.now;
         for line in self.lines.clone() {
-            match line.permission(now) {
-                Permission::Free => drop(self.ask_unknown(&line, usize::MAX).await),
-                Permission::NotBefore(time) => {
-                    let again_at = time.min(at(now + 60));
-                    let found = self.found(Asked::Unknown, line.name, again_at, 50).await;
-                    for question in found {
-                        if let Some(step) = judge::unasked(&question, line.cause(), at(now)) {
-                            self.settle_question(&question, step).await;
-                        }
-                    }
-                }
-                Permission::Probe | Permission::AwaitProbe => {}
+            if line.permission_to_ask(now) == Permission::Free {
+                self.ask_unknown(&line, usize::MAX).await;
             }
         }
         let (mut rooms, mut probes) = (Vec::new(), Vec::new());
@@ -282,16 +320,16 @@ impl World {
                 let gate = line.gate.borrow();
                 (gate.is_out(at(now), judge::PATIENCE), gate.may_hang())
             };
-            if permission == Permission::Probe && (calls[0] > 0 || self.may_ask(line.name) > 0) {
-                line.gate.borrow_mut().probe_begins();
-                probes.push(line.clone());
+            if permission == Permission::Probe && (calls[0] > 0 || self.may_ask(&line) > 0) {
+                let probe = line.gate.borrow_mut().probe_begins().expect("it was allowed");
+                probes.push((line.clone(), probe));
             }
             rooms.push(Room { gateway: line.name.to_owned(), calls, is_open: !is_out, may_hang });
         }
         let calls = self.spool().claim_due(at(now), rooms).await.unwrap();
         let mut claimed = Vec::new();
         for call in calls {
-            probes.retain(|line| line.name != call.gateway);
+            probes.retain(|(line, _)| line.name != call.gateway);
             claimed.extend(self.begin(call));
         }
         self.compare(&claimed).await;
@@ -303,9 +341,22 @@ impl World {
             let is_old = matches!(sms.state, State::Held | State::Due) && is_over(sms.expires_at);
             assert!(!is_old, "{} has outlived its time", sms.id);
         }
-        for line in probes {
+        for (line, probe) in probes {
             if self.ask_unknown(&line, 1).await == 0 {
-                line.gate.borrow_mut().probe_unused();
+                line.gate.borrow_mut().probe_unused(probe);
+            } else {
+                self.questions.last_mut().unwrap().probe = Some(probe);
+            }
+        }
+        for line in self.lines.clone() {
+            let to_ask = line.permission_to_ask(now);
+            let Some(again_at) = rooms::looked_at_again(to_ask, at(now)) else { continue };
+            let found = self.spool().unasked(line.name.to_owned(), at(now), again_at, 50).await.unwrap();
+            for question in found {
+                let settings = dispatch_settings();
+                if let Some(step) = judge::unasked(&question, line.cause(), at(now), again_at, &settings) {
+                    self.settle_question(&question, step).await;
+                }
             }
         }
         for name in self.missing().await {
@@ -347,8 +398,11 @@ impl World {
         self.questions.iter().filter(|asking| asking.asked == asked && asking.line.name == name).count()
     }
 
-    fn may_ask(&self, name: &str) -> usize {
-        rooms::questions(CONCURRENCY, self.under_way(name), self.asking(Asked::Unknown, name))
+    fn may_ask(&self, line: &Line) -> usize {
+        if line.is_paused_for_questions(self.now) {
+            return 0;
+        }
+        rooms::questions(CONCURRENCY, self.under_way(line.name), self.asking(Asked::Unknown, line.name))
     }
 
     async fn found(
@@ -362,11 +416,11 @@ impl World {
     }
 
     async fn ask_unknown(&mut self, line: &Line, most: usize) -> usize {
-        let limit = self.may_ask(line.name).min(most);
+        let limit = self.may_ask(line).min(most);
         let again_at = later(at(self.now), QUESTION_LEASE);
         let found = self.found(Asked::Unknown, line.name, again_at, limit).await;
         let count = found.len();
-        let asking = |question| Asking { line: line.clone(), asked: Asked::Unknown, question };
+        let asking = |question| Asking { line: line.clone(), asked: Asked::Unknown, question, probe: None };
         self.questions.extend(found.into_iter().map(asking));
         count
     }
@@ -383,7 +437,7 @@ impl World {
         let again_at = later(at(now), QUESTION_LEASE);
         for line in self.lines.clone() {
             let room = CONCURRENCY.saturating_sub(self.asking(Asked::Sent, line.name));
-            if line.gate.borrow().paused_until(at(now)).is_some() || room == 0 {
+            if line.is_paused_for_questions(now) || room == 0 {
                 continue;
             }
             for question in self.found(Asked::Sent, line.name, again_at, room).await {
@@ -395,7 +449,10 @@ impl World {
                 });
                 match until.filter(|until| at(now) < *until) {
                     Some(ask_at) => drop(self.settle_question(&question, Settled::AskAgain { ask_at }).await),
-                    None => self.questions.push(Asking { line: line.clone(), asked: Asked::Sent, question }),
+                    None => {
+                        let (line, asked, probe) = (line.clone(), Asked::Sent, None);
+                        self.questions.push(Asking { line, asked, question, probe });
+                    }
                 }
             }
         }
@@ -415,7 +472,7 @@ impl World {
     }
 
     async fn tell(&mut self) {
-        let reporting = Reporting::new(self.spool(), None, reporting_settings());
+        let reporting = Reporting::new(self.spool(), None, Arc::default(), reporting_settings());
         cases::look(&reporting, &mut self.ledger, &mut self.waiting_cases, at(self.now)).await.unwrap();
     }
 
@@ -464,6 +521,7 @@ impl World {
         self.spool = Some(open(&self.directory));
         let now = at(self.now);
         self.spool().recover(now, later(now, dispatch_settings().ask_after)).await.unwrap();
+        self.shorten_waits().await;
         self.lines = self.lines.iter().map(|line| Line::new(line.name)).collect();
         self.flow = Flow::default();
         let filed = self.spool().reports_since(now.checked_sub(HOUR).unwrap()).await.unwrap();

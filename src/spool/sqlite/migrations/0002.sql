@@ -16,8 +16,12 @@ INSERT INTO gateway_order (id, names) VALUES (1, '[]');
 -- 0 critical, 1 normal, 2 bulk.
 ALTER TABLE sms ADD COLUMN lane INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE sms ADD COLUMN gateway_order INTEGER NOT NULL DEFAULT 1;
+-- The order at acceptance, once another one has taken its place for the current way.
+ALTER TABLE sms ADD COLUMN first_order INTEGER;
 -- Of the last attempt.
 ALTER TABLE sms ADD COLUMN gateway INTEGER;
+-- How often in a row it has said that it did not take this one.
+ALTER TABLE sms ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 -- A JSON list; NULL stands for one SMS by the universal door.
 ALTER TABLE sms ADD COLUMN ways TEXT;
 -- Which of them is tried, from 0.
@@ -32,6 +36,8 @@ ALTER TABLE sms ADD COLUMN on_unknown TEXT NOT NULL DEFAULT 'resend';
 ALTER TABLE sms ADD COLUMN hold_reason TEXT;
 -- 1: takes the place of its recipient's others when none of them is delivered.
 ALTER TABLE sms ADD COLUMN escalation INTEGER NOT NULL DEFAULT 0;
+-- The ordinal of the SMS that brings the same words to the same phone in place of this one, which is cancelled.
+ALTER TABLE sms ADD COLUMN same_as INTEGER;
 -- When its sender is told that it is late; NULL when nobody wants to know, and once it was told.
 ALTER TABLE sms ADD COLUMN delayed_at INTEGER;
 -- When it became late, while its sender is to be told.
@@ -152,6 +158,7 @@ CREATE INDEX sms_batch ON sms (submission, batch, next_at)
 CREATE INDEX sms_held_expiring ON sms (expires_at) WHERE state = 'held' AND damaged = 0;
 CREATE INDEX sms_held ON sms (next_at) WHERE state = 'held' AND damaged = 0;
 CREATE INDEX sms_escalation ON sms (submission, recipient) WHERE escalation = 1;
+CREATE INDEX sms_same_as ON sms (submission, same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX sms_unknown ON sms (gateway, next_at) WHERE state = 'unknown' AND damaged = 0;
 CREATE INDEX sms_sent ON sms (gateway, next_at) WHERE state = 'sent' AND damaged = 0;
 CREATE INDEX sms_delayed ON sms (delayed_at) WHERE delayed_at IS NOT NULL AND damaged = 0;

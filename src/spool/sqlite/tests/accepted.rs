@@ -71,8 +71,8 @@ async fn a_recipient_of_several_phones_that_wants_to_know_of_success_is_expanded
         columns(&outsider, "recipient expand_report notify"),
         [
             "team owed FAILURE,DELAY",
-            "team none FAILURE,DELAY",
-            "team none NEVER",
+            "team owed FAILURE,DELAY",
+            "team owed NEVER",
             "team none NEVER",
             "one none SUCCESS,FAILURE,DELAY",
             "one none SUCCESS,FAILURE,DELAY",
@@ -82,7 +82,7 @@ async fn a_recipient_of_several_phones_that_wants_to_know_of_success_is_expanded
             "rest none SUCCESS",
             "rest none SUCCESS",
             "later owed NEVER",
-            "later none NEVER",
+            "later owed NEVER",
         ]
     );
     assert_eq!(number(&outsider, "SELECT case_at FROM submission"), Some(at(0).as_millisecond()));
@@ -156,13 +156,19 @@ async fn the_way_out_stands_in_words_and_numbers() {
     };
     given.messages[2].delivery = given.messages[1].delivery.clone();
     given.messages[3].fate = Fate::Held { until: at(50), reason: HoldReason::Escalation };
+    given
+        .messages
+        .push(Message { fate: Fate::SameAs(given.id.message(4)), ..message(given.id.message(5), phone(5)) });
     let (spool, directory) = open();
     spool.accept(given).await.unwrap();
     let outsider = outsider(directory.path());
-    let bulk = "2 2 [{\"by\":\"legacy\",\"unicode\":false,\"concatenated\":true}] 90000 1 fail - 0";
+    let bulk = "2 2 [{\"by\":\"legacy\",\"unicode\":false,\"concatenated\":true}] 90000 1 fail - 0 -";
     assert_eq!(
-        columns(&outsider, "lane gateway_order ways silence_ms batch on_unknown hold_reason escalation"),
-        ["1 1 - - - resend - 0", bulk, bulk, "1 1 - - - resend escalation 1"]
+        columns(
+            &outsider,
+            "lane gateway_order ways silence_ms batch on_unknown hold_reason escalation same_as"
+        ),
+        ["1 1 - - - resend - 0 -", bulk, bulk, "1 1 - - - resend escalation 1 -", "1 1 - - - resend - 0 4"]
     );
     let order: String =
         outsider.query_row("SELECT names FROM gateway_order WHERE id = 2", [], |row| row.get(0)).unwrap();

@@ -3,7 +3,9 @@
 use super::super::super::behaviour::{
     accept_one, at, callback, claim_ids, look, refused, sent, settle, submission, take,
 };
-use super::super::super::{Spool, SpoolError, Taken};
+use super::super::super::{Spool, Taken};
+use super::super::lane::Kind;
+use super::super::{SqliteSpool, callbacks};
 use super::{open, outsider};
 use crate::model::{About, Callback, FinalState, State, TellUrl};
 
@@ -44,7 +46,7 @@ async fn many_at_once_about_the_same_part_are_one() {
 }
 
 #[tokio::test]
-async fn a_damaged_part_says_nothing_and_a_damaged_sms_takes_nothing() {
+async fn a_damaged_part_says_nothing() {
     let (spool, directory) = open();
     let outsider = outsider(directory.path());
     let id = accept_one(&spool, 0, 1).await;
@@ -57,16 +59,50 @@ async fn a_damaged_part_says_nothing_and_a_damaged_sms_takes_nothing() {
         take(&spool, &callback(id, 2, 1, 6), 4).await,
         Taken::New { id, state: State::Final(FinalState::Undelivered), gateway: Some("platform".to_owned()) }
     );
-    let other = accept_one(&spool, 0, 2).await;
-    claim_ids(&spool, 5).await;
-    for damage in ["ways = '{'", "ways = '[]'", "ways = NULL, way = 1", "way = -1"] {
-        outsider.execute(&format!("UPDATE sms SET {damage} WHERE seq = 2"), []).unwrap();
-        let said = spool.take_callback(callback(other, 1, 1, 3), at(6)).await;
-        assert!(matches!(said, Err(SpoolError::Unusable(_))), "{damage}: {said:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_sms_takes_no_callback_and_is_told_of_once() {
+    for damage in ["ways = '{'", "ways = '[]'", "way = 1", "way = -1", "state = 'lost'", "asked = -1"] {
+        let (spool, directory) = open();
+        let outsider = outsider(directory.path());
+        let damaged = accept_one(&spool, 0, 1).await;
+        let behind = accept_one(&spool, 0, 1).await;
+        claim_ids(&spool, 1).await;
+        let by_theirs = Callback { about: About::Theirs("ext-7".to_owned()), ..callback(damaged, 1, 1, 3) };
+        outsider.execute("INSERT INTO platform_id (id, sms) VALUES ('ext-7', 1)", []).unwrap();
+        outsider.execute(&format!("UPDATE sms SET {damage} WHERE seq = 1"), []).unwrap();
+        let mut told = Vec::new();
+        for said in [callback(damaged, 1, 1, 3), callback(damaged, 1, 1, 3), by_theirs] {
+            // Answered, so that the platform does not come again for ever.
+            assert_eq!(known(&spool, said.clone()).await, None, "{damage}: for who writes");
+            let (taken, damaged) = spool
+                .writer
+                .run(Kind::Callback, move |connection, effects| {
+                    let taken = callbacks::take(connection, effects, &said, at(2))?;
+                    Ok((taken, effects.damaged.clone()))
+                })
+                .await
+                .unwrap();
+            assert_eq!(taken, Taken::Damaged, "{damage}");
+            told.extend(damaged);
+        }
+        assert_eq!(told.len(), 1, "{damage}: {told:?}");
+        assert!(told[0].starts_with("SMS in row 1 of table sms is damaged: its `"), "{told:?}");
+        assert_eq!(take(&spool, &callback(damaged, 1, 1, 3), 3).await, Taken::Damaged, "{damage}");
+        assert_eq!(claim_ids(&spool, 3).await, [behind], "{damage}");
+        settle(&spool, behind, sent(90), 4).await;
+        // Repaired, it is asked about from the next start on.
+        outsider.execute("UPDATE sms SET ways = NULL, way = 0, asked = 0, state = 'claimed'", []).unwrap();
+        outsider.execute("UPDATE sms SET state = 'sent' WHERE seq = 2", []).unwrap();
+        assert_eq!(spool.recover(at(5), at(6)).await.unwrap().unknown, 1, "{damage}");
+        assert!(matches!(take(&spool, &callback(damaged, 1, 1, 3), 7).await, Taken::New { .. }));
     }
-    // Its repair is in time: the platform says it again.
-    outsider.execute("UPDATE sms SET way = 0 WHERE seq = 2", []).unwrap();
-    assert!(matches!(take(&spool, &callback(other, 1, 1, 3), 7).await, Taken::New { .. }));
+}
+
+/// What is known of a callback without writing.
+async fn known(spool: &SqliteSpool, said: Callback) -> Option<Taken> {
+    spool.reader.run(Kind::Other, move |connection, _| callbacks::known(connection, &said)).await.unwrap()
 }
 
 #[tokio::test]

@@ -6,11 +6,11 @@ use super::super::super::behaviour::{
     GATEWAY, accept_one, at, claim_ids, due_queue, failure, look, refused, report, sent, settle, submission,
     unknown,
 };
-use super::super::super::{Asked, News, Queue, Spool, SpoolError};
+use super::super::super::{Asked, News, Queue, Spool, SpoolError, Step};
 use super::super::lane::Kind;
 use super::super::{
-    SqliteSpool, accept, callbacks, cancel, cases, early, escalation, held, mail, moves, note, orders,
-    questions, queue, recover, tellings, timeline, view,
+    SqliteSpool, accept, callbacks, cases, early, escalation, held, mail, moves, note, orders, questions,
+    queue, recover, tellings, timeline, view, waits,
 };
 use super::{open, open_in, outsider};
 use crate::model::{Fate, HoldReason, State};
@@ -94,7 +94,7 @@ async fn damaged_questions_claims_and_ends_are_set_aside() {
     claim_ids(&spool, 1).await;
     settle(&spool, unknown_one, unknown(5), 2).await;
     settle(&spool, other, sent(5), 2).await;
-    outsider.execute("UPDATE sms SET since = 9223372036854775807 WHERE seq = 1", []).unwrap();
+    outsider.execute("UPDATE sms SET since = -9223372036854775808 WHERE seq = 1", []).unwrap();
     assert_eq!(spool.questions(Asked::Unknown, GATEWAY.to_owned(), at(9), at(10), 9).await.unwrap(), []);
     assert!(is_aside(&outsider, "sms", 1));
     assert_eq!(claim_ids(&spool, 9).await, [behind], "not held back any more");
@@ -123,6 +123,54 @@ async fn damaged_questions_claims_and_ends_are_set_aside() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_when_it_is_settled_is_set_aside_and_holds_nobody_back() {
+    let steps = || [sent(90), unknown(5), refused(), Step::AskAgain { ask_at: at(9) }];
+    for (damage, step) in [
+        "destination = CAST(x'ff' AS TEXT)",
+        "recipient = CAST(x'ff' AS TEXT)",
+        "attempts = -2",
+        "state = 'lost'",
+        "ways = '{'",
+        "way = 1",
+    ]
+    .into_iter()
+    .zip(steps().into_iter().cycle())
+    {
+        let (spool, directory) = open();
+        let outsider = outsider(directory.path());
+        let damaged = accept_one(&spool, 0, 1).await;
+        let behind = accept_one(&spool, 0, 1).await;
+        claim_ids(&spool, 1).await;
+        outsider.execute(&format!("UPDATE sms SET {damage} WHERE seq = 1"), []).unwrap();
+        for again in [false, true] {
+            let settled = spool.settle(damaged, 1, step.clone(), at(2)).await.unwrap_err();
+            let column = damage.split(' ').next().unwrap();
+            let is_named =
+                matches!(&settled, SpoolError::Unusable(text) if text.contains(&format!("`{column}`")));
+            assert!(is_named, "{damage}: {settled} {again}");
+            assert!(is_aside(&outsider, "sms", 1), "{damage}");
+        }
+        assert_eq!(claim_ids(&spool, 3).await, [behind], "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_never_cancelled_however_often_somebody_asks() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let damaged = accept_one(&spool, 0, 1).await;
+    let behind = accept_one(&spool, 0, 1).await;
+    outsider.execute("UPDATE sms SET recipient = CAST(x'ff' AS TEXT) WHERE seq = 1", []).unwrap();
+    for again in [false, true] {
+        let cancelled = spool.cancel(damaged, failure(), at(1)).await.unwrap_err();
+        let is_named = matches!(&cancelled, SpoolError::Unusable(text) if text.contains("`recipient`"));
+        assert!(is_named, "{cancelled} {again}");
+        assert!(is_aside(&outsider, "sms", 1));
+    }
+    assert_eq!(claim_ids(&spool, 2).await, [behind]);
+}
+
+#[tokio::test]
 async fn what_is_held_and_damaged_is_set_aside_and_harms_no_other() {
     let (spool, directory) = open();
     let outsider = outsider(directory.path());
@@ -139,7 +187,7 @@ async fn what_is_held_and_damaged_is_set_aside_and_harms_no_other() {
         matches!(&unreadable, SpoolError::Unusable(text) if text.contains("`destination`")),
         "{unreadable}"
     );
-    assert!(!is_aside(&outsider, "sms", 2), "nothing was changed");
+    assert!(is_aside(&outsider, "sms", 2));
     assert_eq!(claim_ids(&spool, 10).await, [id.message(3), id.message(4)]);
     assert!(is_aside(&outsider, "sms", 1) && is_aside(&outsider, "sms", 2));
     assert_eq!(spool.next_due(due_queue()).await.unwrap(), None);
@@ -243,17 +291,18 @@ async fn no_call_searches_a_whole_table() {
         queue::NEXT_ATTEMPT,
         queue::NEXT_EXPIRY,
         held::RELEASABLE,
-        held::DELIVERED,
         held::EXPIRING,
         held::NEXT_RELEASE,
         held::NEXT_EXPIRY,
-        cancel::FIND,
         moves::STANDING_BY_ID,
         moves::STANDING_BY_SEQ,
         moves::STANDING_BY_THEIRS,
         moves::LEFT,
         callbacks::FIND,
-        orders::PIN,
+        orders::NAMES,
+        orders::REORDER,
+        orders::COUNT_FAILURE,
+        moves::ADVANCE,
         orders::GATEWAY_NAME,
         callbacks::PART,
         early::IS_ANY_CLAIMED,
@@ -268,11 +317,21 @@ async fn no_call_searches_a_whole_table() {
         callbacks::WRITE_PRICE,
         escalation::WAITING,
         escalation::OTHERS,
+        escalation::DELIVERED,
         tellings::INSERT,
         tellings::DUE,
         tellings::SETTLE,
         tellings::STATE,
         tellings::NEXT,
+        waits::DUE,
+        waits::UNKNOWN,
+        waits::SENT,
+        waits::MAIL,
+        waits::TELLINGS,
+        waits::CASES,
+        waits::SHORTEN,
+        waits::SHORTEN_MAIL,
+        waits::SHORTEN_TELLING,
         questions::UNKNOWN,
         questions::SENT,
         questions::NEXT_UNKNOWN,
@@ -356,7 +415,19 @@ async fn no_call_searches_a_whole_table() {
         step_of(escalation::WAITING),
         "SEARCH sms USING INDEX sms_escalation (submission=? AND recipient=?)"
     );
+    let waiting = plans.iter().find(|(found, _)| found == escalation::WAITING).unwrap();
+    let by_same = "SEARCH sms USING INDEX sms_same_as (submission=? AND same_as=?)".to_owned();
+    assert!(waiting.1.contains(&by_same), "{waiting:?}");
     assert_eq!(step_of(tellings::DUE), "SEARCH telling USING INDEX telling_due (next_at<?)");
+    // Rows whose time has not come are looked at, by the queue's own index.
+    assert_eq!(step_of(waits::DUE), "SEARCH sms USING INDEX sms_expiring (expires_at>?)");
+    assert_eq!(step_of(waits::UNKNOWN), "SEARCH sms USING INDEX sms_unknown (gateway=? AND next_at>?)");
+    assert_eq!(step_of(waits::SENT), "SEARCH sms USING INDEX sms_sent (gateway=? AND next_at>?)");
+    assert_eq!(step_of(waits::MAIL), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at>?)");
+    assert_eq!(step_of(waits::TELLINGS), "SEARCH telling USING INDEX telling_due (next_at>?)");
+    let cases = plans.iter().find(|(sql, _)| sql == waits::CASES).unwrap();
+    let step = "SEARCH submission USING INDEX submission_case (case_at>?)";
+    assert!(cases.1.iter().any(|found| found == step), "{cases:?}");
     assert_eq!(step_of(mail::DUE), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at<?)");
 
     let day = plans.iter().find(|(sql, _)| sql == view::PARTS_OF_ACCOUNT).unwrap();
