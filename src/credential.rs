@@ -1,8 +1,11 @@
-//! Passwords that the relay can check and cannot tell.
+//! Passwords and API keys that the relay can check and cannot tell, and who failed to show one.
 //!
-//! Only argon2id (RFC 9106), written as a PHC string: `$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH`. The
+//! Passwords: only argon2id (RFC 9106), written as a PHC string: `$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH`. The
 //! parameters stand in the hash, so a hash decides what checking it costs; [`PasswordHash::parse`]
 //! bounds that. Level 1 draws no random numbers: the salt is an argument.
+
+mod api_key;
+mod failures;
 
 use std::fmt;
 
@@ -11,6 +14,9 @@ use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, Password
 use secrecy::ExposeSecret;
 
 use crate::model::Secret;
+
+pub use api_key::{ApiKeyError, ApiKeyHash, ApiKeyHashError};
+pub use failures::Failures;
 
 /// Most memory that checking a hash may take, in KiB: 256 MiB.
 const MAX_MEMORY: u32 = 256 << 10;

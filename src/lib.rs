@@ -14,13 +14,16 @@ pub mod bounce;
 pub mod credential;
 pub mod mail;
 pub mod pattern;
+pub mod profile;
 pub mod retry;
 pub mod text;
 
 // 2: the outside world, and the words of an SMS
+pub mod attempts;
 pub mod gateway;
 pub mod mailer;
 pub mod spool;
+pub mod tls;
 pub mod wording;
 
 // 3: which phone gets what

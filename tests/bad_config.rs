@@ -59,6 +59,7 @@ fn files() -> Vec<(&'static str, String, u32)> {
         ("both.pem", format!("{relay_key}{relay}"), 0o640),
         ("encrypted.key", encrypted.to_owned(), 0o600),
         ("gap.pem", format!("{relay}{other}"), 0o644),
+        ("damaged.pem", relay.replace("MII", "M!I"), 0o644),
         ("turned.pem", format!("{other}{relay}"), 0o644),
         ("open-relay.key", relay_key.clone(), 0o644),
         ("relay.pem", relay, 0o644),

@@ -125,6 +125,8 @@ fn what_is_commented_out_is_the_default() {
         "messages_per_minute",
         "callback_url",
         "callback_hosts",
+        "trusted_proxies",
+        "forwarded",
         "parts_per_day",
         "senders",
         "auth_mechanisms",
@@ -171,7 +173,8 @@ fn what_is_commented_out_is_the_default() {
         let section =
             with_smarthost[..n].iter().rev().find(|line| line.trim_start_matches("# ").starts_with('['));
         let in_comment = section.is_some_and(|section| section.starts_with('#'));
-        let is_file = matches!(key, "ca_file" | "certificate" | "key");
+        let is_file = matches!(key, "ca_file" | "certificate" | "key" | "client_certificates")
+            || key == "tls" && value.starts_with('{');
         // Files are not here, and a user name needs the password in one.
         let login = key == "username" && value.contains("relay");
         if !is_key || in_comment || value.contains("file = ") || is_file || login {
@@ -247,6 +250,20 @@ fn the_commented_rule_can_be_put_in() {
     let (rule, after) = rule.split_once("\n\n").unwrap();
     let loaded = loaded(&format!("{before}[[rule]]\n{}\n\n{after}", rule.replace("# ", "")));
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
+}
+
+#[test]
+fn the_commented_profile_can_be_put_in() {
+    let (before, profile) = EXAMPLE.split_once("# [[http.profile]]\n").unwrap();
+    let (profile, after) = profile.split_once("\n\n").unwrap();
+    let profile: Vec<&str> = profile.lines().map(|line| line.strip_prefix("# ").unwrap()).collect();
+    let before = before.replace("# profiles = []", "profiles = [\"kannel\", \"our-old-box\"]");
+    let loaded = loaded(&format!("{before}[[http.profile]]\n{}\n\n{after}", profile.join("\n")));
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.warnings.to_string(), "");
+    let spoken: Vec<&str> =
+        loaded.config.http.listeners[0].profiles.iter().map(|profile| profile.name.as_str()).collect();
+    assert_eq!(spoken, ["kannel", "our-old-box"]);
 }
 
 #[test]

@@ -7,12 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use rcgen::{CertificateParams, KeyPair};
 use sms_relay::config;
 use sms_relay::smtp::metrics::{Cause, End};
 use sms_relay::smtp::{Metrics, Profile};
+use sms_relay::tls::Identity;
 
 const MANUAL: &str = include_str!("../docs/smtp.md");
 
@@ -169,7 +171,9 @@ fn each_metric_is_told_with_its_labels() {
     metrics.recipient_refused(550);
     metrics.connection_refused(Cause::Network);
     metrics.session_ended(End::Quit);
-    metrics.certificate_not_after("smtp", 1);
+    let (chain, key) = (include_bytes!("certificates/ec.pem"), include_bytes!("certificates/ec.sec1.key"));
+    let identity = Identity::from_pem(chain, key).unwrap();
+    metrics.expiry().look([("smtp", &identity)].into_iter(), Timestamp::UNIX_EPOCH);
     let mut text = String::new();
     encode(&mut text, &registry).unwrap();
     let prefix = "sms_relay_smtp_";

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use crate::credit::Credit;
 use crate::gateway::Lines;
 use crate::http::{self, Callbacks, Lookup, Submitter};
-use crate::intake::{Form, Intake, Receipt, Refusal};
+use crate::intake::{Form, Intake, Once, Receipt, Refusal};
 use crate::model::{
     Callback, Cause, Client, EnhancedStatus, Envelope, MailAddress, MessageId, ReversePath, Secret,
     SubmissionId, TellUrl,
 };
 use crate::smtp::Receiver;
-use crate::spool::{Spool, SpoolError, SubmissionView, Taken};
+use crate::spool::{RequestKey, Spool, SpoolError, SubmissionView, Taken};
 use crate::telling::Signers;
 
 /// How long one look at the spool answers everybody's `/readyz`: each look is a sync of the disk, and
@@ -81,6 +81,15 @@ impl Submitter for FormDoor {
         self.intake.submit_form(client, form).await
     }
 
+    async fn submit_once(
+        &self,
+        client: &Client,
+        form: Form,
+        key: Option<RequestKey>,
+    ) -> Result<Once, Refusal> {
+        self.intake.submit_once(client, form, key).await
+    }
+
     async fn ready(&self) -> Vec<String> {
         let spool = self.look().await.err().map(|error| format!("spool: {error}"));
         let lines = self.lines.all();
@@ -98,6 +107,10 @@ pub(super) struct FateDesk(pub(super) Arc<dyn Spool>);
 impl Lookup for FateDesk {
     async fn look(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
         self.0.submission(id).await
+    }
+
+    async fn message_by_number(&self, number: i64) -> Result<Option<MessageId>, SpoolError> {
+        self.0.message_by_number(number).await
     }
 
     async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError> {

@@ -41,6 +41,7 @@ use crate::smtp;
 use crate::spool::sqlite::SqliteSpool;
 use crate::spool::{Spool, SpoolError, SubmissionView};
 use crate::telling::Teller;
+use crate::tls;
 use crate::tracking::{self, Tracking};
 use doors::{AccountSecrets, CallbackDesk, FateDesk, FormDoor, MailDoor};
 
@@ -93,6 +94,7 @@ struct Reloadable {
     mailer: Option<Arc<ArcSwap<Mailer>>>,
     platforms: Arc<ArcSwap<Platforms>>,
     smtp: smtp::Handle,
+    http: http::Handle,
     /// What was read at the start and cannot be swapped.
     fixed: Fixed,
 }
@@ -104,7 +106,7 @@ type Fixed = [(&'static str, String); 9];
 fn fixed(config: &Config) -> Fixed {
     [
         ("the names and addresses of [[smtp.listener]]", smtp_sockets(&config.smtp)),
-        ("[http]", format!("{:?}", config.http)),
+        ("[http]", without_tls(&config.http)),
         ("[spool]", format!("{:?}", config.spool)),
         ("[dispatch] and [tracking]", format!("{:?} {:?}", config.dispatch, config.tracking)),
         ("[telling]", format!("{:?}", config.telling)),
@@ -113,6 +115,14 @@ fn fixed(config: &Config) -> Fixed {
         ("[log]", format!("{:?}", config.log)),
         ("[shutdown]", format!("{:?}", config.drain_time)),
     ]
+}
+
+fn without_tls(settings: &http::Settings) -> String {
+    let mut settings = settings.clone();
+    for listener in &mut settings.listeners {
+        listener.tls = None;
+    }
+    format!("{settings:?}")
 }
 
 fn smtp_sockets(settings: &smtp::Settings) -> String {
@@ -161,8 +171,10 @@ impl App {
         let flow = Flow::default();
         let credit = Arc::new(Credit::new(Arc::clone(&shared), Arc::clone(&lines), watched.clone()));
         credit.register(&mut registry);
-        let callback_figures = http::CallbackFigures::new();
-        callback_figures.register(&mut registry);
+        let expiry = tls::Expiry::new();
+        expiry.register(registry.sub_registry_with_prefix("sms_relay_http"));
+        let http_figures = http::Figures::new();
+        http_figures.register(&mut registry);
         let tracked = tracking::Metrics::new();
         tracked.register(&mut registry);
         let taken = tracking::Callbacks::new(Arc::clone(&shared), flow.clone(), tracked);
@@ -173,9 +185,10 @@ impl App {
         };
         let callbacks = Arc::new(ArcSwap::from_pointee(config.callbacks));
         let (known, door, registry) = (Arc::clone(&accounts), Arc::clone(&callbacks), Arc::new(registry));
-        let http = http::Server::bind(config.http, known, door, behind, callback_figures, registry)
+        let http = http::Server::bind(config.http, known, door, behind, http_figures, registry)
             .await
-            .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
+            .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?
+            .showing(expiry);
         let mut addresses = smtp.local_addresses();
         addresses.extend(http.local_addresses());
 
@@ -230,7 +243,7 @@ impl App {
         workers.spawn(reporting.run(stopped.clone()));
 
         let mut doors = JoinSet::new();
-        let smtp_handle = smtp.handle();
+        let (smtp_handle, http_handle) = (smtp.handle(), http.handle());
         doors.spawn(smtp.run(stopped.clone()));
         doors.spawn(http.run(stopped));
         for (listener, address) in &addresses {
@@ -254,6 +267,7 @@ impl App {
                 mailer,
                 platforms,
                 smtp: smtp_handle,
+                http: http_handle,
                 fixed,
             },
         })
@@ -286,8 +300,8 @@ impl App {
     }
 
     /// Takes from a new configuration: rules, aliases, accounts, the guard of callbacks, the gateways and the smarthost with their
-    /// addresses and credentials, and everything of the SMTP door but its sockets, certificates among it. Connections
-    /// and messages under way keep what they began with. Returns the sections that changed too and need
+    /// addresses and credentials, everything of the SMTP door but its sockets, certificates among it, and the TLS of the
+    /// HTTP door. Connections and messages under way keep what they began with. Returns the sections that changed too and need
     /// a restart.
     ///
     /// # Errors
@@ -314,6 +328,7 @@ impl App {
         platforms.extend(config.platforms);
         self.reloadable.platforms.store(Arc::new(platforms));
         self.reloadable.smtp.reload(config.smtp);
+        self.reloadable.http.reload(&config.http);
         // Whoever mends the key at night does not wait for the next probe, which may be 15 minutes off.
         self.reloadable.lines.swap(gateways, Timestamp::now());
         self.spool.signals().due.notify_one();

@@ -1,4 +1,4 @@
-//! `sms-relay hash-password`: the hash of a password, for an account of the SMTP door.
+//! `sms-relay hash-password`: the hash of a password or an API key, for an account of a door.
 //!
 //! The password never is an argument, which every user of the machine could read in the list of
 //! processes.
@@ -9,15 +9,31 @@ use argon2::password_hash::rand_core::{OsRng, RngCore};
 use secrecy::ExposeSecret;
 
 use super::Exit;
-use crate::credential::{PasswordError, PasswordHash};
+use crate::credential::{ApiKeyError, ApiKeyHash, PasswordError, PasswordHash};
 use crate::model::{Secret, same_secret};
 
 pub(super) const LONG_ABOUT: &str = "\
-Makes the hash of a password for an account of the SMTP door.
+Makes the hash of a password or an API key for an account.
 
 On a terminal it asks for the password twice and does not show it; otherwise it reads the first line of \
-standard input. It prints the hash alone (argon2id, as a PHC string).";
+standard input. It prints the hash alone (argon2id, as a PHC \
+string), or that of an API key (sha256:HEX), which has to be long and made by chance: `openssl rand -hex 16`.";
 pub(super) const EXAMPLE: &str = "Example:\n  sms-relay hash-password > ups.hash && chmod 600 ups.hash";
+
+/// Options of `hash-password`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// An API key, for `api_key_hash` of an account of the HTTP door.
+    #[arg(long)]
+    api_key: bool,
+}
+
+/// What is hashed, and how it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Password,
+    ApiKey,
+}
 
 /// Why there is no hash.
 #[derive(Debug, thiserror::Error)]
@@ -30,19 +46,21 @@ enum Failure {
     Differ,
     #[error(transparent)]
     Password(#[from] PasswordError),
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
     #[error("there are no random numbers for the salt: {0}")]
     Salt(argon2::password_hash::rand_core::Error),
     #[error("the hash cannot be written: {0}")]
     Write(io::Error),
 }
 
-pub(super) fn hash_password() -> Exit {
-    match make() {
+pub(super) fn hash_password(options: &Options) -> Exit {
+    match make(if options.api_key { What::ApiKey } else { What::Password }) {
         Ok(()) => Exit::Fine,
         Err(failure) => {
             eprintln!("sms-relay: {failure}");
             match failure {
-                Failure::NotUtf8 | Failure::Differ | Failure::Password(_) => Exit::Data,
+                Failure::NotUtf8 | Failure::Differ | Failure::Password(_) | Failure::ApiKey(_) => Exit::Data,
                 Failure::Read(error) | Failure::Write(error) => Exit::of(&error),
                 Failure::Salt(_) => Exit::Unavailable,
             }
@@ -50,21 +68,29 @@ pub(super) fn hash_password() -> Exit {
     }
 }
 
-fn make() -> Result<(), Failure> {
+fn make(what: What) -> Result<(), Failure> {
     let stdin = io::stdin();
-    let password = if stdin.is_terminal() { asked_twice()? } else { first_line(stdin.lock())? };
-    let mut salt = [0; 16];
-    OsRng.try_fill_bytes(&mut salt).map_err(Failure::Salt)?;
-    let hash = PasswordHash::new(&password, salt)?;
+    let secret = if stdin.is_terminal() { asked_twice(what)? } else { first_line(stdin.lock())? };
+    let hash = match what {
+        What::ApiKey => ApiKeyHash::new(&secret)?.to_string(),
+        What::Password => {
+            let mut salt = [0; 16];
+            OsRng.try_fill_bytes(&mut salt).map_err(Failure::Salt)?;
+            PasswordHash::new(&secret, salt)?.as_str().to_owned()
+        }
+    };
     // Not println!, which panics on a full disk.
     let mut stdout = io::stdout();
-    writeln!(stdout, "{}", hash.as_str()).and_then(|()| stdout.flush()).map_err(Failure::Write)
+    writeln!(stdout, "{hash}").and_then(|()| stdout.flush()).map_err(Failure::Write)
 }
 
 /// From the terminal, where the questions go too: standard output may be a file.
-fn asked_twice() -> Result<Secret, Failure> {
+fn asked_twice(what: What) -> Result<Secret, Failure> {
     let ask = |question: &str| rpassword::prompt_password(question).map(Secret::from).map_err(Failure::Read);
-    let password = ask("Password: ")?;
+    let password = ask(match what {
+        What::Password => "Password: ",
+        What::ApiKey => "API key: ",
+    })?;
     if password.expose_secret().is_empty() {
         return Err(PasswordError::Empty.into());
     }

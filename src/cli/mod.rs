@@ -73,9 +73,9 @@ enum Command {
     /// Runs the platform's API on loopback, to try a configuration and send nothing.
     #[command(after_help = "Example:\n  sms-relay emulator --bind 127.0.0.1:8026")]
     Emulator(emulator::Options),
-    /// Makes the hash of a password for an account of the SMTP door.
+    /// Makes the hash of a password or an API key for an account.
     #[command(long_about = hash_password::LONG_ABOUT, after_help = hash_password::EXAMPLE)]
-    HashPassword,
+    HashPassword(hash_password::Options),
 }
 
 /// Reads the arguments of this process and does what they say.
@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Demo(options) => demo::demo(&options),
         Command::Emulator(options) => emulator::emulator(&options),
-        Command::HashPassword => hash_password::hash_password(),
+        Command::HashPassword(options) => hash_password::hash_password(&options),
     };
     exit.into()
 }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::profiles::own_path;
 use super::reader::{Reader, Section, Value};
 use super::{gateways, secrets, sending, values};
 use crate::{http, telling};
 
-/// Paths of the HTTP door that are taken.
-const TAKEN: [&str; 4] = ["/sms", "/healthz", "/readyz", "/metrics"];
 /// Most octets of a path.
 const MAX_PATH: usize = 100;
 
@@ -73,10 +72,9 @@ fn path(value: &Value) -> Option<String> {
              dashes and slashes, and none at its end"
         ));
     }
-    let first = written.match_indices('/').nth(1).map_or(written.as_str(), |(at, _)| &written[..at]);
-    if TAKEN.contains(&first) {
+    if let Some(own) = own_path(&written) {
         return value
-            .fail(format!("`{first}` is a path of the relay's own; choose another like \"/callbacks\""));
+            .fail(format!("`{own}` is a path of the relay's own; choose another like \"/callbacks\""));
     }
     Some(written)
 }

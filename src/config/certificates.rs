@@ -1,4 +1,5 @@
-//! `certificate` and `key`: from two files to an [`Identity`], and what is doubtful about it.
+//! `certificate` and `key`: from two files to an [`Identity`], and what is doubtful about it. `client_certificates`: whose
+//! certificates clients may show.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use jiff::Timestamp;
 
 use super::reader::{Section, Value};
 use super::{secrets, values};
-use crate::smtp::tls::{Identity, Validity};
+use crate::http;
+use crate::tls::{Clients, Identity, Validity};
 
 /// What a section says of a certificate.
 #[derive(Clone, Debug)]
@@ -36,6 +38,43 @@ pub(super) fn read(section: &Section, now: Timestamp) -> Given {
         (Some(certificate), Some(key)) => identity(certificate, key, now),
     };
     found.map_or(Given::Wrong, |identity| Given::Good(Arc::new(identity)))
+}
+
+/// `tls` and `client_certificates` of an HTTP listener. What is wrong is told, and is none.
+pub(super) fn of_http(listener: &Section, now: Timestamp) -> Option<Arc<http::Tls>> {
+    let section = listener.section("tls");
+    let given = read(&section, now);
+    if section.is_written() && matches!(given, Given::Nothing) {
+        section.error(
+            "TLS needs a certificate; write tls = { certificate = \"PATH\", key = \"PATH\" }".to_owned(),
+        );
+    }
+    let clients = listener.section("client_certificates");
+    let clients = if clients.is_written() {
+        if !listener.has("tls") {
+            clients.error(
+                "clients show certificates over TLS only; write tls = { certificate = \"PATH\", key = \"PATH\" } too"
+                    .to_owned(),
+            );
+        }
+        let required = clients.or("required", true, values::flag);
+        Some(clients.required("authority", "\"clients-ca.pem\"", |value| authority(value, required))?)
+    } else {
+        None
+    };
+    let Given::Good(identity) = given else { return None };
+    let tls = http::Tls::new(identity, clients.as_ref());
+    tls.map_err(|error| section.error(error.to_string())).ok().map(Arc::new)
+}
+
+fn authority(value: &Value, required: bool) -> Option<Clients> {
+    let value = not_pasted(value)?;
+    let path = values::path(value)?;
+    let content = values::certificates(value)?;
+    match Clients::from_pem(&content, required) {
+        Ok(clients) => Some(clients),
+        Err(error) => value.fail(format!("`{}`: {error}", path.display())),
+    }
 }
 
 fn identity(certificate: &Value, key: &Value, now: Timestamp) -> Option<Identity> {

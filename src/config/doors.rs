@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 
 use super::allowance::{self, allowance};
+use super::enabled::{self, Profiles};
 use super::reader::{Reader, Section};
-use super::{callbacks, secrets, values};
+use super::{callbacks, certificates, logins, proxies, values};
 use crate::model::Door;
 use crate::routing::{KnownAccount, KnownListener};
 use crate::{http, smtp};
@@ -40,27 +42,51 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     let mut listeners = Vec::new();
     let written_listeners = section.sections("listener");
     let mut with_callbacks = Vec::new();
+    let profiles = Profiles::read(reader, &section);
+    let mut spoken = Vec::new();
     for written in &written_listeners {
         let name = taken.name(reader, written, "listener", Some("http"));
         let allow_get = written.or("allow_get", false, values::flag);
         let metrics = written.or("metrics", false, values::flag);
+        let api = written.or("api", false, values::flag);
+        let proxies = proxies::proxies(reader, written);
         // What is wrong was meant to be something.
         let callbacks =
             written.optional("callbacks", values::flag).unwrap_or_else(|| written.has("callbacks"));
         with_callbacks.push((written, callbacks));
+        let enabled = profiles.enabled(written);
+        let own: Vec<_> = enabled.iter().map(|enabled| Arc::clone(&enabled.profile)).collect();
+        spoken.push((enabled, callbacks));
         let bind = written.required("bind", "\"127.0.0.1:8025\"", values::bind);
+        let tls = certificates::of_http(written, now);
         known_listeners.push(KnownListener { name: name.clone(), door: Door::Http, networks: Vec::new() });
         if let Some(bind) = bind {
             taken.bind(reader, written, bind);
-            listeners.push(http::Listener { name, bind, allow_get, metrics, callbacks });
+            listeners.push(http::Listener {
+                name,
+                bind,
+                allow_get,
+                metrics,
+                callbacks,
+                profiles: own,
+                api,
+                proxies,
+                tls,
+            });
         }
     }
     let callbacks = callbacks::receiver(reader, top, &with_callbacks);
+    for (enabled, takes_callbacks) in &spoken {
+        enabled::check(reader, enabled, callbacks.as_ref().filter(|_| *takes_callbacks));
+    }
     let mut accounts = Vec::new();
     let mut everybody: Vec<IpNet> = Vec::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let (account, known) = account(reader, &mut taken, written);
+        if let Some(account) = &account {
+            logins::told_apart(reader, written, account, &accounts);
+        }
         allowances.insert(known.name.clone(), allowance(written, Door::Http));
         accounts.extend(account);
         everybody.extend(&known.networks);
@@ -90,6 +116,8 @@ fn http_limits(section: &Section) -> http::Limits {
         connections_per_client: section.or("connections_per_client", 50, values::count(1..=1_000_000)),
         header_time: section.or("header_time", Duration::from_secs(10), values::time(values::SECOND)),
         request_time: section.or("request_time", Duration::from_secs(30), values::time(values::SECOND)),
+        auth_failures: section.or("auth_failures", 10, values::count(1..=10_000)),
+        auth_window: section.or("auth_window", Duration::from_secs(600), values::time(values::SECOND)),
     }
 }
 
@@ -99,30 +127,9 @@ fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<htt
     let may_choose_sender = written.or("may_choose_sender", false, values::flag);
     let may_choose_lane = written.or("may_choose_lane", false, values::flag);
     let program = callbacks::program(reader, written);
-    let username = written.or("username", name.clone(), values::text);
-    let password = written.optional("password", secrets::secret);
-    let open = written.or("without_password", false, values::flag);
     let known = KnownAccount { name: name.clone(), door: Door::Http, networks: networks.clone() };
-    let credential = match (password, open) {
-        (Some(_), true) => {
-            let span = written.place("without_password");
-            let text = "this account has a password; remove `without_password` or the password";
-            reader.error(span, text.to_owned());
-            return (None, known);
-        }
-        (Some(password), false) => Some(http::Credential { username, password }),
-        (None, true) => None,
-        (None, false) => {
-            if !written.has("password") {
-                written.error(format!(
-                    "account `{name}` has no password; write password = {{ file = \"PATH\" }}, or \
-                     without_password = true where its networks are trust enough"
-                ));
-            }
-            return (None, known);
-        }
-    };
-    let account = http::Account { name, networks, credential, may_choose_sender, may_choose_lane, program };
+    let Some(login) = logins::login(reader, written, &name) else { return (None, known) };
+    let account = http::Account { name, networks, login, may_choose_sender, may_choose_lane, program };
     (Some(account), known)
 }
 

@@ -6,7 +6,7 @@
 //! does a reload: what passes here is what runs.
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
-//! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `callbacks`, `gateways`, `sending`,
+//! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `profiles`, `enabled`, `callbacks`, `gateways`, `sending`,
 //! `reports` and `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `delivery`
 //! and `wording`
 //! what rules and defaults have. `cases` has the tests, which only `check` runs.
@@ -17,9 +17,13 @@ mod cases;
 mod certificates;
 mod delivery;
 mod doors;
+mod enabled;
 mod gateways;
+mod logins;
 mod prices;
 mod problem;
+mod profiles;
+mod proxies;
 mod reader;
 mod reports;
 mod rules;
@@ -378,11 +382,10 @@ mod tests {
         let account = &config.accounts[0];
         assert_eq!(account.networks, ["10.1.0.0/16".parse().unwrap()]);
         assert!(account.may_choose_sender);
-        let credential = account.credential.as_ref().unwrap();
-        assert_eq!(
-            (credential.username.as_str(), credential.password.expose_secret()),
-            ("till", "secret of shop")
-        );
+        let login = account.login.as_ref().unwrap();
+        let http::Proof::Password(password) = &login.proof else { panic!("{:?}", login.proof) };
+        assert_eq!(password.expose_secret(), "secret of shop");
+        assert_eq!(login.username, "till");
         assert_eq!(config.spool.directory, Path::new("/absolute"));
         assert_eq!(config.gateways[0].api.base_url, "https://sms.example.com:8443");
         match &config.gateways[0].api.credentials {

@@ -19,7 +19,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::body::Format;
-use crate::intake::Receipt;
+use crate::intake::{AcceptedSms, Receipt};
+use crate::profile::BodyKind;
 
 /// How long a client that was refused for the moment is asked to wait, where nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -62,7 +63,7 @@ impl Style {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let names_json =
             |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("application/json"));
-        let is_json = Format::declared(headers).is_ok_and(|format| format.is_json());
+        let is_json = Format::declared(headers, BodyKind::Guessed).is_ok_and(|format| format.is_json());
         if is_json || headers.get_all(header::ACCEPT).iter().any(names_json) {
             Self::Json
         } else {
@@ -95,23 +96,35 @@ impl Denial {
             Style::Json => json!({ "error": self.reason }).to_string(),
         };
         let mut response = respond(self.status, style, body);
-        let headers = response.headers_mut();
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
-        }
-        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            let wait = self.retry_after.unwrap_or(RETRY_AFTER);
-            // Rounded up: whoever comes a moment too early would wait once more.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        self.dress(&mut response);
+        response
+    }
+
+    /// Gives `response` the headers that its status needs.
+    pub(super) fn dress(&self, response: &mut Response) {
+        complete(response, self.retry_after);
         if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         if self.closes {
-            close_after(&mut response);
+            close_after(response);
         }
-        response
+    }
+}
+
+/// Adds what the status of a refusal needs: the challenge to 401 (RFC 9110 section 15.5.2), and how long the client is
+/// to wait, where it is to come again.
+pub(super) fn complete(response: &mut Response, retry_after: Option<Duration>) {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        let wait = retry_after.unwrap_or(RETRY_AFTER);
+        // Rounded up: whoever comes a moment too early would wait once more.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 
@@ -119,16 +132,19 @@ impl Denial {
 pub(super) fn accepted(receipt: &Receipt, style: Style) -> Response {
     let body = match style {
         Style::Plain if receipt.messages.is_empty() => format!("OK; ID={}\n", receipt.id),
-        Style::Plain => receipt.messages.iter().fold(String::new(), |mut lines, (id, destination, parts)| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(lines, "OK; ID={id}; TO={destination}; PARTS={parts}");
-            lines
-        }),
+        Style::Plain => receipt.messages.iter().fold(
+            String::new(),
+            |mut lines, AcceptedSms { id, destination, parts, .. }| {
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "OK; ID={id}; TO={destination}; PARTS={parts}");
+                lines
+            },
+        ),
         Style::Json => {
             let messages: Vec<_> = receipt
                 .messages
                 .iter()
-                .map(|(id, destination, parts)| {
+                .map(|AcceptedSms { id, destination, parts, .. }| {
                     json!({ "id": id.to_string(), "destination": destination.as_str(), "parts": parts })
                 })
                 .collect();
@@ -140,14 +156,19 @@ pub(super) fn accepted(receipt: &Receipt, style: Style) -> Response {
 
 /// A response of ours: never cached, never taken for anything but what it says it is.
 pub(super) fn respond(status: StatusCode, style: Style, body: String) -> Response {
-    const FIXED: [(HeaderName, HeaderValue); 2] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
     let content_type = match style {
         Style::Plain => "text/plain; charset=utf-8",
         Style::Json => "application/json",
     };
+    respond_as(status, content_type, body)
+}
+
+/// As [`respond`], of any type.
+pub(super) fn respond_as(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    const FIXED: [(HeaderName, HeaderValue); 2] = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
     (status, FIXED, [(header::CONTENT_TYPE, content_type)], body).into_response()
 }
 
@@ -168,10 +189,13 @@ mod tests {
 
     fn receipt(destinations: &[&str]) -> Receipt {
         let id: SubmissionId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
-        let messages = destinations.iter().zip(1..).map(|(destination, ordinal)| {
-            (id.message(ordinal), PhoneNumber::from_e164(destination).unwrap(), 3 - ordinal)
+        let messages = destinations.iter().zip(1..).map(|(destination, ordinal)| AcceptedSms {
+            id: id.message(ordinal),
+            number: 297,
+            destination: PhoneNumber::from_e164(destination).unwrap(),
+            parts: 3 - ordinal,
         });
-        Receipt { id, messages: messages.collect() }
+        Receipt { id, messages: messages.collect(), recipients: Vec::new() }
     }
 
     #[tokio::test]

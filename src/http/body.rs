@@ -1,8 +1,8 @@
 //! From a request's query and body to its fields.
 //!
 //! A body is a form, multipart or JSON, by its Content-Type. Without one, as small devices send it,
-//! a body that begins with `{` is JSON and any other a form. It is read as a whole, up to the
-//! limit, before anything is made of it.
+//! a body that begins with `{` is JSON and any other a form. An API whose bodies are always of one
+//! kind is not asked. It is read as a whole, up to the limit, before anything is made of it.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,6 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::fields::{Field, FieldError, Fields, MAX_FIELDS, Value, charset, shown};
+use crate::profile::{BodyKind, Reading};
 
 /// Why there are no fields to be had from a request.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +47,13 @@ pub(super) enum BodyError {
 }
 
 /// How a body is to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Format {
     kind: Kind,
     charset: Option<&'static Encoding>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Form,
     Json,
@@ -61,26 +62,32 @@ enum Kind {
 }
 
 impl Format {
-    /// What the headers say.
+    /// What the headers say, and what they do not need to say of an API with bodies of `known` kind.
     ///
     /// # Errors
     /// [`BodyError::MediaType`], [`BodyError::Encoded`], or a charset that is not known.
-    pub(super) fn declared(headers: &HeaderMap) -> Result<Self, BodyError> {
+    pub(super) fn declared(headers: &HeaderMap, known: BodyKind) -> Result<Self, BodyError> {
+        let known = match known {
+            BodyKind::Guessed => None,
+            BodyKind::Json => Some(Kind::Json),
+            BodyKind::Form => Some(Kind::Form),
+        };
         if let Some(coding) = headers.get(header::CONTENT_ENCODING)
             && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
         {
             return Err(BodyError::Encoded(shown(&String::from_utf8_lossy(coding.as_bytes()))));
         }
         let Some(value) = headers.get(header::CONTENT_TYPE).filter(|value| !value.is_empty()) else {
-            return Ok(Self { kind: Kind::Undeclared, charset: None });
+            return Ok(Self { kind: known.unwrap_or(Kind::Undeclared), charset: None });
         };
         let text = String::from_utf8_lossy(value.as_bytes());
         let media_type = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let kind = match media_type.as_str() {
-            "application/x-www-form-urlencoded" => Kind::Form,
-            "multipart/form-data" => Kind::Multipart(value.clone()),
-            "application/json" => Kind::Json,
-            _ => return Err(BodyError::MediaType(shown(&media_type))),
+        let kind = match (known, media_type.as_str()) {
+            (Some(known), _) => known,
+            (None, "application/x-www-form-urlencoded") => Kind::Form,
+            (None, "multipart/form-data") => Kind::Multipart(value.clone()),
+            (None, "application/json") => Kind::Json,
+            (None, _) => return Err(BodyError::MediaType(shown(&media_type))),
         };
         Ok(Self { kind, charset: declared_charset(&text)? })
     }
@@ -94,18 +101,24 @@ impl Format {
     ///
     /// # Errors
     /// A [`BodyError`] for what cannot be read.
-    pub(super) async fn fields(self, query: Option<&str>, octets: Vec<u8>) -> Result<Fields, BodyError> {
+    pub(super) async fn fields(
+        self,
+        query: Option<&str>,
+        octets: Vec<u8>,
+        reading: &Reading,
+    ) -> Result<Fields, BodyError> {
         let mut fields = Fields::default();
         fields.add_form(query.unwrap_or_default().as_bytes())?;
+        let inside = reading.inside.as_deref();
         match self.kind {
             Kind::Undeclared if octets.trim_ascii_start().starts_with(b"{") => {
-                add_json(&mut fields, &octets, self.charset)?;
+                add_json(&mut fields, &octets, self.charset, inside)?;
             }
             Kind::Form | Kind::Undeclared => fields.add_form(&octets)?,
-            Kind::Json => add_json(&mut fields, &octets, self.charset)?,
+            Kind::Json => add_json(&mut fields, &octets, self.charset, inside)?,
             Kind::Multipart(content_type) => add_parts(&mut fields, content_type, octets).await?,
         }
-        fields.settle_charset(self.charset)?;
+        fields.settle(self.charset, reading)?;
         Ok(fields)
     }
 }
@@ -158,7 +171,13 @@ async fn add_parts(fields: &mut Fields, content_type: HeaderValue, octets: Vec<u
     Ok(())
 }
 
-fn add_json(fields: &mut Fields, octets: &[u8], charset: Option<&'static Encoding>) -> Result<(), BodyError> {
+/// The members of an object; where they are `inside` a member of it, only those of that one mean something.
+fn add_json(
+    fields: &mut Fields,
+    octets: &[u8],
+    charset: Option<&'static Encoding>,
+    inside: Option<&str>,
+) -> Result<(), BodyError> {
     let encoding = charset.unwrap_or(encoding_rs::UTF_8);
     let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     let text = encoding
@@ -174,8 +193,24 @@ fn add_json(fields: &mut Fields, octets: &[u8], charset: Option<&'static Encodin
         | serde_json::error::Category::Io => BodyError::Json(error.to_string()),
     })?;
     for (name, member) in members {
-        if let Some(value) = json_value(member) {
-            fields.add(Field { name, value })?;
+        match (inside, member) {
+            (Some(inside), Json::Object(members)) if name == inside => {
+                for (name, member) in members {
+                    if let Some(value) = json_value(member) {
+                        fields.add(Field { name, value })?;
+                    }
+                }
+            }
+            (Some(_), member) => {
+                if let Some(value) = json_value(member) {
+                    fields.add_around(Field { name, value })?;
+                }
+            }
+            (None, member) => {
+                if let Some(value) = json_value(member) {
+                    fields.add(Field { name, value })?;
+                }
+            }
         }
     }
     Ok(())
@@ -233,7 +268,7 @@ impl<'de> Deserialize<'de> for Members {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fields::GENERIC;
+    use super::super::generic::GENERIC;
     use super::*;
 
     fn format(content_type: Option<&str>) -> Result<Format, BodyError> {
@@ -241,15 +276,15 @@ mod tests {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
         }
-        Format::declared(&headers)
+        Format::declared(&headers, BodyKind::Guessed)
     }
 
     /// Destinations and text, or the sentence that refuses them.
     async fn read_as(content_type: Option<&str>, body: &[u8]) -> Result<(Vec<String>, String), String> {
         let format = format(content_type).map_err(|error| error.to_string())?;
-        let fields = format.fields(None, body.to_vec()).await.map_err(|error| error.to_string())?;
+        let fields = format.fields(None, body.to_vec(), &GENERIC).await.map_err(|error| error.to_string())?;
         let destinations = fields.destinations(&GENERIC).map_err(|error| error.to_string())?;
-        Ok((destinations, fields.text(&GENERIC).map_err(|error| error.to_string())?))
+        Ok((destinations, fields.text(&GENERIC.names).map_err(|error| error.to_string())?))
     }
 
     fn form(to: &[&str], text: &str) -> Result<(Vec<String>, String), String> {
@@ -383,7 +418,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert_eq!(
-            Format::declared(&headers).unwrap_err().to_string(),
+            Format::declared(&headers, BodyKind::Guessed).unwrap_err().to_string(),
             "the content encoding `gzip` is not taken; send the body as it is"
         );
     }
@@ -392,14 +427,44 @@ mod tests {
     async fn the_query_adds_to_the_body() {
         let format = format(Some("application/json")).unwrap();
         let body = br#"{"text":"a"}"#.to_vec();
-        let fields = format.fields(Some("to=+391&user=u"), body).await.unwrap();
+        let fields = format.fields(Some("to=+391&user=u"), body, &GENERIC).await.unwrap();
         assert_eq!(fields.destinations(&GENERIC).unwrap(), ["+391"]);
-        assert_eq!(fields.text(&GENERIC).unwrap(), "a");
+        assert_eq!(fields.text(&GENERIC.names).unwrap(), "a");
     }
 
     #[tokio::test]
     async fn bodies_are_read_up_to_the_limit_and_not_one_octet_more() {
         assert_eq!(read(Body::from("12345"), 5).await.unwrap(), b"12345");
         assert!(matches!(read(Body::from("123456"), 5).await, Err(BodyError::TooLarge(5))));
+    }
+
+    #[tokio::test]
+    async fn fields_may_be_inside_a_member() {
+        let reading = Reading { inside: Some("params".to_owned()), ..GENERIC.clone() };
+        let format = format(Some("application/json")).unwrap();
+        let body = br#"{"method":"send","id":7,"to":"391","params":{"to":"392","text":"a","method":"x"}}"#;
+        let fields = format.clone().fields(Some("text="), body.to_vec(), &reading).await.unwrap();
+        assert_eq!(fields.destinations(&reading).unwrap(), ["392"]);
+        assert_eq!(fields.text(&reading.names).unwrap(), "a");
+        let parameter = |name| fields.parameter(name);
+        assert_eq!(parameter("id").as_deref(), Some("7"));
+        assert_eq!(parameter("METHOD").as_deref(), Some("x"), "those inside come first");
+        let nothing = format.fields(None, br#"{"params":[1],"to":"391"}"#.to_vec(), &reading).await.unwrap();
+        assert!(nothing.destinations(&reading).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_api_that_knows_its_bodies_does_not_ask_for_their_type() {
+        for (kind, body) in
+            [(BodyKind::Json, &br#"{"to":"391","text":"a"}"#[..]), (BodyKind::Form, b"to=391&text=a")]
+        {
+            for declared in ["text/plain", "application/json", "application/x-www-form-urlencoded"] {
+                let mut headers = HeaderMap::new();
+                headers.insert(header::CONTENT_TYPE, declared.parse().unwrap());
+                let format = Format::declared(&headers, kind).unwrap();
+                let fields = format.fields(None, body.to_vec(), &GENERIC).await.unwrap();
+                assert_eq!(fields.text(&GENERIC.names).unwrap(), "a", "{declared} as {kind:?}");
+            }
+        }
     }
 }

@@ -11,10 +11,6 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -23,6 +19,7 @@ use tracing::{debug, info, warn};
 use super::Callbacks;
 use super::answer::{Denial, Style, respond};
 use super::body::{BodyError, read};
+use super::figures::Call;
 use super::server::nothing_here;
 use super::submit::{Desk, Peer, WRONG_CREDENTIAL_DELAY};
 use crate::gateway::notification;
@@ -31,43 +28,6 @@ use crate::spool::SpoolError;
 
 /// Most octets of a body; one notification has about 300.
 const BODY_OCTETS: usize = 256 * 1024;
-
-/// Counters of the platform's calls. Clones share them, and are cheap.
-#[derive(Clone, Debug)]
-pub struct CallbackFigures(Family<Labels, Counter>);
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    result: &'static str,
-}
-
-const OK: Labels = Labels { result: "ok" };
-const DENIED: Labels = Labels { result: "denied" };
-const UNREADABLE: Labels = Labels { result: "unreadable" };
-const UNAVAILABLE: Labels = Labels { result: "unavailable" };
-
-impl Default for CallbackFigures {
-    fn default() -> Self {
-        let requests = Family::default();
-        for labels in [OK, DENIED, UNREADABLE, UNAVAILABLE] {
-            drop(requests.get_or_create(&labels));
-        }
-        Self(requests)
-    }
-}
-
-impl CallbackFigures {
-    /// All at zero.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Puts them into `registry`; once.
-    pub fn register(&self, registry: &mut Registry) {
-        let help = "Requests to the path of the platform's callbacks, by what came of them";
-        registry.register("sms_relay_callback_requests", help, self.0.clone());
-    }
-}
 
 /// Why a call of the platform is not answered with 200.
 enum Trouble {
@@ -87,7 +47,7 @@ impl From<BodyError> for Trouble {
 pub(super) async fn callbacks(desk: &Desk, peer: &Peer, is_let_in: bool, request: Request) -> Response {
     let (client, listener) = (peer.address, &peer.listener.name);
     if !is_let_in {
-        desk.figures.0.get_or_create(&DENIED).inc();
+        desk.figures.call(Call::Denied);
         if let Some(left_out) = desk.call_lines.next() {
             info!(%client, listener, left_out, "callback denied: no secret, credential or network of the platform");
         }
@@ -101,7 +61,7 @@ pub(super) async fn callbacks(desk: &Desk, peer: &Peer, is_let_in: bool, request
     }
     match take(desk, &parts.headers, body).await {
         Ok((taken, ignored)) => {
-            desk.figures.0.get_or_create(&OK).inc();
+            desk.figures.call(Call::Ok);
             debug!(%client, listener, taken, ignored, "callbacks taken");
             let body = match style {
                 Style::Plain => "OK\n".to_owned(),
@@ -110,7 +70,7 @@ pub(super) async fn callbacks(desk: &Desk, peer: &Peer, is_let_in: bool, request
             respond(StatusCode::OK, style, body)
         }
         Err(Trouble::Unreadable(denial)) => {
-            desk.figures.0.get_or_create(&UNREADABLE).inc();
+            desk.figures.call(Call::Unreadable);
             if let Some(left_out) = desk.call_lines.next() {
                 let (status, reason) = (denial.status.as_u16(), Masked(&denial.reason));
                 warn!(%client, listener, status, %reason, left_out, "callback cannot be read");
@@ -118,7 +78,7 @@ pub(super) async fn callbacks(desk: &Desk, peer: &Peer, is_let_in: bool, request
             denial.respond(style)
         }
         Err(Trouble::Unavailable(reason)) => {
-            desk.figures.0.get_or_create(&UNAVAILABLE).inc();
+            desk.figures.call(Call::Unavailable);
             if let Some(left_out) = desk.call_lines.next() {
                 warn!(%client, listener, reason, left_out, "callback cannot be kept now; the platform is asked to repeat it");
             }

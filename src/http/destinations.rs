@@ -7,6 +7,8 @@
 //! - between two runs of digits that are 8 or more each: together they are longer than any number
 //!   (E.164: 15), and each is long enough alone.
 //!
+//! An API that knows its separator has no such doubts: there nothing else separates.
+//!
 //! `+39 347 1234567` is one number and `393471234567 393487654321` two. What stays unclear, such as
 //! `347 1234567 348 7654321`, stays together, and is then refused for its length: better told than
 //! guessed.
@@ -14,6 +16,8 @@
 //! An unescaped `+` in a query or form is a space (R39). No one writes a space before the first
 //! number, so a value of such a form that begins with a space and a digit other than zero has lost
 //! its plus signs, and every such number in it gets its plus back.
+
+use crate::profile::Separators;
 
 /// Fewest digits of a destination that stands alone behind a space.
 const WHOLE_NUMBER_DIGITS: usize = 8;
@@ -28,20 +32,18 @@ pub(super) enum PlusSigns {
 }
 
 /// The destinations in `value`, trimmed, empty ones left out.
-pub(super) fn split(value: &str, plus_signs: PlusSigns) -> Vec<String> {
+pub(super) fn split(value: &str, plus_signs: PlusSigns, separators: &Separators) -> Vec<String> {
     let begins = |text: &str| text.starts_with(|c: char| matches!(c, '1'..='9'));
     let has_lost_plus = plus_signs == PlusSigns::MayBeSpaces && value.strip_prefix(' ').is_some_and(begins);
-    let mut found = Vec::new();
-    for piece in value.split([',', ';', '\n', '\r']) {
-        for destination in split_at_spaces(piece) {
-            found.push(if has_lost_plus && begins(&destination) {
-                format!("+{destination}")
-            } else {
-                destination
-            });
+    let found: Vec<String> = match separators {
+        Separators::Any => value.split([',', ';', '\n', '\r']).flat_map(split_at_spaces).collect(),
+        Separators::Only(characters) => {
+            let pieces = value.split(characters.as_slice()).map(str::trim);
+            pieces.filter(|piece| !piece.is_empty()).map(str::to_owned).collect()
         }
-    }
-    found
+    };
+    let with_plus = |one: String| if has_lost_plus && begins(&one) { format!("+{one}") } else { one };
+    found.into_iter().map(with_plus).collect()
 }
 
 fn split_at_spaces(piece: &str) -> Vec<String> {
@@ -78,11 +80,11 @@ mod tests {
     use super::*;
 
     fn kept(value: &str) -> Vec<String> {
-        split(value, PlusSigns::AreKept)
+        split(value, PlusSigns::AreKept, &Separators::Any)
     }
 
     fn form(value: &str) -> Vec<String> {
-        split(value, PlusSigns::MayBeSpaces)
+        split(value, PlusSigns::MayBeSpaces, &Separators::Any)
     }
 
     #[test]
@@ -139,5 +141,23 @@ mod tests {
         assert_eq!(form("  393471234567"), ["393471234567"]);
         assert_eq!(form(" oncall, 393471234567"), ["oncall", "393471234567"]);
         assert_eq!(kept(" 393471234567"), ["393471234567"]);
+    }
+
+    #[test]
+    fn an_api_that_knows_its_separator_has_no_other() {
+        let only = |characters: &[char], value: &str| {
+            split(value, PlusSigns::MayBeSpaces, &Separators::Only(characters.to_vec()))
+        };
+        assert_eq!(only(&[','], "+39 347 1234567, 348;7654321,,"), ["+39 347 1234567", "348;7654321"]);
+        assert_eq!(
+            only(&[' '], "347 1234567 oncall,boss"),
+            ["347", "1234567", "oncall,boss"],
+            "kannel separates at every space"
+        );
+        assert_eq!(only(&[',', ';'], "oncall boss;393471234567"), ["oncall boss", "393471234567"]);
+        assert_eq!(only(&[','], " ,, "), [""; 0]);
+        // The plus signs come back here as well.
+        assert_eq!(only(&[' '], " 393471234567  393487654321"), ["+393471234567", "+393487654321"]);
+        assert_eq!(only(&[','], " 393471234567,393487654321"), ["+393471234567", "+393487654321"]);
     }
 }

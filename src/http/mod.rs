@@ -1,14 +1,17 @@
-//! The HTTP door: `/sms` and `/sms/ID`, `/healthz`, `/readyz`, and `/metrics` and the platform's callbacks where
-//! a listener has them.
+//! The HTTP door: `/sms` and `/sms/ID`, `/healthz`, `/readyz`, and `/v1`, `/metrics`, the platform's callbacks and the APIs
+//! of other gateways where a listener has them.
 //!
 //! It turns a request into a [`Form`] of a known account and its answer into a status that says
 //! the truth: 200 comes after the [`Submitter`] has returned, and a request whose fate it does not
 //! know is not answered at all. What a destination or a text means, it leaves to the submitter.
 //!
 //! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
-//! `admission` counts connections. `submit` is `/sms`: `body` reads it, `fields` and `destinations`
-//! say what its fields mean, `wishes` which of them are granted, `account` whose it is, `answer` how the reply looks. `preview` reads a request
-//! that nobody sent. `status` tells a client of its forms and cancels them; `view` is how that looks. `callbacks` takes
+//! `admission` counts connections, `forwarded` knows whose request a proxy passes on; `secured` shakes hands where TLS is spoken,
+//! and `http2` is a connection of that protocol. `submit` is `/sms`: `body` reads it, `fields` and `destinations` say what its
+//! fields mean, `form` what they ask for and `wishes` which of it is granted, `account` and `login` whose it is, `answer` how the
+//! reply looks. `preview` reads a request that nobody sent. `generic` is how `/sms` reads its fields, `profiled` serves the APIs
+//! of other gateways, which read and answer otherwise, and `v1` is the relay's own API. `status` tells a client of its forms and
+//! cancels them; `view` is how that looks. `callbacks` takes
 //! what the platform says, `guard` knows whether it is the platform. `health` and `metrics` are for those who
 //! watch over the relay.
 
@@ -19,15 +22,24 @@ mod body;
 mod callbacks;
 mod destinations;
 mod fields;
+mod figures;
+mod form;
+mod forwarded;
 mod framing;
+mod generic;
 mod guard;
 mod health;
+mod http2;
 mod log_limit;
+mod login;
 mod metrics;
 mod preview;
+mod profiled;
+mod secured;
 mod server;
 mod status;
 mod submit;
+mod v1;
 mod view;
 mod when;
 mod wire;
@@ -39,14 +51,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ipnet::IpNet;
+use secrecy::ExposeSecret;
 
-use crate::intake::{Form, Receipt, Refusal};
-use crate::model::{Callback, Client, MessageId, Secret, SubmissionId};
-use crate::spool::{SpoolError, SubmissionView, Taken};
+use crate::credential::{ApiKeyHash, PasswordHash};
+use crate::intake::{Form, Once, Receipt, Refusal};
+use crate::model::{Callback, Client, MessageId, Secret, SubmissionId, same_secret};
+use crate::profile::Profile;
+use crate::spool::{RequestKey, SpoolError, SubmissionView, Taken};
 use crate::telling::AllowedHost;
 
-pub use callbacks::CallbackFigures;
+pub use figures::Figures;
+pub use forwarded::{Forwarding, Proxies};
 pub use preview::{Asked, Preview, Refused, preview};
+pub use secured::{Handle, Tls};
 pub use server::{BindError, Server};
 pub use wishes::{WishError, deliver_at, lane};
 
@@ -59,6 +76,14 @@ pub trait Submitter: Send + Sync + 'static {
     /// breaks; the client then gets no answer.
     async fn submit(&self, client: &Client, form: Form) -> Result<Receipt, Refusal>;
 
+    /// As [`submit`](Self::submit), once where it has a `key`: one that comes again is answered as it was.
+    async fn submit_once(
+        &self,
+        client: &Client,
+        form: Form,
+        key: Option<RequestKey>,
+    ) -> Result<Once, Refusal>;
+
     /// Why forms cannot be taken at the moment, one sentence a reason, without secrets; empty when
     /// they can. Anybody may cause this call as often as `GET /readyz` is answered.
     async fn ready(&self) -> Vec<String>;
@@ -69,6 +94,9 @@ pub trait Submitter: Send + Sync + 'static {
 pub trait Lookup: Send + Sync + 'static {
     /// Everything known about a submission, whoever sent it; `None` for an unknown id.
     async fn look(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError>;
+
+    /// The id of the SMS with this number, whoever sent it; `None` for an unknown number.
+    async fn message_by_number(&self, number: i64) -> Result<Option<MessageId>, SpoolError>;
 
     /// Ends an SMS that waits, at the wish of `by`. `false` when it is too late for that.
     async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError>;
@@ -115,6 +143,14 @@ pub struct Listener {
     pub metrics: bool,
     /// Whether the platform's callbacks are taken, as far as there is a [`CallbackDoor`].
     pub callbacks: bool,
+    /// APIs of other gateways that are spoken beside ours.
+    pub profiles: Vec<Arc<Profile>>,
+    /// Whether the relay's own API at `/v1` is served.
+    pub api: bool,
+    /// Proxies in front of it; without them the client is whoever connects.
+    pub proxies: Option<Proxies>,
+    /// TLS from the first octet, and HTTP/2 for those who want it; `None` for HTTP/1 in the clear. Reloadable.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// Where the platform calls back, and how it is known. Whoever shows one of the three is let in. Reloadable.
@@ -137,7 +173,8 @@ pub struct Limits {
     pub body_octets: usize,
     /// Connections at a time of each listener.
     pub connections: usize,
-    /// Of these, connections at a time from one client ([`ClientKey`](crate::model::ClientKey)).
+    /// Of these, connections at a time from one client ([`ClientKey`](crate::model::ClientKey)). Requests of HTTP/2, which
+    /// come many on one connection, are bounded by the same two numbers.
     pub connections_per_client: usize,
     /// For the request line and all headers to arrive; also how long a connection may idle before
     /// its first and between two requests.
@@ -145,6 +182,11 @@ pub struct Limits {
     /// For a whole request from the end of its headers, body and answer included; also how long the
     /// client may leave an answer unread.
     pub request_time: Duration,
+    /// Wrong credentials of one client ([`ClientKey`](crate::model::ClientKey)) within `auth_window`, after which it
+    /// may show none.
+    pub auth_failures: usize,
+    /// How long a wrong credential counts, and how long a client with too many may show none.
+    pub auth_window: Duration,
 }
 
 /// Somebody who may post. Reloadable.
@@ -155,7 +197,7 @@ pub struct Account {
     /// Networks that it may come from.
     pub networks: Vec<IpNet>,
     /// What it must show; `None` lets its networks in without.
-    pub credential: Option<Credential>,
+    pub login: Option<Login>,
     /// Whether it may choose the sender.
     pub may_choose_sender: bool,
     /// Whether it may choose the lane.
@@ -175,11 +217,54 @@ pub struct Program {
     pub secret: Secret,
 }
 
-/// What an HTTP client shows: Basic, `X-Api-Key: password`, or the parameters `username` and
+/// What the client of an account shows: Basic, `X-Api-Key: password`, or the parameters `username` and
 /// `password`, or `api_key`, with their synonyms.
 #[derive(Clone, Debug)]
-pub struct Credential {
+pub struct Login {
     /// User name for Basic and parameters.
+    pub username: String,
+    /// What its password or key is checked with.
+    pub proof: Proof,
+}
+
+/// What is known of a password or an API key.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The password, which is shown with the user name or alone as an API key.
+    Password(Secret),
+    /// The hash of the password, which is shown with the user name.
+    Hash(PasswordHash),
+    /// The hash of an API key, which is shown alone.
+    Key(ApiKeyHash),
+    /// Either.
+    HashAndKey(PasswordHash, ApiKeyHash),
+}
+
+impl Login {
+    /// With a password that is known as it is.
+    pub fn with_password(username: String, password: Secret) -> Self {
+        Self { username, proof: Proof::Password(password) }
+    }
+
+    /// Whether whoever knows one knows the other, as far as can be told.
+    fn is_the_same(&self, other: &Self) -> bool {
+        let is_same_proof = match (&self.proof, &other.proof) {
+            (Proof::Password(one), Proof::Password(other)) => same_secret(one, other.expose_secret()),
+            (Proof::Hash(one), Proof::Hash(other)) => one.as_str() == other.as_str(),
+            (Proof::Key(one), Proof::Key(other)) => one == other,
+            (Proof::HashAndKey(one, key), Proof::HashAndKey(other, other_key)) => {
+                one.as_str() == other.as_str() && key == other_key
+            }
+            (Proof::Password(_) | Proof::Hash(_) | Proof::Key(_) | Proof::HashAndKey(..), _) => false,
+        };
+        self.username == other.username && is_same_proof
+    }
+}
+
+/// What the platform shows by HTTP Basic.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// User name.
     pub username: String,
     /// The secret.
     pub password: Secret,

@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 
 use axum::http::{Method, StatusCode, Uri};
+use jiff::Zoned;
 
 use super::answer::Denial;
-use super::fields::{Fields, GENERIC};
-use super::submit::{account_of, form, may_ask};
+use super::fields::Fields;
+use super::form::{Unasked, form};
+use super::generic::GENERIC;
+use super::submit::{account_of, may_ask};
 use super::{Account, Listener};
 use crate::intake::Form;
 
@@ -85,7 +88,7 @@ pub fn preview(
         if !is_get {
             fields.add_form(asked.body.unwrap_or_default().as_bytes())?;
         }
-        fields.settle_charset(None)
+        fields.settle(None, &GENERIC)
     };
     add(&mut fields).map_err(Denial::from)?;
     let named = |name: &str| accounts.iter().find(|account| account.name == name);
@@ -96,26 +99,26 @@ pub fn preview(
             return Err(Denial::new(StatusCode::UNAUTHORIZED, reason).into());
         }
         None => {
-            let shown = fields.credential(&GENERIC).map_err(Denial::from)?;
-            account_of(accounts, address, &shown).map_err(|(_, denial)| denial)?
+            let shown = fields.credential(&GENERIC.names).map_err(Denial::from)?;
+            account_of(accounts, address, &shown)?
         }
     };
-    Ok(Preview { account: account.name.clone(), form: form(&fields, account)? })
+    let form = form(&fields, &GENERIC, account, Unasked::Refused, &Zoned::now()).map_err(Denial::from)?;
+    Ok(Preview { account: account.name.clone(), form })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Credential;
+    use super::super::Login;
     use super::*;
     use crate::model::Secret;
 
     fn account(name: &str, password: Option<&str>) -> Account {
-        let credential =
-            |password| Credential { username: name.to_owned(), password: Secret::from(password) };
+        let login = |password| Login::with_password(name.to_owned(), Secret::from(password));
         Account {
             name: name.to_owned(),
             networks: vec!["127.0.0.0/8".parse().unwrap()],
-            credential: password.map(credential),
+            login: password.map(login),
             may_choose_sender: false,
             may_choose_lane: false,
             program: None,
@@ -129,6 +132,10 @@ mod tests {
             allow_get: true,
             metrics: false,
             callbacks: false,
+            profiles: Vec::new(),
+            api: false,
+            proxies: None,
+            tls: None,
         };
         let accounts = [account("shop", Some("secret")), account("lab", None)];
         let asked = Asked { method, target, body, account: account_name };

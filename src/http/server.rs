@@ -7,14 +7,14 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
 use hyper::body::Incoming;
@@ -23,23 +23,29 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info, warn};
 
 use super::admission::Admission;
 use super::answer::{Denial, Style, Unanswered, close_after};
+use super::forwarded::Malformed;
+use super::framing::Verdict;
+use super::login::Logins;
+use super::secured::{Handle, Secured, is_http2, shake_hands};
 use super::submit::{Desk, Lines, Peer, sms};
 use super::wire::Wire;
 use super::{
-    Account, Behind, CallbackDoor, CallbackFigures, Limits, Listener, Settings, callbacks, framing, health,
-    metrics, status,
+    Account, Behind, CallbackDoor, Figures, Limits, Listener, Settings, callbacks, framing, health, http2,
+    metrics, profiled, status, v1,
 };
+use crate::tls::{Expiry, LOOKS};
 
 /// Most octets of a request line with all headers; more is 431. A long text in a query fits.
-const HEAD_OCTETS: usize = 16 * 1024;
+pub(super) const HEAD_OCTETS: usize = 16 * 1024;
 /// Most octets that are buffered of a connection beside the body in the making.
 const BUFFER_OCTETS: usize = 64 * 1024;
 /// Most header lines; more is 431.
@@ -60,6 +66,7 @@ pub struct Server {
     limits: Limits,
     router: Router,
     stranger_lines: Lines,
+    secured: Arc<Secured>,
 }
 
 /// A listener could not be bound; this ends the start.
@@ -79,18 +86,21 @@ struct Door {
     listener: Arc<Listener>,
     limits: Limits,
     admission: Admission,
+    /// Counts the requests of HTTP/2.
+    requests: Admission,
     router: Router,
     stranger_lines: Lines,
+    secured: Arc<Secured>,
 }
 
 /// Ends a connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the fate of the request is not known")]
-struct NoAnswer;
+pub(super) struct NoAnswer;
 
 impl Server {
     /// Binds every listener. `accounts` and `callback_door` may be exchanged at any time; each request sees one
-    /// state of them. `registry` is what `/metrics` shows; `figures` count the platform's calls.
+    /// state of them. `registry` is what `/metrics` shows; `figures` are what is counted.
     ///
     /// # Errors
     /// [`BindError`] for the first listener that cannot be bound.
@@ -99,10 +109,11 @@ impl Server {
         accounts: Arc<ArcSwap<Vec<Account>>>,
         callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
         behind: Behind,
-        figures: CallbackFigures,
+        figures: Figures,
         registry: Arc<Registry>,
     ) -> Result<Self, BindError> {
         let limits = settings.limits;
+        let secured = Arc::new(Secured::new(&settings.listeners, Expiry::new()));
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for listener in settings.listeners {
@@ -123,6 +134,8 @@ impl Server {
             accounts,
             behind,
             callback_door,
+            sessions: Mutex::default(),
+            logins: Logins::new(&limits, figures.clone()),
             figures,
             call_lines: Lines::default(),
             stranger_lines: stranger_lines.clone(),
@@ -132,12 +145,26 @@ impl Server {
         let router = Router::new()
             .route("/sms", any(sms))
             .route("/sms/{id}", any(status::status))
+            .merge(v1::routes())
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz))
             .route("/metrics", any(metrics::metrics))
             .fallback(elsewhere)
             .with_state(desk);
-        Ok(Self { listeners, addresses, limits, router, stranger_lines })
+        Ok(Self { listeners, addresses, limits, router, stranger_lines, secured })
+    }
+
+    /// Shows in `expiry` when the certificates of the listeners end.
+    pub fn showing(mut self, expiry: Expiry) -> Self {
+        let listeners: Vec<Listener> =
+            self.listeners.iter().map(|(listener, _)| Listener::clone(listener)).collect();
+        self.secured = Arc::new(Secured::new(&listeners, expiry));
+        self
+    }
+
+    /// For reloads while [`run`](Self::run) works.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.secured))
     }
 
     /// Each listener's name and where it is, in the order of the settings; a port 0 has become a
@@ -156,13 +183,24 @@ impl Server {
                 listener,
                 limits: self.limits,
                 admission: Admission::new(connections, connections_per_client),
+                requests: Admission::new(connections, connections_per_client),
                 router: self.router.clone(),
                 stranger_lines: self.stranger_lines.clone(),
+                secured: Arc::clone(&self.secured),
             };
             doors.spawn(Arc::new(door).accept(socket, shutdown.clone()));
         }
-        while let Some(ended) = doors.join_next().await {
-            report_panic(ended);
+        self.secured.look();
+        let mut looks = interval_at(Instant::now() + LOOKS, LOOKS);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                ended = doors.join_next() => match ended {
+                    Some(ended) => report_panic(ended),
+                    None => break,
+                },
+                _ = looks.tick() => self.secured.look(),
+            }
         }
     }
 }
@@ -201,8 +239,11 @@ impl Door {
                     let listener = &self.listener.name;
                     info!(client = %address, listener, left_out, "connection refused: client has enough");
                 }
-                // The buffer of a fresh socket takes it, or the client goes without.
-                let _ = stream.try_write(TOO_MANY_CONNECTIONS);
+                // The buffer of a fresh socket takes it, or the client goes without. One that is about to speak TLS
+                // could not read it.
+                if self.secured.of(&self.listener.name).is_none() {
+                    let _ = stream.try_write(TOO_MANY_CONNECTIONS);
+                }
                 continue;
             };
             let place = match self.admission.place_now() {
@@ -236,33 +277,113 @@ impl Door {
             debug!(client = %address, error = %failure, "TCP_NODELAY refused");
         }
         let peer = Peer { listener: self.listener.clone(), address };
+        let Some(tls) = self.secured.of(&self.listener.name) else {
+            return self.http1(stream, peer, shutdown).await;
+        };
+        let (time, who) = (self.limits.header_time, (self.listener.name.as_str(), address));
+        let shaken = tokio::select! {
+            shaken = shake_hands(&tls, stream, time, who, &self.stranger_lines) => shaken,
+            () = is_asked(&mut shutdown) => None,
+        };
+        match shaken {
+            Some(stream) if is_http2(&stream) => {
+                let service = service_fn(|request| self.answer_stream(&peer, request));
+                http2::serve(stream, service, self.limits, who, &self.stranger_lines, shutdown).await;
+            }
+            Some(stream) => self.http1(stream, peer, shutdown).await,
+            None => {}
+        }
+    }
+
+    /// The answer to a request of HTTP/2. Many come on one connection, so that they are counted as connections are.
+    fn answer_stream(
+        &self,
+        peer: &Peer,
+        request: hyper::Request<Incoming>,
+    ) -> impl Future<Output = Result<Response, NoAnswer>> + Send + use<> {
+        let style = Style::of(request.headers());
+        let admitted = if request.headers().len() > HEADERS {
+            let reason = format!("the request has more than {HEADERS} headers; send fewer");
+            Err(Denial::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason))
+        } else {
+            let visit = self.requests.visit(peer.address).ok_or_else(|| {
+                let reason = "too many requests at a time from your address";
+                Denial::new(StatusCode::TOO_MANY_REQUESTS, reason)
+            });
+            visit.and_then(|visit| {
+                let reason = "too many requests at a time; send this one again";
+                let place = self.requests.place_now();
+                let place = place.ok_or_else(|| Denial::new(StatusCode::SERVICE_UNAVAILABLE, reason))?;
+                let verdict = framing::check(request.version(), request.headers());
+                Ok((visit, place, self.answer(peer, request, verdict)))
+            })
+        };
+        async move {
+            let mut response = match admitted {
+                Ok((visit, place, answer)) => {
+                    let response = answer.await?;
+                    drop((visit, place));
+                    response
+                }
+                Err(denial) => denial.respond(style),
+            };
+            // There is no such header here (RFC 9113 section 8.2.2), and one request ends no other.
+            response.headers_mut().remove(header::CONNECTION);
+            Ok(response)
+        }
+    }
+
+    /// The answer to a request whose framing has been judged.
+    fn answer(
+        &self,
+        peer: &Peer,
+        mut request: hyper::Request<Incoming>,
+        verdict: Verdict,
+    ) -> impl Future<Output = Result<Response, NoAnswer>> + Send + use<> {
+        let style = Style::of(request.headers());
+        let client = self.listener.client(peer.address, request.headers());
+        let verdict = verdict.map_err(|fault| fault.to_string());
+        let verdict = verdict.and(client.as_ref().map(drop).map_err(ToString::to_string));
+        let address = client.unwrap_or(peer.address);
+        request.extensions_mut().insert(Peer { listener: self.listener.clone(), address });
+        let stranger_lines = self.stranger_lines.clone();
+        let routed = TowerToHyperService::new(self.router.clone()).call(request.map(Body::new));
+        async move {
+            let response = match verdict {
+                Ok(()) => routed.await.unwrap_or_else(|never: Infallible| match never {}),
+                Err(fault) => {
+                    if let Some(left_out) = stranger_lines.next() {
+                        info!(client = %address, reason = %fault, left_out, "request refused");
+                    }
+                    Denial::closing(StatusCode::BAD_REQUEST, fault).respond(style)
+                }
+            };
+            match response.extensions().get::<Unanswered>() {
+                Some(_) => Err(NoAnswer),
+                None => Ok(response),
+            }
+        }
+    }
+
+    /// Serves one connection of HTTP/1 to its end.
+    async fn http1<S>(&self, stream: S, peer: Peer, mut shutdown: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let address = peer.address;
         let (wire, heads) = Wire::new(stream, self.limits.request_time);
-        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        let service = service_fn(|request: hyper::Request<Incoming>| {
             // Called as soon as a head is parsed, so this is the verdict on just that head.
             let verdict = heads.next().and_then(|()| framing::check(request.version(), request.headers()));
             // What follows a chunked body is not watched.
             let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
-            let style = Style::of(request.headers());
-            request.extensions_mut().insert(peer.clone());
-            let stranger_lines = self.stranger_lines.clone();
-            let routed = TowerToHyperService::new(self.router.clone()).call(request.map(Body::new));
+            let answer = self.answer(&peer, request, verdict);
             async move {
-                let mut response = match verdict {
-                    Ok(()) => routed.await.unwrap_or_else(|never: Infallible| match never {}),
-                    Err(fault) => {
-                        if let Some(left_out) = stranger_lines.next() {
-                            info!(client = %address, reason = %fault, left_out, "request refused");
-                        }
-                        Denial::closing(StatusCode::BAD_REQUEST, fault.to_string()).respond(style)
-                    }
-                };
-                if response.extensions().get::<Unanswered>().is_some() {
-                    return Err(NoAnswer);
-                }
+                let mut response = answer.await?;
                 if is_last {
                     close_after(&mut response);
                 }
-                Ok(response)
+                Ok::<_, NoAnswer>(response)
             }
         });
         let mut connection = pin!(
@@ -289,14 +410,28 @@ impl Door {
     }
 }
 
-/// Any path that is no route: that of the callbacks, which the configuration names, or none of ours.
+impl Listener {
+    /// The address of the client whose request came from `peer`.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Malformed> {
+        let Some(proxies) = &self.proxies else { return Ok(peer) };
+        let lines = headers.get_all(proxies.header.name()).iter().map(HeaderValue::as_bytes);
+        proxies.client(peer, &lines.collect::<Vec<_>>())
+    }
+}
+
+/// Any path that is no route: those of other gateways' APIs and that of the callbacks, which the configuration names, or
+/// none of ours.
 pub(super) async fn elsewhere(
     State(desk): State<Arc<Desk>>,
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Response {
-    let door = desk.callback_door.load_full();
     let path = request.uri().path();
+    let endpoints = profiled::at(&peer.listener.profiles, path);
+    if !endpoints.is_empty() {
+        return profiled::serve(&desk, &peer, &endpoints, request).await;
+    }
+    let door = desk.callback_door.load_full();
     let hides = door.as_ref().as_ref().is_some_and(|door| door.secret.is_some());
     let Some((door, behind)) = door.as_ref().as_ref().and_then(|door| Some((door, door.behind(path)?)))
     else {
@@ -336,7 +471,7 @@ pub(super) fn nothing_here(headers: &HeaderMap) -> Response {
 }
 
 /// Returns once shutdown is wanted; a sender that is gone wants it too.
-async fn is_asked(shutdown: &mut watch::Receiver<bool>) {
+pub(super) async fn is_asked(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|wanted| *wanted).await;
 }
 
@@ -353,7 +488,7 @@ fn pause_after(failure: &io::Error, failures: u32) -> Duration {
 }
 
 /// Released builds abort on a panic; others say so and go on.
-fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+pub(super) fn report_panic(ended: Result<(), tokio::task::JoinError>) {
     if let Err(failure) = ended {
         error!(error = %failure, "a task of the HTTP door broke");
     }

@@ -14,7 +14,8 @@ use tracing::info;
 
 use super::account::{Shown, any_from, shown_in_headers};
 use super::answer::{Denial, Style, respond};
-use super::fields::{Fields, GENERIC};
+use super::fields::Fields;
+use super::generic::GENERIC;
 use super::health::is_read;
 use super::submit::{Desk, Peer, authenticate};
 use super::view;
@@ -27,17 +28,21 @@ const PATH: &str = "/sms/";
 
 /// Of which SMS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
+    /// Every SMS of a submission.
     All(SubmissionId),
+    /// One.
     One(MessageId),
 }
 
 impl Which {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads `ID` or `ID-1`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         text.parse().map(Self::One).or_else(|_| text.parse().map(Self::All)).ok()
     }
 
-    fn submission(self) -> SubmissionId {
+    /// The form that it belongs to.
+    pub(super) fn submission(self) -> SubmissionId {
         match self {
             Self::All(id) => id,
             Self::One(id) => id.submission,
@@ -109,7 +114,7 @@ async fn answer(
     let accounts = desk.accounts.load_full();
     may_look(&accounts, client.address)?;
     let shown = shown(listener, parts)?;
-    authenticate(&accounts, client, &shown).await?;
+    authenticate(desk, &accounts, client, &shown).await?;
     let written = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
     let Some(which) = Which::parse(written) else { return Err(unknown(written)) };
     let answered = async {
@@ -130,7 +135,8 @@ async fn answer(
     timeout_at(deadline, answered).await.map_err(late)?
 }
 
-fn may_look(accounts: &[Account], address: IpAddr) -> Result<(), Denial> {
+/// Whether anybody may ask from this address.
+pub(super) fn may_look(accounts: &[Account], address: IpAddr) -> Result<(), Denial> {
     if any_from(accounts, address) {
         return Ok(());
     }
@@ -147,18 +153,32 @@ fn shown(listener: &Listener, parts: &Parts) -> Result<Shown, Denial> {
     }
     let mut fields = Fields::default();
     fields.add_form(parts.uri.query().unwrap_or_default().as_bytes())?;
-    fields.settle_charset(None)?;
-    Ok(fields.credential(&GENERIC)?)
+    fields.settle(None, &GENERIC)?;
+    Ok(fields.credential(&GENERIC.names)?)
 }
 
-fn unknown(written: &str) -> Denial {
+/// 404.
+pub(super) fn unknown(written: &str) -> Denial {
     let shown: String = written.chars().take(40).collect();
     let reason = format!("`{}` is no id of a form of yours", shown.escape_debug());
     Denial::new(StatusCode::NOT_FOUND, reason)
 }
 
 /// The submission with the SMS that are meant.
-async fn look(desk: &Desk, client: &Client, which: Which) -> Result<SubmissionView, Denial> {
+pub(super) async fn look(desk: &Desk, client: &Client, which: Which) -> Result<SubmissionView, Denial> {
+    let written = match which {
+        Which::All(id) => id.to_string(),
+        Which::One(id) => id.to_string(),
+    };
+    look_own(desk, client, which).await?.ok_or_else(|| unknown(&written))
+}
+
+/// The submission of this client's account with the SMS that are meant; `None` where there is none, or none of its own.
+pub(super) async fn look_own(
+    desk: &Desk,
+    client: &Client,
+    which: Which,
+) -> Result<Option<SubmissionView>, SpoolError> {
     let is_own = |view: &SubmissionView| {
         view.client.door == Door::Http
             && view.client.account.is_some()
@@ -166,17 +186,16 @@ async fn look(desk: &Desk, client: &Client, which: Which) -> Result<SubmissionVi
     };
     let found = desk.behind.lookup.look(which.submission()).await?.filter(is_own);
     let found = found.map(|view| SubmissionView { messages: which.of(view.messages.clone()), ..view });
-    let written = match which {
-        Which::All(id) => id.to_string(),
-        Which::One(id) => id.to_string(),
-    };
-    found
-        .filter(|view| matches!(which, Which::All(_)) || !view.messages.is_empty())
-        .ok_or_else(|| unknown(&written))
+    Ok(found.filter(|view| matches!(which, Which::All(_)) || !view.messages.is_empty()))
 }
 
 /// Cancels what waits. To cancel what is cancelled is no mistake: the first answer may have been lost.
-async fn cancel(desk: &Desk, client: &Client, which: Which, messages: &[MessageView]) -> Result<(), Denial> {
+pub(super) async fn cancel(
+    desk: &Desk,
+    client: &Client,
+    which: Which,
+    messages: &[MessageView],
+) -> Result<(), Denial> {
     let mut cancelled = 0;
     // Those that would take the place of others go first, so that the end of the others does not release them.
     for state in [SmsState::Held, SmsState::Due] {

@@ -13,22 +13,29 @@ use axum::extract::{Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Zoned;
 use prometheus_client::registry::Registry;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{info, warn};
 
-use super::account::{Denied, Shown, any_from, identify, shown_in_headers};
+use super::account::{Denied, Shown, any_from, identify_now, shown_in_headers};
 use super::answer::{Denial, Style, Unanswered, accepted};
 use super::body::{BodyError, Format, read};
-use super::fields::{FieldError, Fields, GENERIC, shown};
+use super::fields::{FieldError, Fields};
+use super::figures::Figures;
+use super::form::{FormError, Unasked, form};
+use super::generic::GENERIC;
 use super::log_limit::LogLimit;
-use super::wishes::{WishError, deliver_at, lane};
-use super::{Account, Behind, CallbackDoor, CallbackFigures, Limits, Listener};
-use crate::intake::{Form, Receipt, Refusal};
-use crate::model::{Client, Door, Masked, TellUrl};
-use crate::telling::{AllowedHost, target};
+use super::login::Logins;
+use super::profiled::Sessions;
+use super::wishes::WishError;
+use super::{Account, Behind, CallbackDoor, Limits, Listener};
+use crate::attempts::Attempt;
+use crate::intake::{Receipt, Refusal};
+use crate::model::{Client, Door, Masked};
+use crate::profile::BodyKind;
 
-/// How long a wrong credential waits for its 401: few guesses a second, whoever makes them. The
+/// How long a wrong credential waits for its 401, checking it included: few guesses a second, whoever makes them. The
 /// wait is a timer of its connection, and connections are limited in all and for each address.
 pub(super) const WRONG_CREDENTIAL_DELAY: Duration = Duration::from_secs(1);
 
@@ -42,8 +49,12 @@ pub(super) struct Desk {
     pub(super) behind: Behind,
     /// Where the platform calls back.
     pub(super) callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
-    /// Of its calls.
-    pub(super) figures: CallbackFigures,
+    /// Who has logged in, where an API of another gateway has that.
+    pub(super) sessions: Mutex<Sessions>,
+    /// What is counted.
+    pub(super) figures: Figures,
+    /// Who logs in.
+    pub(super) logins: Logins,
     /// The log's lines about its calls.
     pub(super) call_lines: Lines,
     /// The log's lines about whoever is nobody that we know.
@@ -82,7 +93,7 @@ impl Desk {
 pub(super) struct Peer {
     /// The listener.
     pub(super) listener: Arc<Listener>,
-    /// The client's address, unmapped.
+    /// The client's address, unmapped: that of who connected, or what a trusted proxy says.
     pub(super) address: IpAddr,
 }
 
@@ -112,6 +123,23 @@ impl From<BodyError> for Stop {
     }
 }
 
+impl From<FormError> for Stop {
+    fn from(error: FormError) -> Self {
+        Self::Denied(error.into())
+    }
+}
+
+impl From<FormError> for Denial {
+    fn from(error: FormError) -> Self {
+        let reason = error.to_string();
+        match error {
+            FormError::Field(error) => error.into(),
+            FormError::NotAllowed(_) => Self::new(StatusCode::FORBIDDEN, reason),
+            FormError::Wrong(_) => Self::new(StatusCode::BAD_REQUEST, reason),
+        }
+    }
+}
+
 impl From<FieldError> for Denial {
     fn from(error: FieldError) -> Self {
         BodyError::from(error).into()
@@ -120,11 +148,7 @@ impl From<FieldError> for Denial {
 
 impl From<WishError> for Denial {
     fn from(error: WishError) -> Self {
-        let status = match error {
-            WishError::NoTime(_) | WishError::NoLane(_) => StatusCode::BAD_REQUEST,
-            WishError::MayNotChooseLane(_) => StatusCode::FORBIDDEN,
-        };
-        Self::new(status, error.to_string())
+        FormError::from(error).into()
     }
 }
 
@@ -146,8 +170,14 @@ impl From<BodyError> for Denial {
 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
+        Self::Denied(refusal.into())
+    }
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
         let status = StatusCode::from_u16(refusal.kind.http()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        Self::Denied(Denial { retry_after: refusal.kind.retry_after(), ..Denial::new(status, refusal.text) })
+        Self { retry_after: refusal.kind.retry_after(), ..Self::new(status, refusal.text) }
     }
 }
 
@@ -221,50 +251,106 @@ async fn take(
     let early = match shown {
         Shown::Nothing => None,
         Shown::Pair(..) | Shown::Key(_) | Shown::Unreadable => {
-            Some(authenticate(&accounts, client, &shown).await?)
+            Some(authenticate(desk, &accounts, client, &shown).await?)
         }
     };
     let fields = if is_get {
         let mut fields = Fields::default();
         fields.add_form(parts.uri.query().unwrap_or_default().as_bytes())?;
-        fields.settle_charset(None)?;
+        fields.settle(None, &GENERIC)?;
         fields
     } else {
-        let format = Format::declared(&parts.headers)?;
-        let octets = timeout_at(deadline, read(body, desk.limits.body_octets)).await.map_err(|_| {
-            let reason = format!("the body did not arrive within {:?}", desk.limits.request_time);
-            Denial::closing(StatusCode::REQUEST_TIMEOUT, reason)
-        })??;
-        format.fields(parts.uri.query(), octets).await?
+        let format = Format::declared(&parts.headers, BodyKind::Guessed)?;
+        let octets = read_body(desk, body, deadline).await?;
+        format.fields(parts.uri.query(), octets, &GENERIC).await?
     };
     let account = match early {
         Some(account) => account,
-        None => authenticate(&accounts, client, &fields.credential(&GENERIC)?).await?,
+        None => authenticate(desk, &accounts, client, &fields.credential(&GENERIC.names)?).await?,
     };
-    let form = form(&fields, account)?;
+    let form = form(&fields, &GENERIC, account, Unasked::Refused, &Zoned::now())?;
     match timeout_at(deadline, desk.behind.submitter.submit(client, form)).await {
         Ok(outcome) => Ok(outcome?),
         Err(_) => Err(Stop::Unanswered),
     }
 }
 
+/// The whole body, where it is not too large and comes in time.
+pub(super) async fn read_body(desk: &Desk, body: Body, deadline: Instant) -> Result<Vec<u8>, Denial> {
+    let octets = timeout_at(deadline, read(body, desk.limits.body_octets)).await.map_err(|_| {
+        let reason = format!("the body did not arrive within {:?}", desk.limits.request_time);
+        Denial::closing(StatusCode::REQUEST_TIMEOUT, reason)
+    })?;
+    Ok(octets?)
+}
+
 /// The account that shows `shown`; `client` gets it. Somebody who shows what is wrong waits.
 pub(super) async fn authenticate<'a>(
-    accounts: &'a [Account],
+    desk: &Desk,
+    accounts: &'a Arc<Vec<Account>>,
     client: &mut Client,
     shown: &Shown,
-) -> Result<&'a Account, Denial> {
-    match account_of(accounts, client.address, shown) {
-        Ok(account) => {
-            client.account = Some(account.name.clone());
-            Ok(account)
+) -> Result<&'a Account, NotLetIn> {
+    let answer_at = Instant::now() + WRONG_CREDENTIAL_DELAY;
+    match desk.logins.identify(accounts, client.address, shown).await {
+        Attempt::Checked(Ok(index)) => {
+            client.account = Some(accounts[index].name.clone());
+            Ok(&accounts[index])
         }
-        Err((denied, denial)) => {
+        Attempt::Checked(Err(denied)) => {
             if denied != Denied::Missing {
-                sleep(WRONG_CREDENTIAL_DELAY).await;
+                sleep_until(answer_at).await;
             }
-            Err(denial)
+            Err(NotLetIn::Denied(denied))
         }
+        Attempt::TooMany(wait) => Err(NotLetIn::TooMany(wait)),
+        Attempt::Unavailable => Err(NotLetIn::Busy),
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotLetIn {
+    /// For what it shows.
+    Denied(Denied),
+    /// There were too many wrong credentials from its address; how long it is to wait.
+    TooMany(Duration),
+    /// Too many credentials are being checked.
+    Busy,
+}
+
+impl From<NotLetIn> for Denial {
+    fn from(why: NotLetIn) -> Self {
+        match why {
+            NotLetIn::Denied(denied) => denied.into(),
+            NotLetIn::TooMany(wait) => {
+                let reason = "there were too many wrong credentials from your address; come again later";
+                Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, reason) }
+            }
+            NotLetIn::Busy => {
+                let reason = "too many credentials are being checked; come again later";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, reason)
+            }
+        }
+    }
+}
+
+impl From<NotLetIn> for Stop {
+    fn from(why: NotLetIn) -> Self {
+        Self::Denied(why.into())
+    }
+}
+
+impl From<Denied> for Denial {
+    fn from(denied: Denied) -> Self {
+        let (reason, note) = match denied {
+            Denied::Missing => ("a user name and password are needed, or an API key", None),
+            Denied::Wrong => (WRONG_CREDENTIAL, None),
+            Denied::WrongNetwork => {
+                (WRONG_CREDENTIAL, Some("the credential is right, the network is not its account's"))
+            }
+        };
+        Self { note, ..Self::new(StatusCode::UNAUTHORIZED, reason) }
     }
 }
 
@@ -287,61 +373,11 @@ pub(super) fn may_ask(
     Ok(is_get)
 }
 
-/// The account that `shown` belongs to, or the answer to somebody who is nobody.
+/// The account that `shown` belongs to, found here and now, or the answer to somebody who is nobody.
 pub(super) fn account_of<'a>(
     accounts: &'a [Account],
     address: IpAddr,
     shown: &Shown,
-) -> Result<&'a Account, (Denied, Denial)> {
-    identify(accounts, address, shown).map_err(|denied| {
-        let (reason, note) = match denied {
-            Denied::Missing => ("a user name and password are needed, or an API key", None),
-            Denied::Wrong => (WRONG_CREDENTIAL, None),
-            Denied::WrongNetwork => {
-                (WRONG_CREDENTIAL, Some("the credential is right, the network is not its account's"))
-            }
-        };
-        (denied, Denial { note, ..Denial::new(StatusCode::UNAUTHORIZED, reason) })
-    })
-}
-
-/// What the fields ask for.
-pub(super) fn form(fields: &Fields, account: &Account) -> Result<Form, Denial> {
-    let sender = fields.sender(&GENERIC)?;
-    if sender.is_some() && !account.may_choose_sender {
-        let reason = format!(
-            "account `{}` may not choose the sender; leave out `from`, or set may_choose_sender = true for \
-             the account",
-            account.name
-        );
-        return Err(Denial::new(StatusCode::FORBIDDEN, reason));
-    }
-    Ok(Form {
-        to: fields.destinations(&GENERIC)?,
-        text: fields.text(&GENERIC)?,
-        sender,
-        deliver_at: fields.line(GENERIC.deliver_at)?.as_deref().map(deliver_at).transpose()?,
-        lane: fields.line(GENERIC.lane)?.map(|written| lane(account, &written)).transpose()?,
-        tell_url: tell_url(fields, account)?,
-    })
-}
-
-/// Where a form's SMS are told of: where the form says, if the operator allows that host and port; else where the account says.
-fn tell_url(fields: &Fields, account: &Account) -> Result<Option<TellUrl>, Denial> {
-    let of_account = |url: &str| TellUrl { url: url.to_owned(), account: account.name.clone() };
-    let program = account.program.as_ref();
-    let Some(written) = fields.line(GENERIC.callback_url)? else {
-        return Ok(program.and_then(|program| program.url.as_deref()).map(of_account));
-    };
-    let wrong = |reason: String| Denial::new(StatusCode::BAD_REQUEST, reason);
-    let url = target(&written).map_err(|error| wrong(format!("`callback_url` cannot be called: {error}")))?;
-    if !program.is_some_and(|program| program.hosts.iter().any(|allowed| allowed.allows(&url))) {
-        let (needed, name) = (AllowedHost::of(&url).to_string(), &account.name);
-        return Err(wrong(format!(
-            "`{}` of `callback_url` is not one of the callback_hosts of account `{name}`; name a program that is, or \
-             have the operator add this one",
-            shown(&needed),
-        )));
-    }
-    Ok(Some(of_account(url.as_str())))
+) -> Result<&'a Account, Denial> {
+    Ok(&accounts[identify_now(accounts, address, shown)?])
 }

@@ -1,4 +1,4 @@
-//! A client's socket as hyper gets it.
+//! A client's socket, or what TLS makes of it, as hyper gets it for HTTP/1.
 //!
 //! Reading, it lets the [`Scanner`] look at every octet; writing, it gives up on a client that
 //! does not read; closing, it makes sure that the last answer can arrive.
@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::framing::{FramingError, Scanner, Verdict};
@@ -23,8 +22,8 @@ const LINGER_OCTETS: usize = 8 * 1024;
 
 /// A socket under watch.
 #[derive(Debug)]
-pub(super) struct Wire {
-    socket: TcpStream,
+pub(super) struct Wire<S> {
+    socket: S,
     scanner: Scanner,
     heads: Heads,
     /// How long the client may leave us unable to write.
@@ -46,9 +45,9 @@ impl Heads {
     }
 }
 
-impl Wire {
+impl<S> Wire<S> {
     /// Takes a fresh connection.
-    pub(super) fn new(socket: TcpStream, write_time: Duration) -> (Self, Heads) {
+    pub(super) fn new(socket: S, write_time: Duration) -> (Self, Heads) {
         let heads = Heads::default();
         let wire = Self {
             socket,
@@ -61,12 +60,8 @@ impl Wire {
         (wire, heads)
     }
 
-    /// Bounds how long a write may make no progress.
-    fn watch_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+    /// Bounds how long a write may make no progress. Octets that TLS has taken are written when it is flushed.
+    fn watch_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -77,7 +72,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -92,7 +87,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         let written = Pin::new(&mut wire.socket).poll_write(cx, octets);
@@ -114,7 +109,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let wire = self.get_mut();
+        let flushed = Pin::new(&mut wire.socket).poll_flush(cx);
+        wire.watch_write(cx, flushed)
     }
 
     /// Closes our side. A socket that is dropped with unread octets in it is reset by the system,
@@ -123,7 +120,8 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         if wire.lingering.is_none() {
-            ready!(Pin::new(&mut wire.socket).poll_shutdown(cx))?;
+            let closed = Pin::new(&mut wire.socket).poll_shutdown(cx);
+            ready!(wire.watch_write(cx, closed))?;
             if wire.scanner.is_between_requests() {
                 return Poll::Ready(Ok(()));
             }

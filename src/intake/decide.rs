@@ -1,6 +1,7 @@
 //! From one recipient's numbers to its SMS: asks the routing, fits the text, keeps count.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::MAX_MESSAGES;
 use super::delivering::{ExplainedDelivery, Late, Start};
@@ -31,12 +32,28 @@ pub(super) struct Decisions<'a> {
     /// What the rules found already, by whose words they looked through.
     content: HashMap<Words, Content>,
     messages: Vec<Message>,
+    /// What is not sent since another one says the same, and that one; by places among the messages.
+    same_as: BTreeMap<usize, usize>,
+    /// Where the rows of the recipient begin whose turn it is.
+    turn: usize,
+    /// Why the first of these was refused.
+    refusal_of_turn: Option<Refusal>,
     /// Who gets what of them is not delivered.
     escalating: Vec<Escalating>,
     late: Late,
     refusal: Option<Refusal>,
     /// How each decision came about, where somebody asks.
     notes: Option<&'a mut Notes>,
+}
+
+/// Everything that was decided.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// The rows, in order; those that take the place of others come last.
+    pub(super) messages: Vec<Message>,
+    /// What is not sent since another one says the same, and that one; by places among the messages. That one
+    /// may stand behind a third in its turn.
+    pub(super) same_as: BTreeMap<usize, usize>,
 }
 
 /// Whose words a recipient gets.
@@ -101,13 +118,51 @@ impl<'a> Decisions<'a> {
         notes: Option<&'a mut Notes>,
     ) -> Self {
         let (messages, distilled, content) = (Vec::new(), HashMap::new(), HashMap::new());
-        let escalating = Vec::new();
-        Self { id, routing, distilled, content, messages, escalating, late, refusal: None, notes }
+        Self {
+            id,
+            routing,
+            distilled,
+            content,
+            messages,
+            same_as: BTreeMap::new(),
+            turn: 0,
+            refusal_of_turn: None,
+            escalating: Vec::new(),
+            late,
+            refusal: None,
+            notes,
+        }
     }
 
     /// Another recipient's turn.
     pub(super) fn begin(&mut self) {
+        (self.turn, self.refusal_of_turn) = (self.messages.len(), None);
         self.note(Notes::begin);
+    }
+
+    /// Nothing can be decided for the recipient whose turn it is, and the others go on without it.
+    pub(super) fn leave_out(&mut self, refusal: &Refusal) {
+        self.note(|notes| notes.left_out(refusal));
+    }
+
+    /// Ends the turn of a recipient: the places of its rows. With `partial` no rows are kept of one that gets
+    /// nothing, as whoever handed it in is told at once.
+    ///
+    /// # Errors
+    /// Why the first of them was refused, when all of them were.
+    pub(super) fn end_turn(&mut self, partial: bool) -> Result<Range<usize>, Refusal> {
+        let places = self.turn..self.messages.len();
+        let is_taken = |message: &Message| !matches!(message.fate, Fate::Refused(_));
+        match self.refusal_of_turn.take() {
+            Some(refusal) if !self.messages[places.clone()].iter().any(is_taken) => {
+                // No other SMS refers to what was refused.
+                if partial {
+                    self.messages.truncate(self.turn);
+                }
+                Err(refusal)
+            }
+            Some(_) | None => Ok(places),
+        }
     }
 
     /// Decides the SMS of the recipient whose turn it is; `written` is what rules match, the local part or the form's
@@ -243,14 +298,17 @@ impl<'a> Decisions<'a> {
         match repeated::beside(&self.messages, &all) {
             Beside::Apart => {}
             Beside::Behind(firsts) => {
-                for ((message, same_as), first) in all.iter_mut().zip(&mut same_as).zip(firsts) {
+                let behind = all.iter_mut().zip(&mut same_as).zip(place..).zip(firsts);
+                for (((message, same_as), place), first) in behind {
+                    self.same_as.insert(place, first);
                     let first = &self.messages[first];
                     message.fate = Fate::SameAs(first.sms.id);
                     *same_as = Some(first.recipient.address.clone());
                 }
             }
             Beside::Before(firsts) => {
-                for (message, first) in all.iter().zip(firsts) {
+                for ((message, place), first) in all.iter().zip(place..).zip(firsts) {
+                    self.same_as.insert(first, place);
                     self.supersede(first, message.sms.id, &recipient.address);
                 }
             }
@@ -302,6 +360,7 @@ impl<'a> Decisions<'a> {
         self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
         let cause =
             Cause::new(refusal.kind.smtp().1, format!("{} {rule}: {reason}", Reason::RuleRefused.words()));
+        self.refusal_of_turn.get_or_insert_with(|| refusal.clone());
         self.refusal.get_or_insert(refusal);
         self.unsent(known, recipient, destination, rule, Fate::Refused(cause))
     }
@@ -330,13 +389,13 @@ impl<'a> Decisions<'a> {
         Message { sms, recipient: recipient.clone(), rule, delivery, fate }
     }
 
-    /// The SMS, in order; those that take the place of others come last.
+    /// Everything is decided.
     ///
     /// # Errors
     /// When every one of them was refused: then nothing was promised to anybody, and the peer is
     /// told at once instead of by a report. When there would be more than [`MAX_MESSAGES`] with those that
     /// take the place of others.
-    pub(super) fn finish(mut self) -> Result<Vec<Message>, Refusal> {
+    pub(super) fn finish(mut self) -> Result<Decided, Refusal> {
         let all_refused = self.messages.iter().all(|message| matches!(message.fate, Fate::Refused(_)));
         if let Some(refusal) = self.refusal.take_if(|_| all_refused) {
             self.note(Notes::end);
@@ -352,7 +411,7 @@ impl<'a> Decisions<'a> {
             }
         }
         self.note(Notes::end);
-        Ok(self.messages)
+        Ok(Decided { messages: self.messages, same_as: self.same_as })
     }
 }
 
@@ -443,7 +502,7 @@ mod tests {
                 &[PhoneNumber::from_e164(&address).unwrap()],
             )
             .unwrap();
-        decisions.finish().unwrap().remove(0)
+        decisions.finish().unwrap().messages.remove(0)
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn explain_form(
 ) -> Explanation {
     let mut notes = Notes::default();
     let end = form::prepare(routing, settings, client, form, now, Some(&mut notes));
-    let outcomes = outcomes(end.as_ref(), notes);
+    let outcomes = outcomes(end.as_ref().map(|prepared| &prepared.submission), notes);
     let recipients = form.to.iter().zip(outcomes).map(|(written, outcome)| ExplainedRecipient {
         written: written.clone(),
         outcome,
@@ -251,9 +251,9 @@ fn explain_form(
 /// phones are refused one by one keep that, unless the refusal came before all was decided.
 fn outcomes(end: Result<&Submission, &Refusal>, notes: Notes) -> Vec<Result<Vec<ExplainedPhone>, Refusal>> {
     let (recipients, all_decided) = notes.into_recipients();
-    let outcome = |phones: Vec<ExplainedPhone>| match end {
-        Err(refusal) if !all_decided || phones.is_empty() => Err(refusal.clone()),
-        Err(_) | Ok(_) => Ok(phones),
+    let outcome = |phones: Result<Vec<ExplainedPhone>, Refusal>| match (end, &phones) {
+        (Err(refusal), Ok(decided)) if !all_decided || decided.is_empty() => Err(refusal.clone()),
+        (Err(_) | Ok(_), _) => phones,
     };
     recipients.into_iter().map(outcome).collect()
 }

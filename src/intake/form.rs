@@ -1,15 +1,22 @@
 //! A form post as a submission.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::decide::{Decisions, Known};
+use super::decide::{Decided, Decisions, Known};
 use super::delivering::Late;
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
-use super::{Form, Receipt, Settings, is_escalation, is_live, mail, report_to};
+use super::{
+    AcceptedSms, Form, Receipt, ReceivedRecipient, Settings, is_escalation, is_live, mail, report_to,
+};
 use crate::mail::Headers;
-use crate::model::{Client, Notify, Original, Recipient, SenderId, Submission, SubmissionId};
+use crate::model::{
+    Client, Message, MessageId, Notify, Original, PhoneNumber, Recipient, SenderId, Submission, SubmissionId,
+};
 use crate::routing::{Facts, Origin, Routing};
 use crate::wording::Source;
 
@@ -21,7 +28,7 @@ pub(super) fn prepare(
     form: &Form,
     now: Timestamp,
     notes: Option<&mut Notes>,
-) -> Result<Submission, Refusal> {
+) -> Result<Prepared, Refusal> {
     let refuse = |text: &str| Refusal { kind: RefusalKind::NothingToSend, text: text.to_owned() };
     if form.to.is_empty() {
         return Err(refuse("no destination is given"));
@@ -61,27 +68,123 @@ pub(super) fn prepare(
     let late = Late::of(settings, &report_to);
     let known = Known::new(facts, source);
     let mut decisions = Decisions::new(id, routing, late, notes);
+    let mut recipients = Vec::with_capacity(form.to.len());
     for written in &form.to {
         decisions.begin();
-        let destinations = mail::reached(routing, &origin, written)?;
-        let recipient = Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
-        decisions.add(&known, &recipient, written, &destinations)?;
+        let outcome = match mail::reached(routing, &origin, written) {
+            Ok(destinations) => {
+                let recipient =
+                    Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
+                decisions.add(&known, &recipient, written, &destinations)?;
+                decisions.end_turn(form.partial)
+            }
+            Err(refusal) if form.partial => {
+                decisions.leave_out(&refusal);
+                Err(refusal)
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        recipients.push((written.clone(), outcome));
     }
-    Ok(Submission {
+    let decided = decisions.finish();
+    if form.partial
+        && let Some(refusal) = first_if_all_are_refused(&recipients)
+    {
+        return Err(refusal);
+    }
+    let Decided { messages, same_as } = decided?;
+    let sms_of = |places: Range<usize>| -> BTreeSet<usize> {
+        places.map(|place| sent_for(&same_as, place)).filter(|place| is_live(&messages[*place])).collect()
+    };
+    let recipients =
+        recipients.into_iter().map(|(written, outcome)| (written, outcome.map(sms_of))).collect();
+    let submission = Submission {
         id,
         received_at: now,
         client: client.clone(),
         report_to,
         tell_url: form.tell_url.clone(),
         original: Original::default(),
-        messages: decisions.finish()?,
+        messages,
         forwards: Vec::new(),
-    })
+    };
+    Ok(Prepared { submission, recipients })
 }
 
-/// What the client is told.
-pub(super) fn receipt(submission: &Submission) -> Receipt {
-    let sent = submission.messages.iter().filter(|message| is_live(message) && !is_escalation(message));
-    let messages = sent.map(|m| (m.sms.id, m.sms.destination.clone(), m.sms.text.parts)).collect();
-    Receipt { id: submission.id, messages }
+fn first_if_all_are_refused<T>(recipients: &[(String, Result<T, Refusal>)]) -> Option<Refusal> {
+    let refusals: Option<Vec<&Refusal>> =
+        recipients.iter().map(|(_, outcome)| outcome.as_ref().err()).collect();
+    refusals?.first().map(|first| (*first).clone())
+}
+
+/// The place of the SMS that says what the one at `place` would have said: mostly itself. What is sent for
+/// another one never stands behind that one, so that this comes to an end.
+fn sent_for(same_as: &BTreeMap<usize, usize>, mut place: usize) -> usize {
+    while let Some(other) = same_as.get(&place) {
+        place = *other;
+    }
+    place
+}
+
+/// A form post that is decided.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// What is to be kept.
+    pub(super) submission: Submission,
+    /// The destinations as written, each with the places among the messages of the SMS that are sent for it.
+    pub(super) recipients: Vec<(String, Result<BTreeSet<usize>, Refusal>)>,
+}
+
+impl Prepared {
+    /// What is to be kept, and what the client is told once that is kept.
+    pub(super) fn split(self) -> (Submission, Draft) {
+        let Self { submission, recipients } = self;
+        let sms = |message: &Message| Drafted {
+            id: message.sms.id,
+            destination: message.sms.destination.clone(),
+            parts: message.sms.text.parts,
+            is_sent: is_live(message) && !is_escalation(message),
+        };
+        let draft =
+            Draft { id: submission.id, sms: submission.messages.iter().map(sms).collect(), recipients };
+        (submission, draft)
+    }
+}
+
+/// What a client is told, but for the numbers.
+#[derive(Debug)]
+pub(super) struct Draft {
+    id: SubmissionId,
+    /// All the submission's messages.
+    sms: Vec<Drafted>,
+    recipients: Vec<(String, Result<BTreeSet<usize>, Refusal>)>,
+}
+
+#[derive(Debug)]
+struct Drafted {
+    id: MessageId,
+    destination: PhoneNumber,
+    parts: u32,
+    is_sent: bool,
+}
+
+impl Draft {
+    /// With the numbers that the messages got, in their order.
+    pub(super) fn receipt(self, numbers: &[i64]) -> Receipt {
+        let accepted = |(sms, number): (Drafted, &i64)| {
+            let Drafted { id, destination, parts, is_sent } = sms;
+            is_sent.then_some(AcceptedSms { id, number: *number, destination, parts })
+        };
+        let sms: Vec<Option<AcceptedSms>> = self.sms.into_iter().zip(numbers).map(accepted).collect();
+        let at = |places: BTreeSet<usize>| -> Vec<AcceptedSms> {
+            places.into_iter().filter_map(|place| sms.get(place)?.clone()).collect()
+        };
+        let recipients = self.recipients.into_iter();
+        let recipients = recipients.map(|(to, outcome)| ReceivedRecipient { to, outcome: outcome.map(at) });
+        Receipt {
+            id: self.id,
+            recipients: recipients.collect(),
+            messages: sms.into_iter().flatten().collect(),
+        }
+    }
 }

@@ -135,7 +135,7 @@ pub(super) fn prepare(
         report_to,
         tell_url: None,
         original: original(settings, envelope, &mail, &trace, bytes),
-        messages: decisions.finish()?,
+        messages: decisions.finish()?.messages,
         forwards,
     })
 }

@@ -12,6 +12,7 @@ mod explain;
 mod form;
 mod mail;
 mod notes;
+mod once;
 mod quota;
 mod refusal;
 mod repeated;
@@ -32,13 +33,14 @@ use crate::model::{
     ReversePath, Submission, SubmissionId, TellUrl,
 };
 use crate::routing::{Origin, Routing};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Accepted, RequestKey, Spool, SpoolError};
 
 pub use delivering::ExplainedDelivery;
 pub use escalating::ExplainedEscalation;
 pub use explain::{
     ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Incoming, explain,
 };
+pub use once::{Answer, AnswerSms, Once};
 use quota::{Quota, Reservation};
 pub use refusal::{Refusal, RefusalKind};
 
@@ -93,6 +95,9 @@ pub struct Form {
     pub lane: Option<Lane>,
     /// Where a program is told how each SMS ended.
     pub tell_url: Option<TellUrl>,
+    /// Whether a destination that is unknown, not allowed or refused by a rule is left out, and told of in the
+    /// [`Receipt`], while the others are taken. Otherwise one that is unknown or not allowed refuses the form.
+    pub partial: bool,
 }
 
 /// What was accepted: on disk when this is returned.
@@ -100,8 +105,35 @@ pub struct Form {
 pub struct Receipt {
     /// The submission's id.
     pub id: SubmissionId,
-    /// Its SMS that will be sent: id, destination and parts.
-    pub messages: Vec<(MessageId, PhoneNumber, u32)>,
+    /// Its SMS that will be sent, each once, in order.
+    pub messages: Vec<AcceptedSms>,
+    /// Its destinations, as the form has them.
+    pub recipients: Vec<ReceivedRecipient>,
+}
+
+/// An SMS that will be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedSms {
+    /// Its id.
+    pub id: MessageId,
+    /// Its number in the spool; see [`Spool::accept`].
+    pub number: i64,
+    /// Whom it goes to.
+    pub destination: PhoneNumber,
+    /// In how many parts.
+    pub parts: u32,
+}
+
+/// What became of one destination of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedRecipient {
+    /// The destination as written.
+    pub to: String,
+    /// The SMS that are sent for it, in order: none where a rule dropped them, and those of an earlier or later
+    /// destination where they bring the same words to the same phone. Or why all of its phones were refused:
+    /// nothing is kept of it then where the form is [`partial`](Form::partial), and otherwise rows that are
+    /// reported as failures.
+    pub outcome: Result<Vec<AcceptedSms>, Refusal>,
 }
 
 /// The only way in.
@@ -190,7 +222,7 @@ impl Intake {
             mail::prepare(&routing, &settings, client, &envelope, &bytes, now, None)
         }?;
         let id = submission.id;
-        self.accept(submission, &routing).await?;
+        self.accept(submission, &routing, None).await?;
         Ok(id)
     }
 
@@ -199,25 +231,65 @@ impl Intake {
     /// # Errors
     /// A [`Refusal`] for the answer; nothing is kept then.
     pub async fn submit_form(&self, client: &Client, form: Form) -> Result<Receipt, Refusal> {
-        let now = Timestamp::now();
         let routing = self.routing.load_full();
-        self.check_rate(&routing, client)?;
+        let (submission, draft) = self.prepare_form(&routing, client, form).await?.split();
+        let numbers = self.accept(submission, &routing, None).await?.numbers();
+        Ok(draft.receipt(&numbers))
+    }
+
+    /// Takes a form post, once where it has a `key`: one that comes again is answered as it was. A refusal is not
+    /// kept: what was refused is decided anew.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for the answer; nothing is kept then.
+    pub async fn submit_once(
+        &self,
+        client: &Client,
+        form: Form,
+        key: Option<RequestKey>,
+    ) -> Result<Once, Refusal> {
+        // Before anything that may be otherwise today: rules, rates, the parts that it used up itself.
+        if let Some(key) = &key
+            && let Some(before) = self.spool.accepted_before(key.clone(), Timestamp::now()).await?
+        {
+            return Once::of_before(before);
+        }
+        let routing = self.routing.load_full();
+        let submission = self.prepare_form(&routing, client, form).await?.submission;
+        let answer = Answer::of(&submission);
+        let once = key.map(|key| Ok::<_, Refusal>((key, answer.to_json()?))).transpose()?;
+        match self.accept(submission, &routing, once).await? {
+            Accepted::New(_) => Ok(Once::Taken(answer)),
+            Accepted::Before(before) => Once::of_before(before),
+        }
+    }
+
+    async fn prepare_form(
+        &self,
+        routing: &Arc<Routing>,
+        client: &Client,
+        form: Form,
+    ) -> Result<form::Prepared, Refusal> {
+        let now = Timestamp::now();
+        self.check_rate(routing, client)?;
         let phones = form.to.iter().map(|to| routing.resolve_written(to).map_or(0, |numbers| numbers.len()));
-        let submission = if is_large(form.text.len(), phones) {
-            let (rules, settings, client) =
-                (Arc::clone(&routing), Arc::clone(&self.settings), client.clone());
+        if is_large(form.text.len(), phones) {
+            let (rules, settings, client) = (Arc::clone(routing), Arc::clone(&self.settings), client.clone());
             tokio::task::spawn_blocking(move || form::prepare(&rules, &settings, &client, &form, now, None))
                 .await
                 .map_err(|error| Refusal::temporary(format!("the form could not be read: {error}")))?
         } else {
-            form::prepare(&routing, &self.settings, client, &form, now, None)
-        }?;
-        let receipt = form::receipt(&submission);
-        self.accept(submission, &routing).await?;
-        Ok(receipt)
+            form::prepare(routing, &self.settings, client, &form, now, None)
+        }
     }
 
-    async fn accept(&self, mut submission: Submission, routing: &Routing) -> Result<(), Refusal> {
+    /// Keeps it; `once` is its key, and what is told where that comes again.
+    async fn accept(
+        &self,
+        mut submission: Submission,
+        routing: &Routing,
+        once: Option<(RequestKey, String)>,
+    ) -> Result<Accepted, Refusal> {
         if self.settings.simulate_all {
             submission.messages.iter_mut().for_each(|message| message.sms.options.simulation = true);
         }
@@ -232,14 +304,18 @@ impl Intake {
             }
             None => None,
         };
-        if let Err(error) = self.spool.accept(submission).await {
+        let accepted = match once {
+            Some((key, answer)) => self.spool.accept_once(submission, key, answer).await,
+            None => self.spool.accept(submission).await.map(Accepted::New),
+        };
+        if !matches!(accepted, Ok(Accepted::New(_))) {
             reservation.into_iter().for_each(Reservation::give_back);
-            return Err(error.into());
         }
+        let accepted = accepted?;
         if let ReportTo::Nobody(reason) = report_to {
             tracing::debug!(%id, reason, "nobody would be told of a failure");
         }
-        Ok(())
+        Ok(accepted)
     }
 
     /// Whether the spool can take a message now.

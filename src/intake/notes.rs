@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::explain::{ExplainedFate, ExplainedPhone};
+use super::refusal::Refusal;
 use crate::model::PhoneNumber;
 use crate::routing::Tried;
 
 /// What was decided for the recipients of one mail or form, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    recipients: Vec<Vec<ExplainedPhone>>,
+    recipients: Vec<Result<Vec<ExplainedPhone>, Refusal>>,
     /// The rules that were asked for the phone that is being decided.
     tried: Vec<Tried>,
     /// Where the SMS are told of, by their places among the messages.
@@ -21,7 +22,14 @@ pub(super) struct Notes {
 impl Notes {
     /// Another recipient's turn.
     pub(super) fn begin(&mut self) {
-        self.recipients.push(Vec::new());
+        self.recipients.push(Ok(Vec::new()));
+    }
+
+    /// The recipient whose turn it is was left out.
+    pub(super) fn left_out(&mut self, refusal: &Refusal) {
+        if let Some(recipient) = self.recipients.last_mut() {
+            *recipient = Err(refusal.clone());
+        }
     }
 
     /// The rules that were asked for the next phone.
@@ -44,7 +52,7 @@ impl Notes {
             rule: rule.to_owned(),
             fate,
         };
-        if let Some(phones) = self.recipients.last_mut() {
+        if let Some(Ok(phones)) = self.recipients.last_mut() {
             phones.push(phone);
         }
     }
@@ -52,8 +60,9 @@ impl Notes {
     /// The phone that was decided last has its SMS from this place among the messages on.
     pub(super) fn placed(&mut self, first: usize) {
         let Some(recipient) = self.recipients.len().checked_sub(1) else { return };
-        let Some(phone) = self.recipients[recipient].len().checked_sub(1) else { return };
-        if let ExplainedFate::Sent { sms, .. } = &self.recipients[recipient][phone].fate {
+        let Ok(phones) = &self.recipients[recipient] else { return };
+        let Some(phone) = phones.len().checked_sub(1) else { return };
+        if let ExplainedFate::Sent { sms, .. } = &phones[phone].fate {
             self.places.extend((0..sms.len()).map(|n| (first + n, (recipient, phone, n))));
         }
     }
@@ -61,7 +70,8 @@ impl Notes {
     /// The SMS at this place is not sent after all, since a more urgent one for `to` says the same.
     pub(super) fn superseded(&mut self, place: usize, to: &str) {
         let Some((recipient, phone, n)) = self.places.get(&place) else { return };
-        if let ExplainedFate::Sent { sms, .. } = &mut self.recipients[*recipient][*phone].fate {
+        let Ok(phones) = &mut self.recipients[*recipient] else { return };
+        if let ExplainedFate::Sent { sms, .. } = &mut phones[*phone].fate {
             sms[*n].same_as = Some(to.to_owned());
             sms[*n].price = None;
         }
@@ -72,8 +82,9 @@ impl Notes {
         self.all_decided = true;
     }
 
-    /// The phones of each recipient whose turn it was, and whether everything was decided.
-    pub(super) fn into_recipients(self) -> (Vec<Vec<ExplainedPhone>>, bool) {
+    /// The phones of each recipient whose turn it was, or why it was left out, and whether everything was
+    /// decided.
+    pub(super) fn into_recipients(self) -> (Vec<Result<Vec<ExplainedPhone>, Refusal>>, bool) {
         (self.recipients, self.all_decided)
     }
 }

@@ -4,6 +4,8 @@ mod accounts;
 mod addressed;
 mod delivered;
 mod explained;
+mod once;
+mod received;
 mod repeated;
 
 use std::collections::BTreeMap;
@@ -110,7 +112,21 @@ pub(super) fn form() -> Form {
 
 /// What [`form`] becomes.
 pub(super) fn prepared(client: &Client, now: Timestamp) -> Submission {
-    form::prepare(&routing(), &settings(Reports::Sender), client, &form(), now, None).unwrap()
+    form::prepare(&routing(), &settings(Reports::Sender), client, &form(), now, None).unwrap().submission
+}
+
+/// What a form becomes.
+fn submitted(routing: &Routing, form: &Form) -> Result<Submission, Refusal> {
+    let prepared = form::prepare(routing, &settings(Reports::Sender), &client(), form, now(), None)?;
+    Ok(prepared.submission)
+}
+
+/// What is told of a form whose SMS get the numbers from 11 on.
+fn receipt(routing: &Routing, form: &Form) -> Result<Receipt, Refusal> {
+    let prepared = form::prepare(routing, &settings(Reports::Sender), &client(), form, now(), None)?;
+    let (submission, draft) = prepared.split();
+    let numbers: Vec<i64> = (11..).take(submission.messages.len()).collect();
+    Ok(draft.receipt(&numbers))
 }
 
 fn envelope(from: &str, to: &[&str]) -> Envelope {
@@ -319,7 +335,7 @@ fn a_form_is_refused_whole_when_one_destination_is_wrong() {
             sender: sender.map(str::to_owned),
             ..Form::default()
         };
-        form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None)
+        submitted(&routing(), &form)
     };
     let submission = form(&["boss", "+39 328 000 0009"], "Door 3", Some("Doors")).unwrap();
     assert_eq!(
@@ -328,8 +344,6 @@ fn a_form_is_refused_whole_when_one_destination_is_wrong() {
     );
     assert!(submission.messages.iter().all(|message| message.sms.sender.as_str() == "Doors"));
     assert_eq!(submission.report_to, ReportTo::Operator(MailAddress::parse("ops@example.com").unwrap()));
-    let receipt = form::receipt(&submission);
-    assert_eq!(receipt.messages.len(), 2);
     let refused = |result: Result<Submission, Refusal>| {
         let refusal = result.unwrap_err();
         (refusal.kind, refusal.text)
@@ -361,8 +375,6 @@ fn whom_a_form_wants_told_is_kept_with_it() {
     let to = TellUrl { url: "https://shop.example.com/done".to_owned(), account: "shop".to_owned() };
     for tell_url in [Some(to), None] {
         let form = Form { tell_url: tell_url.clone(), ..form() };
-        let prepared =
-            form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None).unwrap();
-        assert_eq!(prepared.tell_url, tell_url);
+        assert_eq!(submitted(&routing(), &form).unwrap().tell_url, tell_url);
     }
 }

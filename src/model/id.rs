@@ -65,6 +65,16 @@ impl SubmissionId {
         time_of(self.0)
     }
 
+    /// Its 128 bits: 48 of time in milliseconds, 80 random ones.
+    pub fn bits(self) -> u128 {
+        self.0.0
+    }
+
+    /// The id with these bits.
+    pub fn from_bits(bits: u128) -> Self {
+        Self(Ulid(bits))
+    }
+
     /// The id of this submission's SMS number `ordinal` (from 1).
     pub fn message(self, ordinal: u32) -> MessageId {
         MessageId { submission: self, ordinal }
@@ -152,6 +162,8 @@ mod tests {
         assert_eq!((mail.time(), MailId::first_at(now).time()), (now, now));
         assert!(MailId::first_at(now) <= mail);
         assert_eq!("7ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<MailId>().unwrap().time(), Timestamp::MAX);
+        assert_eq!(SubmissionId::from_bits(late.bits()), late);
+        assert_eq!(late.bits() >> 80, 1_700_000_000_001);
         let message = early.message(12);
         assert_eq!(message.to_string(), format!("{early}-12"));
         assert_eq!(message.to_string().parse::<MessageId>().unwrap(), message);

@@ -2,36 +2,27 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustls::ProtocolVersion;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use crate::intake::{Refusal, RefusalKind};
 
 use super::accounts::Accounts;
 use super::auth::Credentials;
-use super::failures::Failures;
 use super::log_limit::LogLimit;
 use super::metrics::{Authentication, Handshake, Metrics};
 use super::rates::{Exceeded, Rates};
 use super::session::{About, Login};
 use super::settings::Limits;
+use crate::attempts::{Attempt, Attempts, Verdict};
 use crate::model::ClientKey;
-
-/// Passwords checked at a time. Each takes a processor and 19 MiB for a while; more at a time would
-/// let a guesser slow everybody down.
-const CHECKS: usize = 2;
-/// How long an authentication waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Shared by all connections.
 pub(super) struct Guard {
     rates: Mutex<Rates>,
-    failures: Mutex<Failures>,
+    attempts: Attempts,
     lines: Mutex<LogLimit>,
-    turns: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -39,9 +30,8 @@ impl Guard {
     pub(super) fn new(limits: &Limits, metrics: Metrics) -> Self {
         Self {
             rates: Mutex::new(Rates::new()),
-            failures: Mutex::new(Failures::new(limits.auth_failures, limits.auth_window)),
+            attempts: Attempts::new(limits.auth_failures, limits.auth_window),
             lines: Mutex::default(),
-            turns: Arc::new(Semaphore::new(CHECKS)),
             metrics,
         }
     }
@@ -77,7 +67,7 @@ impl Guard {
 
     /// The limits have changed.
     pub(super) fn reload(&self, limits: &Limits) {
-        lock(&self.failures).change(limits.auth_failures, limits.auth_window);
+        self.attempts.change(limits.auth_failures, limits.auth_window);
     }
 
     /// Whether a line about what this client did wrong may be written now: then with how many of all such
@@ -114,55 +104,29 @@ impl Guard {
         client: IpAddr,
         accounts: &Arc<Accounts>,
     ) -> Login {
-        let Ok(Ok(turn)) = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await else {
-            return self.unavailable();
-        };
-        // Asked only when it is this client's turn: many at a time come no further than one after the
-        // other.
-        if !lock(&self.failures).may_try(client.into(), Instant::now()) {
-            self.metrics.authentication(Authentication::Limited);
-            return Login::TooMany;
-        }
         let accounts = Arc::clone(accounts);
-        let checked = tokio::task::spawn_blocking(move || {
+        let check = move || {
             let name = accounts.verify(&credentials).map(|account| account.name.clone());
-            // Ends with the check and not with its caller: who hangs up makes no room for more of them.
-            drop(turn);
-            (name, accounts.could_be(&credentials))
-        });
-        match checked.await {
-            Ok((Some(account), _)) => {
-                self.metrics.authentication(Authentication::Ok);
-                Login::Account(account)
-            }
-            Ok((None, counts)) => {
-                self.metrics.authentication(Authentication::Failed);
-                if counts {
-                    lock(&self.failures).failed(client.into(), Instant::now());
-                }
-                Login::Failed
-            }
-            // The runtime is stopping.
-            Err(_) => self.unavailable(),
-        }
-    }
-
-    fn unavailable(&self) -> Login {
-        self.metrics.authentication(Authentication::Unavailable);
-        Login::Unavailable
+            Verdict { is_failure: name.is_none() && accounts.could_be(&credentials), outcome: name }
+        };
+        self.told(self.attempts.check(client.into(), check).await)
     }
 
     /// Counts credentials that are nobody's without a look at the accounts.
     pub(super) fn fail_login(&self, client: IpAddr) -> Login {
-        let (client, now) = (ClientKey::from(client), Instant::now());
-        let mut failures = lock(&self.failures);
-        if !failures.may_try(client, now) {
-            self.metrics.authentication(Authentication::Limited);
-            return Login::TooMany;
-        }
-        failures.failed(client, now);
-        self.metrics.authentication(Authentication::Failed);
-        Login::Failed
+        let nobody = || Verdict { outcome: None, is_failure: true };
+        self.told(self.attempts.check_now(client.into(), nobody))
+    }
+
+    fn told(&self, attempt: Attempt<Option<String>>) -> Login {
+        let (result, login) = match attempt {
+            Attempt::Checked(Some(account)) => (Authentication::Ok, Login::Account(account)),
+            Attempt::Checked(None) => (Authentication::Failed, Login::Failed),
+            Attempt::TooMany(_) => (Authentication::Limited, Login::TooMany),
+            Attempt::Unavailable => (Authentication::Unavailable, Login::Unavailable),
+        };
+        self.metrics.authentication(result);
+        login
     }
 }
 

@@ -10,9 +10,10 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use super::gate::Full;
+use crate::tls::Expiry;
 
 /// The door's counters. Clones share them, and are cheap.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub struct Metrics {
     recipients_refused: Family<CodeLabels, Counter>,
     authentications: Family<AuthenticationLabels, Counter>,
     handshakes: Family<HandshakeLabels, Counter>,
-    not_after: Family<ListenerLabels, Gauge>,
+    expiry: Expiry,
 }
 
 /// Makes an enum whose variants are label values; its `ALL` is what exists from the start.
@@ -144,11 +145,6 @@ struct HandshakeLabels {
     version: Handshake,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ListenerLabels {
-    listener: String,
-}
-
 /// A connection that counts as open until it is dropped.
 #[derive(Debug)]
 pub struct OpenConnection(Gauge);
@@ -166,7 +162,7 @@ impl Default for Metrics {
             recipients_refused: Family::default(),
             authentications: Family::default(),
             handshakes: Family::default(),
-            not_after: Family::default(),
+            expiry: Expiry::new(),
         };
         for &cause in Cause::ALL {
             drop(metrics.refused.get_or_create(&RefusedLabels { cause }));
@@ -212,13 +208,7 @@ impl Metrics {
         registry.register("authentications", authentications, self.authentications.clone());
         let handshakes = "TLS handshakes by result and version";
         registry.register("tls_handshakes", handshakes, self.handshakes.clone());
-        // The unit becomes the end of the name.
-        registry.register_with_unit(
-            "certificate_not_after",
-            "When the listener's certificate expires, as Unix time",
-            Unit::Seconds,
-            self.not_after.clone(),
-        );
+        self.expiry.register(registry);
     }
 
     /// A connection was let in: its client is known and no limit was reached.
@@ -269,16 +259,9 @@ impl Metrics {
         self.handshakes.get_or_create(&HandshakeLabels::from(outcome)).inc();
     }
 
-    /// Forgets all certificates, before those of a new configuration are told.
-    pub fn forget_certificates(&self) {
-        self.not_after.clear();
-    }
-
-    /// The certificate of `listener` expires at this Unix time, in seconds; to be called again after each
-    /// reload of it.
-    pub fn certificate_not_after(&self, listener: &str, unix_seconds: i64) {
-        let labels = ListenerLabels { listener: listener.to_owned() };
-        self.not_after.get_or_create(&labels).set(unix_seconds);
+    /// When the certificates expire.
+    pub fn expiry(&self) -> &Expiry {
+        &self.expiry
     }
 }
 
@@ -384,8 +367,6 @@ mod tests {
         shared.authentication(Authentication::Failed);
         shared.tls_handshake(Handshake::Tls13);
         shared.tls_handshake(Handshake::Failed);
-        shared.certificate_not_after("lan", 1_900_000_000);
-        shared.certificate_not_after("lan", 2_000_000_000);
         let changed = || {
             let after = samples(&registry);
             after.into_iter().filter(|line| !before.contains(line)).collect::<Vec<_>>()
@@ -394,7 +375,6 @@ mod tests {
             changed(),
             [
                 "authentications_total{result=\"failed\"} 1",
-                "certificate_not_after_seconds{listener=\"lan\"} 2000000000",
                 "connections_accepted_total 2",
                 "connections_refused_total{cause=\"network\"} 1",
                 "messages_accepted_total 1",
@@ -422,20 +402,15 @@ mod tests {
 
     #[test]
     fn units_and_types_are_told() {
-        let (metrics, registry) = registered();
-        metrics.certificate_not_after("a\"b", 1);
+        let (_metrics, registry) = registered();
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         for line in [
             "# TYPE sms_relay_smtp_connections_accepted counter\n",
             "# TYPE sms_relay_smtp_open_connections gauge\n",
-            "# UNIT sms_relay_smtp_certificate_not_after_seconds seconds\n",
-            "sms_relay_smtp_certificate_not_after_seconds{listener=\"a\\\"b\"} 1\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
         assert!(text.ends_with("# EOF\n"));
-        metrics.forget_certificates();
-        assert!(!samples(&registry).iter().any(|sample| sample.starts_with("certificate")));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure, octets in and steps out: [`session`] with [`lines`], [`command`], [`address`], [`reply`], [`auth`],
 //! [`data`] and [`chunk`]; [`proxy`]. With sockets, from the outside in: [`Server`], `admission`,
-//! `connection`, `link`. Beside them [`tls`], [`accounts`], [`capture`] and [`metrics`]. A [`Receiver`] is
+//! `connection`, `link`. Beside them [`accounts`], [`capture`] and [`metrics`]. A [`Receiver`] is
 //! asked who may be written to and what becomes of a mail.
 //!
 //! The way of a mail: `server` accepts, `admission` reads who the client is ([`proxy`]), whether it may come
@@ -29,7 +29,6 @@ pub mod chunk;
 pub mod command;
 mod connection;
 pub mod data;
-pub mod failures;
 mod gate;
 mod guard;
 pub mod lines;
@@ -47,7 +46,6 @@ mod server;
 pub mod session;
 mod settings;
 mod shutdown;
-pub mod tls;
 pub mod used;
 
 pub use metrics::Metrics;

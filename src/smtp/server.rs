@@ -31,7 +31,7 @@ use super::room::Room;
 use super::session;
 use super::settings::{Listener, Settings};
 use super::shutdown::Shutdown;
-use super::tls::Validity;
+use crate::tls;
 
 /// Connections that wait to be accepted; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;
@@ -40,8 +40,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the disk may take at the end for what was captured.
 const CAPTURE_TIME: Duration = Duration::from_secs(2);
-/// How often certificates are looked at.
-const CERTIFICATE_LOOKS: Duration = Duration::from_secs(24 * 3600);
 
 /// The SMTP door, all its sockets bound.
 pub struct Server {
@@ -184,7 +182,7 @@ impl Server {
         for door in self.doors {
             doors.spawn(keep_open(door, Arc::clone(&self.shared), shutdown.clone()));
         }
-        let mut looks = interval(CERTIFICATE_LOOKS);
+        let mut looks = interval(tls::LOOKS);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -227,21 +225,9 @@ impl Handle {
 
 /// Tells of certificates that have expired or soon will.
 fn look_at_certificates(shared: &Shared) {
-    let now = Timestamp::now();
-    shared.guard.metrics().forget_certificates();
-    for (listener, identity) in shared.live.load().settings.identities() {
-        shared.guard.metrics().certificate_not_after(listener, identity.not_after().as_second());
-        let validity = identity.validity(now);
-        match validity {
-            Validity::Good => {}
-            Validity::NotYet | Validity::Expired { .. } => {
-                error!(listener, "the certificate {validity}; clients that check it will not deliver");
-            }
-            Validity::EndsSoon { .. } => {
-                warn!(listener, "the certificate {validity}; renew it and reload");
-            }
-        }
-    }
+    let live = shared.live.load();
+    let identities = live.settings.identities().map(|(listener, identity)| (listener, identity.as_ref()));
+    shared.guard.metrics().expiry().look(identities, Timestamp::now());
 }
 
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {

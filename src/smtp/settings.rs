@@ -11,8 +11,8 @@ use crate::model::Secret;
 
 use super::auth::Mechanism;
 use super::profile::Profile;
-use super::tls::Identity;
 use crate::credential::PasswordHash;
+use crate::tls::Identity;
 
 /// The whole door.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@
 //! do, as tests against the trait.
 
 mod entries;
+mod once;
 mod reports;
 pub mod sqlite;
 mod verdict;
@@ -32,6 +33,7 @@ pub use entries::{
     Again, Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room,
     Siblings, Step, Taken, TellStep, Telling, Waits,
 };
+pub use once::{Accepted, Before, KEY_LIFETIME, RequestKey};
 pub use sqlite::SqliteSpool;
 pub use views::{Backlog, Event, MailEvent, MailView, MessageView, PartView, SubmissionView, Try};
 
@@ -71,9 +73,27 @@ pub trait Spool: Send + Sync + 'static {
     /// to the client comes after. [`SpoolError::Unavailable`] also when too little space is free.
     /// An SMS that is due is due from `received_at` on.
     ///
+    /// Each SMS gets a number, above 0 and above those of all SMS that are there; they are returned in the order of
+    /// the submission's messages. A number stays its SMS's while that is there, over restarts too. It may be given
+    /// again once the SMS with the highest one was deleted; the relay deletes none.
+    ///
     /// Where several phones stand behind one recipient that wants to know of success, the recipient is told
     /// that its name was expanded, and of each phone only what fails (RFC 3461 section 5.2.7.4).
-    async fn accept(&self, submission: Submission) -> Result<(), SpoolError>;
+    async fn accept(&self, submission: Submission) -> Result<Vec<i64>, SpoolError>;
+
+    /// As [`accept`](Self::accept), once for each `key`: in the same transaction the key is kept with `answer`,
+    /// for [`KEY_LIFETIME`] from `received_at` on. Where the key, or another message of its request, is known,
+    /// nothing is kept, and it is told what it stands for.
+    async fn accept_once(
+        &self,
+        submission: Submission,
+        key: RequestKey,
+        answer: String,
+    ) -> Result<Accepted, SpoolError>;
+
+    /// What `key` stands for at `now`; `None` where neither it nor another message of another request is known
+    /// by this name. It sees what is on stable storage.
+    async fn accepted_before(&self, key: RequestKey, now: Timestamp) -> Result<Option<Before>, SpoolError>;
 
     /// Takes over what a dead process left: claimed SMS become unknown, to be asked about at
     /// `ask_at`; claimed mail becomes due. What would be asked about within a [`QUESTION_LEASE`] is
@@ -212,6 +232,9 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Everything known about one submission, but for what is damaged; `None` for an unknown id.
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError>;
+
+    /// The id of the SMS that [`accept`](Self::accept) gave this number; `None` where there is none.
+    async fn message_by_number(&self, number: i64) -> Result<Option<MessageId>, SpoolError>;
 
     /// How many SMS are in each state that is not final, and how many mails wait.
     async fn backlog(&self) -> Result<Backlog, SpoolError>;

@@ -26,6 +26,8 @@ pub struct SubmissionView {
 pub struct MessageView {
     /// The SMS.
     pub sms: Sms,
+    /// The number that it got when it was accepted.
+    pub number: i64,
     /// The recipient that it came from.
     pub recipient: Recipient,
     /// The rule that decided.

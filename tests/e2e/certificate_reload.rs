@@ -167,6 +167,33 @@ fn a_pair_that_does_not_fit_is_told_with_its_place_and_the_old_one_stays() {
     assert!(relay.terminate().success());
 }
 
+#[test]
+fn https_is_renewed_likewise_and_a_pair_that_does_not_fit_changes_nothing() {
+    let authority = Authority::new("Authority of the tests");
+    let mut world = World::new();
+    let here = world.directory.path().to_owned();
+    authority.issue(1).write(&here, "relay");
+    world.extra = "[[http.listener]]\nname = \"https\"\nbind = \"127.0.0.1:0\"\n\
+                   tls = { certificate = \"relay.pem\", key = \"relay.key\" }\n"
+        .to_owned();
+    let relay = world.start();
+    let client = || Talk::to(relay.door("https")).secure(&authority.pem);
+    let open = client();
+    assert_eq!(open.serial(), 1);
+
+    let renewed = authority.issue(2);
+    write(&here, "relay.pem", &renewed.certificate);
+    relay.signal(Signal::HUP);
+    relay.wait_for_message("not reloaded: the old rules stay until the configuration is right");
+    assert_eq!(client().serial(), 1);
+
+    renewed.write(&here, "relay");
+    reload(&relay);
+    assert_eq!((open.serial(), client().serial()), (1, 2));
+    assert!(relay.log().iter().all(|line| !line.to_string().contains("as before until a restart")));
+    assert!(relay.terminate().success());
+}
+
 /// The reply to AUTH PLAIN with this password of the account `ups`.
 fn login(relay: &Relay, password: &str) -> String {
     Talk::greeted(relay.smtp).login("ups", password)

@@ -28,7 +28,7 @@ Commands:
   explain        Shows what would become of a mail or a form, and why; nothing is sent
   demo           Shows the main job with everything embedded: relay, platform, mailbox and phones
   emulator       Runs the platform's API on loopback, to try a configuration and send nothing
-  hash-password  Makes the hash of a password for an account of the SMTP door
+  hash-password  Makes the hash of a password or an API key for an account
   help           Print this message or the help of the given subcommand(s)
 
 Options:
@@ -191,6 +191,33 @@ fn hash_password_refuses_what_is_no_password() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let said = "sms-relay: the hash cannot be written: No space left on device (os error 28)\n";
     assert_eq!(hash_password(b"hunter2\n", full.into()), (Some(69), String::new(), said.to_owned()));
+}
+
+#[test]
+fn hash_password_prints_what_checks_an_api_key() {
+    let with = |input: &[u8]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sms-relay"))
+            .args(["hash-password", "--api-key"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |octets| String::from_utf8(octets).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, hash, said) = with(b"correct-horse-battery-staple\n");
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    // By coreutils' sha256sum.
+    assert_eq!(hash, "sha256:87cbebfeebc05f7c54ac9336c4b4bbec831227a641951a4bde7edd56020f8590\n");
+    let (code, hash, said) = with(b"hunter2\n");
+    assert_eq!((code, hash.as_str()), (Some(65), ""));
+    assert!(
+        said.starts_with("sms-relay: the API key has 7 octets, which can be guessed from its hash"),
+        "{said}"
+    );
 }
 
 /// A person at a terminal: what is shown while the password is typed is the questions alone.

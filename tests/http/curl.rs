@@ -5,7 +5,7 @@ use std::process::Stdio;
 use super::support::{Door, account, form, limits};
 
 /// curl's standard output; `None` where there is no curl.
-async fn curl(arguments: &[&str]) -> Option<String> {
+pub(super) async fn curl(arguments: &[&str]) -> Option<String> {
     let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let run = tokio::task::spawn_blocking(move || {
         std::process::Command::new("curl")

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use sms_relay::smtp::Metrics;
 use sms_relay::smtp::metrics::{Cause, Handshake};
+use sms_relay::tls::Identity;
 
 use super::support::{Door, limits};
 
@@ -61,7 +63,10 @@ async fn a_listener_shows_them_where_it_is_told_to() {
     metrics.connection_refused(Cause::PerClient);
     metrics.recipient_refused(550);
     metrics.tls_handshake(Handshake::Tls13);
-    metrics.certificate_not_after("smtp", 1_900_000_000);
+    let (chain, key) =
+        (include_bytes!("../certificates/ec.pem"), include_bytes!("../certificates/ec.sec1.key"));
+    let identity = Identity::from_pem(chain, key).unwrap();
+    metrics.expiry().look([("smtp", &identity)].into_iter(), Timestamp::UNIX_EPOCH);
     let response = reqwest::get(door.get_url("/metrics")).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(
@@ -79,7 +84,10 @@ async fn a_listener_shows_them_where_it_is_told_to() {
         ("sms_relay_smtp_open_connections", 1.0),
         ("sms_relay_smtp_recipients_refused_total{code=\"550\"}", 1.0),
         ("sms_relay_smtp_tls_handshakes_total{result=\"ok\",version=\"1.3\"}", 1.0),
-        ("sms_relay_smtp_certificate_not_after_seconds{listener=\"smtp\"}", 1_900_000_000.0),
+        (
+            "sms_relay_smtp_certificate_not_after_seconds{listener=\"smtp\"}",
+            identity.not_after().as_second() as f64,
+        ),
     ] {
         assert_eq!(values.get(series), Some(&value), "{series}\n{text}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
-use sms_relay::http::{Behind, CallbackFigures, Listener, Server, Settings};
+use sms_relay::http::{Behind, Figures, Listener, Server, Settings};
 
 use super::support::{Door, Recorder, form, limits};
 
@@ -51,6 +51,10 @@ async fn an_address_in_use_ends_the_start_and_is_named() {
             allow_get: false,
             metrics: false,
             callbacks: false,
+            profiles: Vec::new(),
+            api: false,
+            proxies: None,
+            tls: None,
         }],
         limits: limits(),
     };
@@ -58,9 +62,8 @@ async fn an_address_in_use_ends_the_start_and_is_named() {
     let recorder = Arc::new(Recorder::default());
     let behind = Behind { submitter: recorder.clone(), lookup: recorder.clone(), callbacks: recorder };
     let door = Arc::new(ArcSwap::from_pointee(None));
-    let error = Server::bind(settings, accounts, door, behind, CallbackFigures::new(), Arc::default())
-        .await
-        .unwrap_err();
+    let error =
+        Server::bind(settings, accounts, door, behind, Figures::new(), Arc::default()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(

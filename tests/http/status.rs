@@ -31,6 +31,7 @@ pub(crate) fn message(ordinal: u32, state: State) -> MessageView {
             text: SmsText { body: "Ordered".to_owned(), encoding: Encoding::Gsm7, parts: 1 },
             options: SmsOptions::default(),
         },
+        number: ordinal.into(),
         recipient: Recipient { address: "347 1234567".to_owned(), notify: Notify::Unspecified, orcpt: None },
         rule: "shop".to_owned(),
         state,

@@ -12,14 +12,18 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use sms_relay::http::{
-    Account, Behind, CallbackDoor, CallbackFigures, Callbacks, Credential, Limits, Listener, Lookup, Server,
-    Settings, Submitter,
+    Account, Behind, CallbackDoor, Callbacks, Figures, Forwarding, Handle, Limits, Listener, Login, Lookup,
+    Proxies, Server, Settings, Submitter, Tls,
 };
-use sms_relay::intake::{Form, Receipt, Refusal};
+use sms_relay::intake::{
+    AcceptedSms, Answer, AnswerSms, Form, Once as Told, Receipt, ReceivedRecipient, Refusal, RefusalKind,
+};
 use sms_relay::model::{
     About, Callback, Client, FinalState, MessageId, PhoneNumber, Secret, State, SubmissionId,
 };
-use sms_relay::spool::{SpoolError, SubmissionView, Taken};
+use sms_relay::profile::Profile;
+use sms_relay::spool::{RequestKey, SpoolError, SubmissionView, Taken};
+use sms_relay::tls::Expiry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -27,7 +31,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Ends a test that hangs; nothing is measured with it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
@@ -36,6 +40,8 @@ pub(crate) const ID: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 pub(crate) struct Recorder {
     pub(crate) forms: Mutex<Vec<(Client, Form)>>,
     pub(crate) refusal: Mutex<Option<Refusal>>,
+    /// What was taken by a key.
+    pub(crate) keyed: Mutex<Vec<(RequestKey, Answer)>>,
     pub(crate) not_ready: Mutex<Vec<String>>,
     pub(crate) callbacks: Mutex<Vec<Callback>>,
     /// Callbacks that fail before one is taken again; counted down.
@@ -62,10 +68,68 @@ impl Submitter for Recorder {
             return Err(refusal);
         }
         let id: SubmissionId = ID.parse().unwrap();
-        let numbers = form.to.iter().filter_map(|to| PhoneNumber::from_e164(to).ok());
-        let messages = numbers.zip(1..).map(|(number, ordinal)| (id.message(ordinal), number, 1)).collect();
+        let mut messages = Vec::new();
+        let mut recipients = Vec::new();
+        for to in &form.to {
+            let outcome = match PhoneNumber::from_e164(to) {
+                Ok(destination) => {
+                    let ordinal = u32::try_from(messages.len()).unwrap() + 1;
+                    let number = 296 + i64::from(ordinal);
+                    messages.push(AcceptedSms { id: id.message(ordinal), number, destination, parts: 1 });
+                    Ok(messages[messages.len() - 1..].to_vec())
+                }
+                Err(error) if form.partial => {
+                    Err(Refusal { kind: RefusalKind::UnknownRecipient, text: error.to_string() })
+                }
+                Err(_) => Ok(Vec::new()),
+            };
+            recipients.push(ReceivedRecipient { to: to.clone(), outcome });
+        }
         self.forms.lock().unwrap().push((client.clone(), form));
-        Ok(Receipt { id, messages })
+        Ok(Receipt { id, messages, recipients })
+    }
+
+    /// Refuses the texts `refused` and `too fast`.
+    async fn submit_once(
+        &self,
+        client: &Client,
+        form: Form,
+        key: Option<RequestKey>,
+    ) -> Result<Told, Refusal> {
+        let of_name = |(known, _): &&(RequestKey, Answer)| {
+            key.as_ref().is_some_and(|key| (&known.account, &known.key) == (&key.account, &key.key))
+        };
+        let known = self.keyed.lock().unwrap().clone();
+        for (before, answer) in known.iter().filter(of_name) {
+            if Some(&before.digest) != key.as_ref().map(|key| &key.digest) {
+                return Ok(Told::Other);
+            }
+            if Some(before) == key.as_ref() {
+                return Ok(Told::Taken(answer.clone()));
+            }
+        }
+        let refused = |kind| Refusal { kind, text: "not this one".to_owned() };
+        match form.text.as_str() {
+            "refused" => return Err(refused(RefusalKind::NotAllowed)),
+            "too fast" => {
+                return Err(refused(RefusalKind::TooFast { retry_after: Duration::from_millis(6500) }));
+            }
+            _ => {}
+        }
+        let receipt = self.submit(client, form.clone()).await?;
+        let sms = |(message, to): (AcceptedSms, &String)| AnswerSms {
+            id: message.id.to_string(),
+            to: to.clone(),
+            phone: message.destination.to_string(),
+            parts: message.parts,
+            state: "due".to_owned(),
+        };
+        let messages = receipt.messages.into_iter().zip(&form.to).map(sms).collect();
+        let answer = Answer { id: receipt.id.to_string(), messages };
+        if let Some(key) = key {
+            self.keyed.lock().unwrap().push((key, answer.clone()));
+        }
+        Ok(Told::Taken(answer))
     }
 
     async fn ready(&self) -> Vec<String> {
@@ -99,6 +163,15 @@ impl Lookup for Recorder {
             return Err(SpoolError::Unavailable("disk full".to_owned()));
         }
         Ok(self.known.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn message_by_number(&self, number: i64) -> Result<Option<MessageId>, SpoolError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(SpoolError::Unavailable("disk full".to_owned()));
+        }
+        let known = self.known.lock().unwrap();
+        let mut messages = known.values().flat_map(|view| &view.messages);
+        Ok(messages.find(|message| message.number == number).map(|message| message.sms.id))
     }
 
     async fn cancel(&self, id: MessageId, by: &Client) -> Result<bool, SpoolError> {
@@ -155,6 +228,7 @@ pub(crate) struct Door {
     pub(crate) accounts: Arc<ArcSwap<Vec<Account>>>,
     pub(crate) callback_door: Arc<ArcSwap<Option<CallbackDoor>>>,
     pub(crate) shutdown: watch::Sender<bool>,
+    pub(crate) handle: Handle,
     pub(crate) running: JoinHandle<()>,
 }
 
@@ -165,6 +239,8 @@ pub(crate) fn limits() -> Limits {
         connections_per_client: 50,
         header_time: Duration::from_secs(10),
         request_time: Duration::from_secs(10),
+        auth_failures: 10,
+        auth_window: Duration::from_secs(600),
     }
 }
 
@@ -173,10 +249,8 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
     Account {
         name: name.to_owned(),
         networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-        credential: credential.map(|(username, password)| Credential {
-            username: username.to_owned(),
-            password: Secret::from(password),
-        }),
+        login: credential
+            .map(|(username, password)| Login::with_password(username.to_owned(), Secret::from(password))),
         may_choose_sender: false,
         may_choose_lane: false,
         program: None,
@@ -185,6 +259,7 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
 
 impl Door {
     /// A door that takes forms from anybody here: `posts`, `gets` with GET and metrics, and `calls` with callbacks.
+    /// Who connects to `gets` is a proxy that writes X-Forwarded-For, and to `calls` one that writes Forwarded.
     pub(crate) async fn open() -> Self {
         Self::with(limits(), vec![account("lab", None)]).await
     }
@@ -193,31 +268,80 @@ impl Door {
         Self::counting(limits, accounts, Registry::default()).await
     }
 
-    pub(crate) async fn counting(limits: Limits, accounts: Vec<Account>, mut registry: Registry) -> Self {
+    pub(crate) async fn counting(limits: Limits, accounts: Vec<Account>, registry: Registry) -> Self {
+        Self::opened(limits, accounts, registry, Vec::new(), None).await
+    }
+
+    /// A door whose `posts` speaks these APIs of other gateways, too.
+    pub(crate) async fn speaking(profiles: Vec<Arc<Profile>>, accounts: Vec<Account>) -> Self {
+        Self::speaking_within(limits(), profiles, accounts).await
+    }
+
+    pub(crate) async fn speaking_within(
+        limits: Limits,
+        profiles: Vec<Arc<Profile>>,
+        accounts: Vec<Account>,
+    ) -> Self {
+        Self::opened(limits, accounts, Registry::default(), profiles, None).await
+    }
+
+    /// With a fourth listener, `secured`, if there is something to secure it.
+    pub(crate) async fn serving(
+        limits: Limits,
+        accounts: Vec<Account>,
+        registry: Registry,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
+        Self::opened(limits, accounts, registry, Vec::new(), tls).await
+    }
+
+    async fn opened(
+        limits: Limits,
+        accounts: Vec<Account>,
+        mut registry: Registry,
+        profiles: Vec<Arc<Profile>>,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
         keep_log();
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let trusting = |header| Some(Proxies { networks: vec!["127.0.0.1/32".parse().unwrap()], header });
         let listener = |name: &str, allow_get| Listener {
             name: name.to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             allow_get,
             metrics: allow_get,
             callbacks: name == "calls",
+            profiles: if name == "posts" { profiles.clone() } else { Vec::new() },
+            api: name == "posts",
+            proxies: match name {
+                "gets" => trusting(Forwarding::XForwardedFor),
+                "calls" => trusting(Forwarding::Forwarded),
+                _ => None,
+            },
+            tls: None,
         };
-        let listeners = vec![listener("posts", false), listener("gets", true), listener("calls", false)];
+        let mut listeners = vec![listener("posts", false), listener("gets", true), listener("calls", false)];
+        if tls.is_some() {
+            listeners.push(Listener { tls, ..listener("secured", false) });
+        }
         let settings = Settings { listeners, limits };
+        let expiry = Expiry::new();
+        expiry.register(registry.sub_registry_with_prefix("sms_relay_http"));
         let recorder = Arc::new(Recorder::default());
         let accounts = Arc::new(ArcSwap::from_pointee(accounts));
         let callback_door = Arc::new(ArcSwap::from_pointee(None));
-        let figures = CallbackFigures::new();
+        let figures = Figures::new();
         figures.register(&mut registry);
         let behind =
             Behind { submitter: recorder.clone(), lookup: recorder.clone(), callbacks: recorder.clone() };
         let (known, door) = (accounts.clone(), callback_door.clone());
         let server = Server::bind(settings, known, door, behind, figures, Arc::new(registry)).await.unwrap();
+        let server = server.showing(expiry);
+        let handle = server.handle();
         let addresses = server.local_addresses().into_iter().map(|(_, address)| address).collect();
         let (shutdown, asked) = watch::channel(false);
         let running = tokio::spawn(server.run(asked));
-        Self { addresses, recorder, accounts, callback_door, shutdown, running }
+        Self { addresses, recorder, accounts, callback_door, shutdown, handle, running }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

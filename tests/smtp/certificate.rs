@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use rcgen::{CertificateParams, KeyPair};
-use sms_relay::smtp::tls::Identity;
+use sms_relay::tls::Identity;
 
 /// A self-signed certificate with its key.
 pub struct Certificate {

@@ -214,7 +214,7 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
             (None, _) | (_, None) => None,
         };
         let to = values::one_or_more(values::text)(&to?)?;
-        Given::Form(Form { to, text, sender, deliver_at, lane, tell_url: None })
+        Given::Form(Form { to, text, sender, deliver_at, lane, tell_url: None, partial: false })
     } else {
         let to = values::one_or_more(values::address)(&to?)?;
         match path {

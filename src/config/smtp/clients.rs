@@ -7,10 +7,9 @@ use secrecy::ExposeSecret;
 
 use super::super::doors::Taken;
 use super::super::reader::{Reader, Section, Value};
-use super::super::{secrets, values};
+use super::super::{logins, secrets, values};
 use super::words::{self, Captures};
 use super::{Seen, check_auth};
-use crate::credential::PasswordHash;
 use crate::model::Secret;
 use crate::smtp::{Account, Auth, Network};
 
@@ -119,7 +118,7 @@ pub(super) fn accounts(
             let text = format!("two accounts have the user name `{shown}`; give this one another `username`");
             reader.error(written.place(if given { "username" } else { "name" }), text);
         }
-        let password = written.optional("password", hash);
+        let password = written.optional("password", logins::hash_elsewhere);
         let cram_md5 = written.optional("cram_md5", shared_secret);
         if !written.has("password") && !written.has("cram_md5") {
             written.error(format!(
@@ -141,21 +140,6 @@ fn username(value: &Value) -> Option<String> {
     value.fail(format!(
         "`username` may have {MAX_USERNAME} octets and no control characters; a client could not send this one"
     ))
-}
-
-/// The hash that a secret of the configuration holds.
-fn hash(value: &Value) -> Option<PasswordHash> {
-    let secret = secrets::secret(value)?;
-    let text = secret.expose_secret();
-    if !text.starts_with("$argon2") {
-        // Said here without the parser, whose sentence could quote what is a password.
-        return value.fail(
-            "`password` leads to something that is no hash, maybe the password itself; make its hash with \
-             `sms-relay hash-password` and put that there"
-                .to_owned(),
-        );
-    }
-    PasswordHash::parse(text).map_err(|error| value.error(error.to_string())).ok()
 }
 
 /// The password itself, which CRAM-MD5 needs on both sides (RFC 2195 section 2).

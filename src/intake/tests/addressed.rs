@@ -108,7 +108,7 @@ fn each_sms_of_a_split_text_counts() {
     let of = |n: usize| {
         let to: Vec<String> = (0..n).map(|i| format!("+393280{i:06}")).collect();
         let form = Form { to, text: words.clone(), ..Form::default() };
-        form::prepare(&routing, &settings(Reports::Sender), &client(), &form, now(), None)
+        submitted(&routing, &form)
     };
     let most = MAX_MESSAGES / each;
     assert_eq!(of(most).unwrap().messages.len(), most * each);

@@ -119,7 +119,7 @@ fn the_lane_is_of_the_mails_priority_or_of_what_the_form_asks_for() {
     assert_eq!(lane("Precedence: bulk\r\n"), Lane::Bulk);
     let of_form = |lane| {
         let form = Form { lane, ..form() };
-        form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None).unwrap()
+        submitted(&routing(), &form).unwrap()
     };
     assert_eq!(of_form(None).messages[0].delivery.lane, Lane::Normal);
     assert_eq!(of_form(Some(Lane::Critical)).messages[0].delivery.lane, Lane::Critical);
@@ -166,22 +166,20 @@ fn a_forms_time_wins_and_its_receipt_names_what_will_be_sent() {
         Delivering { deliver_at: at(7200), escalation: escalate("night"), ..Delivering::default() };
     let routing = with(vec![("boss", delivering)]).build().unwrap();
     let form = Form { deliver_at: Some(in_seconds(60)), ..form() };
-    let submission =
-        form::prepare(&routing, &settings(Reports::Sender), &client(), &form, now(), None).unwrap();
+    let submission = submitted(&routing, &form).unwrap();
     assert_eq!(submission.messages[0].fate, held(60));
     assert_eq!(shown(&submission.messages)[1], ("boss", NIGHT, "escalation"));
-    let receipt = form::receipt(&submission);
-    let phones: Vec<&str> = receipt.messages.iter().map(|(_, phone, _)| phone.as_str()).collect();
+    let receipt = receipt(&routing, &form).unwrap();
+    let phones: Vec<&str> = receipt.messages.iter().map(|sms| sms.destination.as_str()).collect();
     assert_eq!(phones, [BOSS], "what may never be sent is not promised");
+    assert_eq!(receipt.recipients[0].outcome.as_ref().unwrap(), &receipt.messages);
 }
 
 #[test]
 fn a_form_says_where_its_program_is_told() {
     let tell_url = Some(TellUrl { url: "https://a.example/".to_owned(), account: "shop".to_owned() });
     let form = Form { tell_url: tell_url.clone(), ..form() };
-    let submission =
-        form::prepare(&routing(), &settings(Reports::Sender), &client(), &form, now(), None).unwrap();
-    assert_eq!(submission.tell_url, tell_url);
+    assert_eq!(submitted(&routing(), &form).unwrap().tell_url, tell_url);
 }
 
 #[test]

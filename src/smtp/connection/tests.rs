@@ -178,7 +178,7 @@ async fn a_tls_handshake_ends_with_the_stop() {
         &include_bytes!("../../../tests/certificates/ec.pem")[..],
         include_bytes!("../../../tests/certificates/ec.sec1.key"),
     ];
-    let identity = super::super::tls::Identity::from_pem(chain, key).unwrap();
+    let identity = crate::tls::Identity::from_pem(chain, key).unwrap();
     let mut service = Service { acceptor: Some(TlsAcceptor::from(identity.config())), ..world.service() };
     let (_silent, theirs) = duplex(64);
     let shaken = timeout(PATIENCE, async {

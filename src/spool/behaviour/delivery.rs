@@ -424,3 +424,35 @@ pub(in crate::spool) async fn an_id_is_taken_once(spool: &dyn Spool) {
     assert_eq!(spool.submission(twins.id).await.unwrap(), None, "nothing half-kept");
     assert_eq!(claim_ids(spool, 1).await, [given.id.message(1)]);
 }
+
+pub(in crate::spool) async fn each_sms_has_a_number_of_its_own_by_which_it_is_found(spool: &dyn Spool) {
+    let mut first = submission(0, &[1, 2, 3]);
+    first.messages[1].fate = Fate::Dropped(Cause::new(EnhancedStatus::POLICY, "rule `quiet` drops it"));
+    let second = submission(0, &[1]);
+    // Numbers follow the order of the messages, not that of the ordinals.
+    first.messages.swap(0, 2);
+    let ids = [first.clone(), second.clone()]
+        .map(|given| given.messages.into_iter().map(|message| message.sms.id).collect::<Vec<_>>());
+    let none = submission(0, &[]);
+    let failed = first.clone();
+    let numbers = [spool.accept(first).await.unwrap(), spool.accept(second).await.unwrap()];
+    assert_eq!(spool.accept(none).await.unwrap(), [0; 0]);
+    assert!(spool.accept(failed).await.is_err());
+
+    let in_order = numbers.concat();
+    assert_eq!(in_order.len(), 4);
+    assert!(in_order[0] > 0 && in_order.is_sorted_by(|one, next| one < next), "{in_order:?}");
+    for (id, number) in ids.concat().into_iter().zip(&in_order) {
+        assert_eq!(spool.message_by_number(*number).await.unwrap(), Some(id));
+        assert_eq!(look(spool, id).await.number, *number);
+    }
+    let last = in_order[3];
+    for unknown in [last + 1, 0, -1, i64::MIN, i64::MAX] {
+        assert_eq!(spool.message_by_number(unknown).await.unwrap(), None, "{unknown}");
+    }
+
+    let id = ids[1][0];
+    spool.cancel(id, later(), at(1)).await.unwrap();
+    assert_eq!(spool.message_by_number(last).await.unwrap(), Some(id), "also when it has ended");
+    assert!(spool.accept(submission(1, &[1])).await.unwrap()[0] > last);
+}

@@ -11,6 +11,7 @@ pub(super) mod held;
 pub(super) mod lanes;
 pub(super) mod mail;
 pub(super) mod notes;
+pub(super) mod once;
 pub(super) mod order;
 pub(super) mod reports;
 pub(super) mod sequences;
@@ -46,6 +47,7 @@ macro_rules! suite {
             delivery: an_id_is_taken_once
             dry_run: what_is_real_waits_for_the_next_start
             dry_run: what_is_said_of_the_real_meanwhile_counts
+            delivery: each_sms_has_a_number_of_its_own_by_which_it_is_found
             callbacks: a_message_is_delivered_once_every_part_is
             callbacks: one_part_that_fails_fails_the_message
             callbacks: what_comes_before_the_answer_counts_once_that_is_there
@@ -73,6 +75,10 @@ macro_rules! suite {
             again: an_order_goes_on_behind_a_gateway_round_and_round
             again: an_order_of_one_and_of_unknown_gateways_leaves_no_choice
             again: the_next_way_has_the_order_of_acceptance
+            once: a_key_takes_one_submission_and_tells_the_same_again
+            once: of_two_at_once_one_is_taken
+            once: a_key_for_another_request_is_told_so
+            once: a_key_is_kept_for_a_day_and_cleared_away_after
             tellings: a_program_is_told_of_every_end
             tellings: a_telling_is_tried_until_it_is_told_or_has_failed
             tellings: what_was_not_called_after_all_has_not_been_tried

@@ -32,12 +32,12 @@ pub(super) const INSERT_SMS: &str = "INSERT INTO sms (submission, ordinal, state
      ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, \
      ?30, ?31, ?32, ?33)";
 
-/// Writes `submission` with everything that belongs to it.
+/// Writes `submission` with everything that belongs to it, and returns the rows of its SMS, in order.
 pub(super) fn accept(
     connection: &Connection,
     effects: &mut Effects,
     submission: &Submission,
-) -> Result<(), SpoolError> {
+) -> Result<Vec<i64>, SpoolError> {
     let beginnings: Vec<_> = submission.messages.iter().map(|one| beginning(one, submission)).collect();
     let pending = beginnings.iter().filter(|beginning| beginning.cause.is_none()).count();
     let expanded = expand::expanded(submission);
@@ -75,9 +75,11 @@ pub(super) fn accept(
         ])?;
     }
     let mut shared = Shared { submission, id, expanded, orders: HashMap::new(), batches: HashMap::new() };
+    let mut numbers = Vec::with_capacity(submission.messages.len());
     // A program is told of what ended at once, too.
     for (message, beginning) in submission.messages.iter().zip(&beginnings) {
         let seq = insert_sms(connection, &mut shared, message, beginning)?;
+        numbers.push(seq);
         if beginning.cause.is_some() && submission.tell_url.is_some() {
             tellings::insert(connection, effects, seq, submission.received_at)?;
         }
@@ -88,7 +90,7 @@ pub(super) fn accept(
     // What is held counts: its release is something to wait for.
     effects.due |= pending > 0;
     effects.cases |= has_news;
-    Ok(())
+    Ok(numbers)
 }
 
 /// How an SMS begins.

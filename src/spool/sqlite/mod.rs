@@ -6,7 +6,7 @@
 //! `sqlite3` shell; its view `timeline` tells an SMS's way.
 //!
 //! - `directory`: modes, lock, free space; `schema`: opening and migrations; `lane`: group commit
-//! - `accept`, `queue`, `settle`, `callbacks`, `cancel`, `questions`, `recover`, `cases`, `mail`, `note`, `tellings`,
+//! - `accept`, `once`, `queue`, `settle`, `callbacks`, `cancel`, `questions`, `recover`, `cases`, `mail`, `note`, `tellings`,
 //!   `view`: the trait's calls
 //! - `moves`, `escalation`: what hangs on a change of state; `held`: SMS that wait on purpose; `expand`: recipients
 //!   that stand for several phones
@@ -29,6 +29,7 @@ mod lane;
 mod mail;
 mod moves;
 mod note;
+mod once;
 mod orders;
 mod questions;
 mod queue;
@@ -55,8 +56,9 @@ use rusqlite::Connection;
 use self::error::Damage;
 use self::lane::{BATCH, Effects, Kind, Lane, Track};
 use super::{
-    Asked, Backlog, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue, Recovered, Room,
-    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling, Waits,
+    Accepted, Asked, Backlog, Before, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue,
+    Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
+    Waits,
 };
 use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
@@ -135,10 +137,27 @@ impl SqliteSpool {
 
 #[async_trait]
 impl Spool for SqliteSpool {
-    async fn accept(&self, submission: Submission) -> Result<(), SpoolError> {
+    async fn accept(&self, submission: Submission) -> Result<Vec<i64>, SpoolError> {
         self.writer
             .run(Kind::Accept, move |connection, effects| accept::accept(connection, effects, &submission))
             .await
+    }
+
+    async fn accept_once(
+        &self,
+        submission: Submission,
+        key: RequestKey,
+        answer: String,
+    ) -> Result<Accepted, SpoolError> {
+        self.writer
+            .run(Kind::Accept, move |connection, effects| {
+                once::accept(connection, effects, &submission, &key, &answer)
+            })
+            .await
+    }
+
+    async fn accepted_before(&self, key: RequestKey, now: Timestamp) -> Result<Option<Before>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| once::before(connection, &key, now)).await
     }
 
     async fn recover(&self, now: Timestamp, ask_at: Timestamp) -> Result<Recovered, SpoolError> {
@@ -337,6 +356,10 @@ impl Spool for SqliteSpool {
 
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
         self.reader.run(Kind::Other, move |connection, _| view::submission(connection, id)).await
+    }
+
+    async fn message_by_number(&self, number: i64) -> Result<Option<MessageId>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| view::message_by_number(connection, number)).await
     }
 
     async fn backlog(&self) -> Result<Backlog, SpoolError> {

@@ -8,7 +8,7 @@ use super::error::Damage;
 use super::mail;
 use super::row::{self, sms_columns};
 use super::{callbacks, course, questions, queue, route, tellings};
-use crate::model::{Client, PartStatus, Price, SubmissionId};
+use crate::model::{Client, MessageId, PartStatus, Price, SubmissionId};
 
 pub(super) const SUBMISSION: &str = "SELECT received_at, door, listener, client_address, helo, account, subject FROM submission WHERE id = ?1";
 
@@ -19,6 +19,8 @@ pub(super) const MESSAGES: &str = concat!(
      sms.ways, sms.way, sms.platform_parts, sms.expires_at, sms.cause, sms.cause_status, sms.cause_diagnostic \
      FROM sms LEFT JOIN gateway ON gateway.id = sms.gateway WHERE sms.submission = ?1 ORDER BY sms.ordinal"
 );
+
+pub(super) const BY_NUMBER: &str = "SELECT submission, ordinal FROM sms WHERE seq = ?1";
 
 pub(super) const TRIES: &str = "SELECT attempt.n, attempt.began_at, attempt.ended_at, attempt.outcome, attempt.channel, \
      gateway.name AS gateway_name FROM attempt LEFT JOIN gateway ON gateway.id = attempt.gateway \
@@ -158,6 +160,18 @@ pub(super) fn submission(
     Ok(Some(SubmissionView { received_at, client, subject, messages, mails }))
 }
 
+/// See [`super::super::Spool::message_by_number`].
+pub(super) fn message_by_number(
+    connection: &Connection,
+    number: i64,
+) -> Result<Option<MessageId>, SpoolError> {
+    let mut statement = connection.prepare_cached(BY_NUMBER)?;
+    let found = statement.query_row(params![number], |row| Ok(row::message_id(row))).optional()?;
+    found.transpose().map_err(|damage| {
+        SpoolError::Unusable(format!("SMS number {number} is damaged: {damage}; repair it with `sqlite3`"))
+    })
+}
+
 fn read_submission(row: &Row<'_>) -> Result<(Timestamp, Client, Option<String>), Damage> {
     Ok((row::time(row, "received_at")?, row::client(row)?, row::column(row, "subject")?))
 }
@@ -190,6 +204,7 @@ fn readable<T>(
 fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
     Ok(MessageView {
         sms: row::sms(row)?,
+        number: row::column(row, "seq")?,
         recipient: row::recipient(row)?,
         rule: row::column(row, "rule")?,
         state: row::state(row)?,

@@ -11,8 +11,9 @@ use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
 };
 use crate::spool::{
-    Asked, Backlog, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue, Recovered, Room,
-    Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling, Waits,
+    Accepted, Asked, Backlog, Before, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue,
+    Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
+    Waits,
 };
 
 /// Where a call is.
@@ -168,7 +169,16 @@ impl Spool for Tellings {
         Arc::clone(&self.signals)
     }
 
-    async fn accept(&self, _: Submission) -> Result<(), SpoolError> {
+    async fn accept(&self, _: Submission) -> Result<Vec<i64>, SpoolError> {
+        unreachable!()
+    }
+    async fn accept_once(&self, _: Submission, _: RequestKey, _: String) -> Result<Accepted, SpoolError> {
+        unreachable!()
+    }
+    async fn accepted_before(&self, _: RequestKey, _: Timestamp) -> Result<Option<Before>, SpoolError> {
+        unreachable!()
+    }
+    async fn message_by_number(&self, _: i64) -> Result<Option<MessageId>, SpoolError> {
         unreachable!()
     }
     async fn recover(&self, _: Timestamp, _: Timestamp) -> Result<Recovered, SpoolError> {

@@ -186,3 +186,18 @@ CREATE TABLE early_callback (
   PRIMARY KEY (id, channel, part)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX early_callback_at ON early_callback (at);
+
+-- By what name a client knows a request, so that one that comes again is taken once.
+CREATE TABLE request_key (
+  account TEXT NOT NULL,
+  key TEXT NOT NULL,
+  -- Which of the messages of the request, from 0.
+  item INTEGER NOT NULL,
+  -- SHA-256 of the request's body.
+  digest BLOB NOT NULL,
+  -- What the client was told of it: JSON.
+  answer TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (account, key, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX request_key_at ON request_key (at);

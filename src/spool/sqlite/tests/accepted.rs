@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::super::super::Spool;
 use super::super::super::behaviour::{at, failure, look, message, phone, submission};
+use super::super::super::{KEY_LIFETIME, RequestKey, Spool};
 use super::{open, outsider};
 use crate::model::{
     Delivery, Fate, HoldReason, Lane, Legacy, Message, Notify, OnUnknown, Recipient, ReportTo, Submission,
@@ -209,4 +209,29 @@ async fn what_is_not_final_is_pending_and_what_is_a_program_is_told_of() {
         ),
         format!("3 due {now}, 4 due {now}")
     );
+}
+
+#[tokio::test]
+async fn one_submission_clears_a_bounded_number_of_old_keys_away() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let day = i64::try_from(KEY_LIFETIME.as_secs()).unwrap();
+    for n in 0..65 {
+        let sql = "INSERT INTO request_key VALUES ('erp', ?1, 0, x'00', '', ?2)";
+        outsider.execute(sql, (n.to_string(), at(0).as_millisecond())).unwrap();
+    }
+    let left = || -> Vec<String> {
+        let mut statement = outsider.prepare("SELECT key FROM request_key ORDER BY at, key").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let take = async |second: i64, name: &str| {
+        let key = RequestKey { account: "erp".to_owned(), key: name.to_owned(), item: 0, digest: [1; 32] };
+        spool.accept_once(submission(second, &[1]), key, String::new()).await.unwrap();
+    };
+    take(day - 1, "before").await;
+    assert_eq!(left().len(), 66, "none is over");
+    take(day, "first").await;
+    assert_eq!(left().len(), 66 - 64 + 1);
+    take(day, "second").await;
+    assert_eq!(left(), ["before", "first", "second"]);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::super::super::behaviour::{at, callback, claim, failure, report, submission};
-use super::super::super::{MailStep, News, Spool, Step, TellStep};
+use super::super::super::{MailStep, News, RequestKey, Spool, Step, TellStep};
 use super::{open_in, outsider};
 use crate::model::{FinalState, MailKind, OutgoingMail, TellUrl};
 
@@ -15,26 +15,26 @@ const DIRECTORY: &str = "SMS_RELAY_TEST_SPOOL";
 fn a_crash_before_a_commit_leaves_nothing_and_one_after_it_all() {
     for (point, left) in [
         ("before-accept-commit", ""),
-        ("after-accept-commit", "due none"),
-        ("before-claim-commit", "due none"),
-        ("after-claim-commit", "claimed none"),
-        ("before-settle-commit", "claimed none"),
-        ("after-settle-commit", "failed owed, telling due"),
-        ("before-close-case-commit", "failed owed, telling due"),
-        ("after-close-case-commit", "failed told, telling due, mail due"),
-        ("before-claim-mail-commit", "failed told, telling due, mail due"),
-        ("after-claim-mail-commit", "failed told, telling due, mail claimed"),
-        ("before-settle-mail-commit", "failed told, telling due, mail claimed"),
-        ("after-settle-mail-commit", "failed told, telling due, mail sent"),
-        ("before-callback-commit", "failed told, telling due, mail sent"),
-        ("after-callback-commit", "failed told, callback 3, telling due, mail sent"),
-        ("before-claim-telling-commit", "failed told, callback 3, telling due, mail sent"),
-        ("after-claim-telling-commit", "failed told, callback 3, telling claimed, mail sent"),
-        ("before-settle-telling-commit", "failed told, callback 3, telling claimed, mail sent"),
-        ("after-settle-telling-commit", "failed told, callback 3, telling told, mail sent"),
-        ("before-file-mail-commit", "failed told, callback 3, telling told, mail sent"),
-        ("after-file-mail-commit", "failed told, callback 3, telling told, mail sent, notice due"),
-        ("never", "failed told, callback 3, telling told, mail sent, notice due"),
+        ("after-accept-commit", "due none, key erp-1"),
+        ("before-claim-commit", "due none, key erp-1"),
+        ("after-claim-commit", "claimed none, key erp-1"),
+        ("before-settle-commit", "claimed none, key erp-1"),
+        ("after-settle-commit", "failed owed, key erp-1, telling due"),
+        ("before-close-case-commit", "failed owed, key erp-1, telling due"),
+        ("after-close-case-commit", "failed told, key erp-1, telling due, mail due"),
+        ("before-claim-mail-commit", "failed told, key erp-1, telling due, mail due"),
+        ("after-claim-mail-commit", "failed told, key erp-1, telling due, mail claimed"),
+        ("before-settle-mail-commit", "failed told, key erp-1, telling due, mail claimed"),
+        ("after-settle-mail-commit", "failed told, key erp-1, telling due, mail sent"),
+        ("before-callback-commit", "failed told, key erp-1, telling due, mail sent"),
+        ("after-callback-commit", "failed told, key erp-1, callback 3, telling due, mail sent"),
+        ("before-claim-telling-commit", "failed told, key erp-1, callback 3, telling due, mail sent"),
+        ("after-claim-telling-commit", "failed told, key erp-1, callback 3, telling claimed, mail sent"),
+        ("before-settle-telling-commit", "failed told, key erp-1, callback 3, telling claimed, mail sent"),
+        ("after-settle-telling-commit", "failed told, key erp-1, callback 3, telling told, mail sent"),
+        ("before-file-mail-commit", "failed told, key erp-1, callback 3, telling told, mail sent"),
+        ("after-file-mail-commit", "failed told, key erp-1, callback 3, telling told, mail sent, notice due"),
+        ("never", "failed told, key erp-1, callback 3, telling told, mail sent, notice due"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
@@ -49,6 +49,7 @@ fn a_crash_before_a_commit_leaves_nothing_and_one_after_it_all() {
         let found: String = outsider(directory.path())
             .query_row(
                 "SELECT coalesce((SELECT state || ' ' || report FROM sms), '') \
+                 || coalesce((SELECT ', key ' || key FROM request_key), '') \
                  || coalesce((SELECT ', callback ' || code FROM callback), '') \
                  || coalesce((SELECT ', telling ' || state FROM telling), '') \
                  || coalesce((SELECT ', mail ' || state FROM outgoing_mail WHERE kind <> 'notice'), '') \
@@ -69,7 +70,8 @@ async fn a_life_in_another_process() {
     let mut given = submission(0, &[1]);
     given.tell_url = Some(TellUrl { url: "https://erp.example".to_owned(), account: "erp".to_owned() });
     let id = given.id.message(1);
-    spool.accept(given).await.unwrap();
+    let key = RequestKey { account: "erp".to_owned(), key: "erp-1".to_owned(), item: 0, digest: [7; 32] };
+    spool.accept_once(given, key, "told".to_owned()).await.unwrap();
     assert_eq!(claim(&spool, 1).await.len(), 1);
     let step = Step::Final { state: FinalState::Failed, cause: failure() };
     spool.settle(id, 1, step, at(2)).await.unwrap();

@@ -9,8 +9,8 @@ use super::super::super::behaviour::{
 use super::super::super::{Asked, News, Queue, Spool, SpoolError, Step};
 use super::super::lane::Kind;
 use super::super::{
-    SqliteSpool, accept, callbacks, cases, early, escalation, held, mail, moves, note, orders, questions,
-    queue, recover, tellings, timeline, view, waits,
+    SqliteSpool, accept, callbacks, cases, early, escalation, held, mail, moves, note, once, orders,
+    questions, queue, recover, tellings, timeline, view, waits,
 };
 use super::{open, open_in, outsider};
 use crate::model::{Fate, HoldReason, State};
@@ -152,6 +152,19 @@ async fn what_is_damaged_when_it_is_settled_is_set_aside_and_holds_nobody_back()
         }
         assert_eq!(claim_ids(&spool, 3).await, [behind], "{damage}");
     }
+}
+
+#[tokio::test]
+async fn a_number_whose_id_cannot_be_read_says_so() {
+    let (spool, directory) = open();
+    accept_one(&spool, 0, 1).await;
+    let other = accept_one(&spool, 0, 2).await;
+    outsider(directory.path()).execute("UPDATE sms SET ordinal = -1 WHERE seq = 1", []).unwrap();
+    assert_eq!(
+        spool.message_by_number(1).await.unwrap_err().to_string(),
+        "the spool cannot be used: SMS number 1 is damaged: its `ordinal` cannot be read back; repair it with `sqlite3`"
+    );
+    assert_eq!(spool.message_by_number(2).await.unwrap(), Some(other));
 }
 
 #[tokio::test]
@@ -359,8 +372,13 @@ async fn no_call_searches_a_whole_table() {
         mail::VIEW,
         mail::REPORTS_SINCE,
         note::GET,
+        once::IS_OTHER,
+        once::ANSWER,
+        once::OLD,
+        once::FORGET,
         view::SUBMISSION,
         view::MESSAGES,
+        view::BY_NUMBER,
         view::EVENTS,
         view::TRIES,
         view::CALLBACKS,
@@ -400,6 +418,7 @@ async fn no_call_searches_a_whole_table() {
         step_of(recover::ASKED[1]),
         "SEARCH sms USING INDEX sms_sent (gateway=? AND next_at>? AND next_at<?)"
     );
+    assert_eq!(step_of(view::BY_NUMBER), "SEARCH sms USING INTEGER PRIMARY KEY (rowid=?)");
     assert_eq!(step_of(cases::COMPLETE), "SEARCH submission USING INDEX submission_complete (case_at<?)");
     assert_eq!(step_of(cases::LATE), "SEARCH sms USING INDEX sms_delayed (delayed_at<?)");
     assert_eq!(step_of(cases::ENDED), "SEARCH sms USING INDEX sms_owed (submission=?)");
@@ -428,6 +447,11 @@ async fn no_call_searches_a_whole_table() {
     let cases = plans.iter().find(|(sql, _)| sql == waits::CASES).unwrap();
     let step = "SEARCH submission USING INDEX submission_case (case_at>?)";
     assert!(cases.1.iter().any(|found| found == step), "{cases:?}");
+    let of_key = |rest: &str| format!("SEARCH request_key USING PRIMARY KEY (account=? AND key=?{rest})");
+    assert_eq!(step_of(once::IS_OTHER), of_key(""));
+    assert_eq!(step_of(once::ANSWER), of_key(" AND item=?"));
+    assert_eq!(step_of(once::FORGET), of_key(" AND item=?"));
+    assert_eq!(step_of(once::OLD), "SEARCH request_key USING COVERING INDEX request_key_at (at<?)");
     assert_eq!(step_of(mail::DUE), "SEARCH outgoing_mail USING INDEX outgoing_mail_due (next_at<?)");
 
     let day = plans.iter().find(|(sql, _)| sql == view::PARTS_OF_ACCOUNT).unwrap();

@@ -1,8 +1,4 @@
 //! Certificates and keys of the listeners.
-//!
-//! An [`Identity`] is made from PEM octets once, when the configuration is read: whatever is wrong with
-//! them is told then and not by the first client. Reading the files is left to the configuration, the
-//! handshakes to the server.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,6 +15,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
+
+use super::Clients;
 
 /// How long before its end a certificate is warned of.
 const DAYS_AHEAD: i64 = 30;
@@ -210,6 +208,29 @@ impl Identity {
         Arc::clone(&self.config)
     }
 
+    /// As [`config`](Self::config), for a door that has the client choose one of `protocols` (ALPN, RFC 7301), the best
+    /// first, and that may ask it for a certificate.
+    ///
+    /// # Errors
+    /// [`IdentityError::Refused`]; none is known.
+    pub fn config_with(
+        &self,
+        protocols: &[&[u8]],
+        clients: Option<&Clients>,
+    ) -> Result<Arc<ServerConfig>, IdentityError> {
+        let provider = Arc::clone(self.config.crypto_provider());
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| IdentityError::Refused(error.to_string()))?;
+        let builder = match clients {
+            Some(clients) => builder.with_client_cert_verifier(clients.verifier()),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(&self.config.cert_resolver));
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
     /// When it begins to be valid.
     pub fn not_before(&self) -> Timestamp {
         self.facts.not_before
@@ -294,7 +315,8 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
+/// All certificates in `pem`, at least one.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, IdentityError> {
     let mut found = Vec::new();
     for section in sections(pem) {
         match section {
@@ -425,5 +447,5 @@ fn timestamp(time: ASN1Time) -> Timestamp {
 }
 
 #[cfg(test)]
-#[path = "tls_tests.rs"]
+#[path = "identity_tests.rs"]
 mod tests;

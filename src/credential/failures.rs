@@ -49,15 +49,20 @@ impl Failures {
 
     /// Whether `client` may show credentials. Ask before they are checked, as that is what costs.
     pub fn may_try(&mut self, client: ClientKey, now: Instant) -> bool {
-        let times = match self.clients.get(&client) {
-            Some(failed) if failed.forgotten_at > now => failed.times,
+        self.wait(client, now).is_none()
+    }
+
+    /// How long `client` has to wait before it may show credentials; `None` when it may now.
+    pub fn wait(&mut self, client: ClientKey, now: Instant) -> Option<Duration> {
+        let (times, wait) = match self.clients.get(&client) {
+            Some(failed) if failed.forgotten_at > now => (failed.times, failed.forgotten_at - now),
             Some(_) => {
                 self.clients.remove(&client);
-                0
+                (0, self.window)
             }
-            None => 0,
+            None => (0, self.window),
         };
-        times < self.limit
+        (times >= self.limit).then_some(wait)
     }
 
     /// Counts a failure of `client`.
@@ -128,6 +133,19 @@ mod tests {
         assert!(!failures.may_try(ups, now));
         assert!(failures.may_try(client("192.0.2.2"), now), "others are not concerned");
         assert!(!Failures::new(0, WINDOW).may_try(ups, now));
+    }
+
+    #[test]
+    fn the_wait_is_what_is_left_of_the_window() {
+        let (start, ups) = (Instant::now(), client("192.0.2.1"));
+        let mut failures = Failures::new(2, WINDOW);
+        fail(&mut failures, ups, 1, start);
+        assert_eq!(failures.wait(ups, start), None);
+        fail(&mut failures, ups, 1, start + WINDOW / 2);
+        assert_eq!(failures.wait(ups, start + WINDOW / 2), Some(WINDOW));
+        assert_eq!(failures.wait(ups, start + WINDOW), Some(WINDOW / 2));
+        assert_eq!(failures.wait(ups, start + WINDOW + WINDOW / 2), None);
+        assert_eq!(Failures::new(0, WINDOW).wait(ups, start), Some(WINDOW), "nobody may ever");
     }
 
     #[test]

@@ -1,0 +1,160 @@
+//! What the fields of an API are called, and how their values are read.
+
+use std::collections::BTreeMap;
+
+/// What a field means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meaning {
+    /// Destinations.
+    To,
+    /// The text.
+    Text,
+    /// The sender.
+    From,
+    /// When it is to be sent.
+    DeliverAt,
+    /// How urgent it is.
+    Lane,
+    /// Who is told how it ended.
+    CallbackUrl,
+    /// Credentials.
+    Username,
+    /// Credentials.
+    Password,
+    /// A credential alone.
+    ApiKey,
+    /// A session that a login has given.
+    Session,
+    /// The charset that the other fields are in.
+    Charset,
+    /// The SMS that is asked about.
+    Id,
+}
+
+impl Meaning {
+    /// All.
+    pub const ALL: [Self; 12] = [
+        Self::To,
+        Self::Text,
+        Self::From,
+        Self::DeliverAt,
+        Self::Lane,
+        Self::CallbackUrl,
+        Self::Username,
+        Self::Password,
+        Self::ApiKey,
+        Self::Session,
+        Self::Charset,
+        Self::Id,
+    ];
+
+    /// Its name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::To => "to",
+            Self::Text => "text",
+            Self::From => "from",
+            Self::DeliverAt => "deliver_at",
+            Self::Lane => "lane",
+            Self::CallbackUrl => "callback_url",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::ApiKey => "api_key",
+            Self::Session => "session",
+            Self::Charset => "charset",
+            Self::Id => "id",
+        }
+    }
+}
+
+/// The names of each meaning; compared without regard to case. The first is the one in our messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(BTreeMap<Meaning, Vec<String>>);
+
+impl Names {
+    /// Names by their meanings.
+    pub fn new(names: impl IntoIterator<Item = (Meaning, Vec<String>)>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
+    /// The names of a meaning; none where the API has no such field.
+    pub fn of(&self, meaning: Meaning) -> &[String] {
+        self.0.get(&meaning).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a field of this name means.
+    pub fn meaning(&self, name: &str) -> Option<Meaning> {
+        let is_it = |names: &Vec<String>| names.iter().any(|own| own.eq_ignore_ascii_case(name));
+        self.0.iter().find(|(_, names)| is_it(names)).map(|(meaning, _)| *meaning)
+    }
+}
+
+/// What stands between destinations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Separators {
+    /// Commas, semicolons, line ends, and spaces where no number could contain them.
+    #[default]
+    Any,
+    /// These characters and nothing else.
+    Only(Vec<char>),
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeForm {
+    /// `2031-01-31T07:30:00+01:00`, or without the offset in the time of the relay.
+    #[default]
+    Iso,
+    /// `203101310730`, in the time of the relay.
+    Compact,
+    /// Minutes from now.
+    Minutes,
+}
+
+/// What a body is whose type is not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyKind {
+    /// JSON where it begins like an object, else a form.
+    #[default]
+    Guessed,
+    /// JSON, whatever it is said to be.
+    Json,
+    /// A form, whatever it is said to be.
+    Form,
+}
+
+/// How the fields of a request are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// What they are called.
+    pub names: Names,
+    /// What stands between destinations.
+    pub separators: Separators,
+    /// How times are written.
+    pub times: TimeForm,
+    /// What the body is.
+    pub body: BodyKind,
+    /// The label of the charset where none is declared; UTF-8 where it is `None` (Encoding Standard, section 4.2).
+    pub charset: Option<String>,
+    /// The member of a JSON object that holds the fields; `None` where the object itself does.
+    pub inside: Option<String>,
+    /// Whether a value that still looks percent-encoded is decoded once more.
+    pub decode_twice: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_thing_in_any_case() {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let names =
+            Names::new([(Meaning::Username, owned(&["username", "user"])), (Meaning::To, owned(&["to"]))]);
+        assert_eq!(names.of(Meaning::Username), ["username", "user"]);
+        assert!(names.of(Meaning::Lane).is_empty());
+        assert_eq!(names.meaning("USER"), Some(Meaning::Username));
+        assert_eq!(names.meaning("To"), Some(Meaning::To));
+        assert_eq!(names.meaning("from"), None);
+    }
+}
