@@ -323,8 +323,9 @@ fn at(written: Option<&str>) -> Result<Zoned, Wrong> {
     let read = written
         .parse::<Timestamp>()
         .map(|time| time.to_zoned(zone.clone()))
-        .or_else(|_| written.parse::<Time>().and_then(|time| local(now.date().to_datetime(time))))
-        .or_else(|_| written.parse::<DateTime>().and_then(local));
+        // Before a time alone, which would leave the date unread.
+        .or_else(|_| written.parse::<DateTime>().and_then(local))
+        .or_else(|_| written.parse::<Time>().and_then(|time| local(now.date().to_datetime(time))));
     read.map_err(|_| {
         let shown = written.escape_debug();
         let text = format!(
@@ -371,7 +372,9 @@ mod tests {
         assert_eq!(read("2026-11-21T03:00:00Z").unwrap(), "2026-11-21T03:00:00Z");
         assert_eq!(read("2026-11-21T03:00:00+01:00").unwrap(), "2026-11-21T02:00:00Z");
         let local = |text: &str| at(Some(text)).unwrap().datetime().to_string();
-        assert_eq!(local("2026-11-21 03:00"), "2026-11-21T03:00:00");
+        // Two days, of which today can be only one.
+        assert_eq!(local("2025-03-04 03:00"), "2025-03-04T03:00:00");
+        assert_eq!(local("2031-03-04T03:00"), "2031-03-04T03:00:00");
         assert!(local("03:00").ends_with("T03:00:00"));
         assert!(
             read("tomorrow").unwrap_err().to_string().starts_with("--at: `tomorrow` is no time; write it")
