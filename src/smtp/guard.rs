@@ -109,7 +109,9 @@ impl Guard {
             let name = accounts.verify(&credentials).map(|account| account.name.clone());
             Verdict { is_failure: name.is_none() && accounts.could_be(&credentials), outcome: name }
         };
-        self.told(self.attempts.check(client.into(), check).await)
+        // Apart: every connection would have room for it all its life.
+        let attempt = Box::pin(self.attempts.check(client.into(), check)).await;
+        self.told(attempt)
     }
 
     /// Counts credentials that are nobody's without a look at the accounts.
