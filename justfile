@@ -22,6 +22,10 @@ bench:
 bench-accept:
     bash benches/accept.sh
 
+# Durable submissions a second over HTTP, with wrk, beside nginx and Kannel (apt-get install wrk nginx-light kannel).
+bench-submit:
+    bash benches/submit.sh
+
 # Every fuzz target for so many seconds; docs/fuzzing.md tells what they check (needs nightly and cargo-fuzz).
 fuzz seconds="60":
     fuzz/run.sh {{seconds}}

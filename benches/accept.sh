@@ -25,20 +25,10 @@ if [ -z "$SMTP_SOURCE" ]; then
     echo "or set SMTP_SOURCE (and SMTP_SINK) to where it is." >&2
     exit 69
 fi
-command -v curl >/dev/null || { echo "curl is not installed: apt-get install curl" >&2; exit 69; }
-RELAY=target/release/sms-relay
+# shellcheck source=benches/common.sh
+. benches/common.sh
+need curl curl
 [ -x "$RELAY" ] || cargo build --release
-
-# Under target, because /tmp may be in memory, where nothing is durable.
-mkdir -p target/bench
-work=$(mktemp -d target/bench/accept.XXXXXX)
-started=()
-finish() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
 
 smtp=127.0.0.1:$PORT api=127.0.0.1:$((PORT + 1)) sink=127.0.0.1:$((PORT + 2))
 cat > "$work/relay.toml" <<TOML
@@ -64,31 +54,6 @@ credentials = "emulator"
 to = "off"
 TOML
 
-# Waits until something listens.
-await() {
-    for _ in $(seq 200); do
-        if (exec 3<>"/dev/tcp/${1%:*}/${1#*:}") 2>/dev/null; then return; fi
-        sleep 0.05
-    done
-    echo "nothing listens on $1; is the port free? PORT=... chooses another; the end of the log:" >&2
-    tail -n 5 "$work"/*.log >&2
-    exit 1
-}
-
-# Sets `pid`.
-start() {
-    local log=$1
-    shift
-    "$@" >"$work/$log" 2>&1 &
-    pid=$!
-    started+=("$pid")
-}
-
-stop() {
-    kill "$1" 2>/dev/null || true
-    wait "$1" 2>/dev/null || true
-}
-
 # One run against $1 with $2 connections; $3 is `-d` to keep them open. Prints accepts a second.
 source_run() {
     local begun ended
@@ -112,8 +77,7 @@ relay_run() {
     emulator=$pid
     await "$api"
     if [ "$1" = stored ]; then
-        curl -sSf -o /dev/null -H 'Content-Type: application/json' "http://$api/emulator/faults" \
-            -d '{"fault": {"kind": "status", "code": 429, "retry_after": "3600"}}'
+        shut_gate "$api"
     fi
     start relay.log "$RELAY" run --config "$work/relay.toml"
     relay=$pid
@@ -139,20 +103,6 @@ sink_run() {
     stop "$sinking"
 }
 
-# 4 KiB in place and synced, 500 times: milliseconds each.
-sync_time() {
-    local file=$work/sync begun ended
-    dd if=/dev/zero of="$file" bs=4k count=500 conv=fsync status=none
-    begun=$(date +%s%N)
-    dd if=/dev/zero of="$file" bs=4k count=500 oflag=dsync conv=notrunc status=none
-    ended=$(date +%s%N)
-    rm -f "$file"
-    awk -v ns=$(((ended - begun) / 500)) 'BEGIN { printf "%.3f", ns / 1e6 }'
-}
-
-median() { printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-least() { printf '%s\n' "$@" | sort -n | head -n 1; }
-
 echo "$MAILS mails of 1 KiB a run, $RUNS runs each, accepts a second: median (least)."
 echo "$(nproc) processors, load $(cut -d' ' -f1 /proc/loadavg), a sync of this disk takes $(sync_time) ms."
 printf '%-24s%20s%20s%20s%14s\n' "" "relay, stored" "relay, sending" "smtp-sink" "stored/sink"
@@ -171,14 +121,13 @@ for keep in "" -d; do
             fi
         done
         name="$connections $([ -n "$keep" ] && echo "kept open" || echo "new each mail")"
-        cell() { echo "$(median "$@") ($(least "$@"))"; }
         if [ -n "$SMTP_SINK" ]; then
-            ratio=$(awk -v a="$(median "${stored[@]}")" -v b="$(median "${peer[@]}")" 'BEGIN { printf "%.2f", a / b }')
+            of_sink=$(ratio "$(median "${stored[@]}")" "$(median "${peer[@]}")")
             shown=$(cell "${peer[@]}")
         else
-            ratio=- shown="not installed"
+            of_sink=- shown="not installed"
         fi
-        printf '%-24s%20s%20s%20s%14s\n' "$name" "$(cell "${stored[@]}")" "$(cell "${sending[@]}")" "$shown" "$ratio"
+        printf '%-24s%20s%20s%20s%14s\n' "$name" "$(cell "${stored[@]}")" "$(cell "${sending[@]}")" "$shown" "$of_sink"
     done
 done
 echo "After it, a sync takes $(sync_time) ms."
