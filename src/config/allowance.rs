@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::reader::{Reader, Section, Value};
 use super::values;
-use crate::model::Door;
+use crate::model::{Door, SenderId};
 use crate::routing::{Allowance, Prefix, SenderPattern};
 
 /// Most messages a minute that can be told from no limit; the time of each is kept.
@@ -17,15 +17,17 @@ const MAX_PARTS: u64 = 1_000_000_000;
 /// An account's allowance, and where its prefixes stand.
 pub(super) struct Written {
     pub(super) allowance: Allowance,
+    /// Whether it may choose who an SMS is from; always by mail not.
+    pub(super) may_choose_sender: bool,
     places: Vec<Range<usize>>,
 }
 
-/// Reads the keys of an account of `door`: `allowed`, `messages_per_minute`, `parts_per_day`, and for SMTP
-/// `senders`.
+/// Reads the keys of an account of `door`: `allowed`, `messages_per_minute`, `parts_per_day`, for SMTP
+/// `senders`, and for HTTP `may_choose_sender`.
 pub(super) fn allowance(section: &Section, door: Door) -> Written {
-    let senders = match door {
-        Door::Smtp => section.optional("senders", some(sender)),
-        Door::Http => None,
+    let (senders, choice) = match door {
+        Door::Smtp => (section.optional("senders", some(sender)), Choice::None),
+        Door::Http => (None, section.or("may_choose_sender", Choice::None, choice)),
     };
     let placed = |value: &Value| values::prefix(value).map(|prefix| (prefix, value.span()));
     let destinations = section.optional("allowed", some(placed));
@@ -36,13 +38,43 @@ pub(super) fn allowance(section: &Section, door: Door) -> Written {
         }
         None => (None, Vec::new()),
     };
+    let may_choose_sender = choice != Choice::None;
+    let sender_ids = match choice {
+        Choice::None | Choice::Any => None,
+        Choice::OneOf(senders) => Some(senders),
+    };
     let allowance = Allowance {
         senders,
+        sender_ids,
         destinations,
         messages_per_minute: section.optional("messages_per_minute", number(MAX_MESSAGES)),
         parts_per_day: section.optional("parts_per_day", number(MAX_PARTS)),
     };
-    Written { allowance, places }
+    Written { allowance, may_choose_sender, places }
+}
+
+/// Which senders of an SMS a client may choose.
+#[derive(PartialEq, Eq)]
+enum Choice {
+    None,
+    Any,
+    OneOf(Vec<SenderId>),
+}
+
+fn choice(value: &Value) -> Option<Choice> {
+    if value.items().is_some() {
+        return match values::list(values::sender)(value)? {
+            empty if empty.is_empty() => {
+                value.fail("`may_choose_sender` is empty; name senders, or write false".to_owned())
+            }
+            senders => Some(Choice::OneOf(senders)),
+        };
+    }
+    match value.item.get_ref().as_bool() {
+        Some(true) => Some(Choice::Any),
+        Some(false) => Some(Choice::None),
+        None => value.wrong_type("true, false or a list of senders in brackets"),
+    }
 }
 
 /// The allowances as the routing takes them. Warns of prefixes that `allowed`, what everybody may reach,
@@ -52,7 +84,7 @@ pub(super) fn narrowed(
     written: &BTreeMap<String, Written>,
     allowed: &[Prefix],
 ) -> BTreeMap<String, Allowance> {
-    for (name, Written { allowance, places }) in written.iter().filter(|_| !allowed.is_empty()) {
+    for (name, Written { allowance, places, .. }) in written.iter().filter(|_| !allowed.is_empty()) {
         for (prefix, place) in allowance.destinations.iter().flatten().zip(places) {
             if !allowed.iter().any(|one| one.overlaps(prefix)) {
                 let text = format!(
@@ -126,6 +158,31 @@ mod tests {
         let (allowance, problems) = read("senders = [\"<>\"]", Door::Http);
         assert_eq!(allowance, Allowance::default());
         assert!(problems.contains("unknown key `senders`"), "{problems}");
+    }
+
+    #[test]
+    fn who_may_choose_a_sender_may_be_held_to_some() {
+        let chosen = |written: &str| {
+            let (allowance, problems) = read(written, Door::Http);
+            let one = |sender: &SenderId| sender.as_str().to_owned();
+            let senders: Option<Vec<String>> =
+                allowance.sender_ids.map(|senders| senders.iter().map(one).collect());
+            (senders, problems)
+        };
+        let some = Some(vec!["Shop".to_owned(), "+393471234567".to_owned()]);
+        assert_eq!(chosen("may_choose_sender = [\"Shop\", \"+393471234567\"]"), (some, String::new()));
+        for any in ["", "may_choose_sender = true", "may_choose_sender = false"] {
+            assert_eq!(chosen(any), (None, String::new()), "{any}");
+        }
+        for (written, problem) in [
+            ("may_choose_sender = []", "`may_choose_sender` is empty; name senders, or write false"),
+            ("may_choose_sender = [\"Much-too-long\"]", "Much-too-long"),
+            ("may_choose_sender = \"Shop\"", "true, false or a list of senders in brackets"),
+        ] {
+            let (senders, problems) = chosen(written);
+            assert_eq!(senders, None, "{written}");
+            assert!(problems.contains(problem), "{problems}");
+        }
     }
 
     #[test]

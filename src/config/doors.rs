@@ -83,11 +83,12 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     let mut everybody: Vec<IpNet> = Vec::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
-        let (account, known) = account(reader, &mut taken, written);
+        let own = allowance(written, Door::Http);
+        let (account, known) = account(reader, &mut taken, written, own.may_choose_sender);
         if let Some(account) = &account {
             logins::told_apart(reader, written, account, &accounts);
         }
-        allowances.insert(known.name.clone(), allowance(written, Door::Http));
+        allowances.insert(known.name.clone(), own);
         accounts.extend(account);
         everybody.extend(&known.networks);
         known_accounts.push(known);
@@ -121,10 +122,14 @@ fn http_limits(section: &Section) -> http::Limits {
     }
 }
 
-fn account(reader: &Reader, taken: &mut Taken, written: &Section) -> (Option<http::Account>, KnownAccount) {
+fn account(
+    reader: &Reader,
+    taken: &mut Taken,
+    written: &Section,
+    may_choose_sender: bool,
+) -> (Option<http::Account>, KnownAccount) {
     let name = taken.name(reader, written, "account", None);
     let networks = written.or("networks", private_networks(), values::networks);
-    let may_choose_sender = written.or("may_choose_sender", false, values::flag);
     let may_choose_lane = written.or("may_choose_lane", false, values::flag);
     let program = callbacks::program(reader, written);
     let known = KnownAccount { name: name.clone(), door: Door::Http, networks: networks.clone() };

@@ -31,8 +31,12 @@ const ACTIONS: &[(&str, Action)] =
 const TIMES: &[(&str, TimeForm)] =
     &[("iso", TimeForm::Iso), ("compact", TimeForm::Compact), ("minutes", TimeForm::Minutes)];
 /// What `body` may say.
-const BODIES: &[(&str, BodyKind)] =
-    &[("guessed", BodyKind::Guessed), ("json", BodyKind::Json), ("form", BodyKind::Form)];
+const BODIES: &[(&str, BodyKind)] = &[
+    ("guessed", BodyKind::Guessed),
+    ("json", BodyKind::Json),
+    ("form", BodyKind::Form),
+    ("text", BodyKind::Text),
+];
 /// What `methods` may name: whether it is a POST.
 const METHODS: &[(&str, bool)] = &[("GET", false), ("POST", true)];
 /// Paths of the HTTP door that are taken, or will be.
@@ -94,6 +98,7 @@ fn endpoint(section: &Section, shared: &[(Outcome, Vec<Answer>)]) -> Option<Endp
         body: section.or("body", BodyKind::Guessed, values::word(BODIES)),
         charset: section.optional("charset", charset),
         inside: section.optional("inside", values::text),
+        header_prefix: section.optional("header_prefix", header_prefix),
         decode_twice: section.or("decode_twice", false, values::flag),
     };
     let answers = Answers::new(answers(&section.section("answers"), shared));
@@ -235,6 +240,18 @@ fn content_type(value: &Value) -> Option<String> {
     } else {
         value.fail("`type` is not a content type, such as \"text/plain\"".to_owned())
     }
+}
+
+fn header_prefix(value: &Value) -> Option<String> {
+    let prefix = values::text(value)?.to_ascii_lowercase();
+    let is_one = prefix.starts_with("x-") && prefix.len() > 2;
+    if is_one && prefix.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-') {
+        return Some(prefix);
+    }
+    value.fail(format!(
+        "`{}` is not what names of header fields begin with; write one such as \"x-sms-\"",
+        prefix.escape_debug()
+    ))
 }
 
 fn charset(value: &Value) -> Option<String> {

@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::fields::{Field, FieldError, Fields, MAX_FIELDS, Value, charset, shown};
-use crate::profile::{BodyKind, Reading};
+use crate::profile::{BodyKind, Meaning, Reading};
 
 /// Why there are no fields to be had from a request.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,7 @@ enum Kind {
     Form,
     Json,
     Multipart(HeaderValue),
+    Text,
     Undeclared,
 }
 
@@ -67,8 +68,9 @@ impl Format {
     /// # Errors
     /// [`BodyError::MediaType`], [`BodyError::Encoded`], or a charset that is not known.
     pub(super) fn declared(headers: &HeaderMap, known: BodyKind) -> Result<Self, BodyError> {
+        let may_be_text = known == BodyKind::Text;
         let known = match known {
-            BodyKind::Guessed => None,
+            BodyKind::Guessed | BodyKind::Text => None,
             BodyKind::Json => Some(Kind::Json),
             BodyKind::Form => Some(Kind::Form),
         };
@@ -87,6 +89,7 @@ impl Format {
             (None, "application/x-www-form-urlencoded") => Kind::Form,
             (None, "multipart/form-data") => Kind::Multipart(value.clone()),
             (None, "application/json") => Kind::Json,
+            (None, "text/plain" | "application/octet-stream") if may_be_text => Kind::Text,
             (None, _) => return Err(BodyError::MediaType(shown(&media_type))),
         };
         Ok(Self { kind, charset: declared_charset(&text)? })
@@ -97,17 +100,17 @@ impl Format {
         matches!(self.kind, Kind::Json)
     }
 
-    /// Reads the query and the body.
+    /// Reads the query and the body; `fields` are those that are known before.
     ///
     /// # Errors
     /// A [`BodyError`] for what cannot be read.
     pub(super) async fn fields(
         self,
+        mut fields: Fields,
         query: Option<&str>,
         octets: Vec<u8>,
         reading: &Reading,
     ) -> Result<Fields, BodyError> {
-        let mut fields = Fields::default();
         fields.add_form(query.unwrap_or_default().as_bytes())?;
         let inside = reading.inside.as_deref();
         match self.kind {
@@ -116,6 +119,10 @@ impl Format {
             }
             Kind::Form | Kind::Undeclared => fields.add_form(&octets)?,
             Kind::Json => add_json(&mut fields, &octets, self.charset, inside)?,
+            Kind::Text => {
+                let name = reading.names.of(Meaning::Text).first().cloned().unwrap_or_default();
+                fields.add(Field { name, value: Value::Part(octets, self.charset) })?;
+            }
             Kind::Multipart(content_type) => add_parts(&mut fields, content_type, octets).await?,
         }
         fields.settle(self.charset, reading)?;
@@ -141,6 +148,21 @@ pub(super) async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, BodyEr
         octets.extend_from_slice(&data);
     }
     Ok(octets)
+}
+
+/// The fields that are in the headers, where an API has such.
+///
+/// # Errors
+/// [`FieldError::TooMany`].
+pub(super) fn in_headers(headers: &HeaderMap, reading: &Reading) -> Result<Fields, FieldError> {
+    let mut fields = Fields::default();
+    let Some(prefix) = &reading.header_prefix else { return Ok(fields) };
+    for (name, value) in headers {
+        if let Some(rest) = name.as_str().strip_prefix(prefix.as_str()) {
+            fields.add(Field { name: rest.to_owned(), value: Value::Part(value.as_bytes().to_vec(), None) })?;
+        }
+    }
+    Ok(fields)
 }
 
 /// The `charset` parameter of a content type.
@@ -282,7 +304,7 @@ mod tests {
     /// Destinations and text, or the sentence that refuses them.
     async fn read_as(content_type: Option<&str>, body: &[u8]) -> Result<(Vec<String>, String), String> {
         let format = format(content_type).map_err(|error| error.to_string())?;
-        let fields = format.fields(None, body.to_vec(), &GENERIC).await.map_err(|error| error.to_string())?;
+        let fields = format.fields(Fields::default(), None, body.to_vec(), &GENERIC).await.map_err(|error| error.to_string())?;
         let destinations = fields.destinations(&GENERIC).map_err(|error| error.to_string())?;
         Ok((destinations, fields.text(&GENERIC.names).map_err(|error| error.to_string())?))
     }
@@ -427,7 +449,7 @@ mod tests {
     async fn the_query_adds_to_the_body() {
         let format = format(Some("application/json")).unwrap();
         let body = br#"{"text":"a"}"#.to_vec();
-        let fields = format.fields(Some("to=+391&user=u"), body, &GENERIC).await.unwrap();
+        let fields = format.fields(Fields::default(), Some("to=+391&user=u"), body, &GENERIC).await.unwrap();
         assert_eq!(fields.destinations(&GENERIC).unwrap(), ["+391"]);
         assert_eq!(fields.text(&GENERIC.names).unwrap(), "a");
     }
@@ -443,13 +465,13 @@ mod tests {
         let reading = Reading { inside: Some("params".to_owned()), ..GENERIC.clone() };
         let format = format(Some("application/json")).unwrap();
         let body = br#"{"method":"send","id":7,"to":"391","params":{"to":"392","text":"a","method":"x"}}"#;
-        let fields = format.clone().fields(Some("text="), body.to_vec(), &reading).await.unwrap();
+        let fields = format.clone().fields(Fields::default(), Some("text="), body.to_vec(), &reading).await.unwrap();
         assert_eq!(fields.destinations(&reading).unwrap(), ["392"]);
         assert_eq!(fields.text(&reading.names).unwrap(), "a");
         let parameter = |name| fields.parameter(name);
         assert_eq!(parameter("id").as_deref(), Some("7"));
         assert_eq!(parameter("METHOD").as_deref(), Some("x"), "those inside come first");
-        let nothing = format.fields(None, br#"{"params":[1],"to":"391"}"#.to_vec(), &reading).await.unwrap();
+        let nothing = format.fields(Fields::default(), None, br#"{"params":[1],"to":"391"}"#.to_vec(), &reading).await.unwrap();
         assert!(nothing.destinations(&reading).is_err());
     }
 
@@ -462,9 +484,39 @@ mod tests {
                 let mut headers = HeaderMap::new();
                 headers.insert(header::CONTENT_TYPE, declared.parse().unwrap());
                 let format = Format::declared(&headers, kind).unwrap();
-                let fields = format.fields(None, body.to_vec(), &GENERIC).await.unwrap();
+                let fields = format.fields(Fields::default(), None, body.to_vec(), &GENERIC).await.unwrap();
                 assert_eq!(fields.text(&GENERIC.names).unwrap(), "a", "{declared} as {kind:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn headers_may_hold_the_fields_and_the_body_the_text() {
+        let reading = Reading {
+            body: BodyKind::Text,
+            header_prefix: Some("x-kannel-".to_owned()),
+            ..GENERIC.clone()
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-kannel-to", HeaderValue::from_static("+391 +392"));
+        headers.insert("x-other", HeaderValue::from_static("+393"));
+        let read = async |content_type: &'static str, body: &[u8]| {
+            let mut headers = headers.clone();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            let format = Format::declared(&headers, reading.body).map_err(|error| error.to_string())?;
+            let given = in_headers(&headers, &reading).unwrap();
+            let fields = format.fields(given, None, body.to_vec(), &reading).await.unwrap();
+            Ok::<_, String>((fields.destinations(&reading).unwrap(), fields.text(&reading.names).unwrap()))
+        };
+        let both = vec!["+391".to_owned(), "+392".to_owned()];
+        let expected = |text: &str| Ok((both.clone(), text.to_owned()));
+        assert_eq!(read("text/plain; charset=iso-8859-1", b"T\xfcr=1&b").await, expected("Tür=1&b"));
+        assert_eq!(read("application/octet-stream", b"a+b").await, expected("a+b"));
+        assert_eq!(read("application/x-www-form-urlencoded", b"text=a+b").await, expected("a b"));
+        assert_eq!(read("application/json", br#"{"text":"a+b"}"#).await, expected("a+b"));
+        assert!(read("image/png", b"a").await.unwrap_err().starts_with("the content type `image/png`"));
+        let guessed = Format::declared(&headers, BodyKind::Guessed);
+        assert!(guessed.is_ok(), "nothing is declared");
+        assert_eq!(in_headers(&headers, &GENERIC).unwrap().parameters().len(), 0);
     }
 }

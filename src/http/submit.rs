@@ -262,7 +262,7 @@ async fn take(
     } else {
         let format = Format::declared(&parts.headers, BodyKind::Guessed)?;
         let octets = read_body(desk, body, deadline).await?;
-        format.fields(parts.uri.query(), octets, &GENERIC).await?
+        format.fields(Fields::default(), parts.uri.query(), octets, &GENERIC).await?
     };
     let account = match early {
         Some(account) => account,

@@ -42,6 +42,16 @@ pub(super) fn prepare(
         .map(SenderId::new)
         .transpose()
         .map_err(|error| Refusal { kind: RefusalKind::NotAllowed, text: error.to_string() })?;
+    let account = client.account.as_deref();
+    if let Some(sender) = &sender
+        && !routing.allowance(account).may_choose(sender)
+    {
+        let text = format!(
+            "account `{}` may not send as `{sender}`; use a sender of its own, or have the operator add this one",
+            account.unwrap_or_default()
+        );
+        return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+    }
     let id = SubmissionId::new(now);
     let origin = Origin { client, envelope_sender: None };
     let facts = Facts {

@@ -121,6 +121,8 @@ pub enum BodyKind {
     Json,
     /// A form, whatever it is said to be.
     Form,
+    /// As [`Guessed`](Self::Guessed), but plain text and octets of no type are the text itself.
+    Text,
 }
 
 /// How the fields of a request are read.
@@ -138,6 +140,8 @@ pub struct Reading {
     pub charset: Option<String>,
     /// The member of a JSON object that holds the fields; `None` where the object itself does.
     pub inside: Option<String>,
+    /// Header fields whose names begin so, in lower case, are fields called by the rest of their names.
+    pub header_prefix: Option<String>,
     /// Whether a value that still looks percent-encoded is decoded once more.
     pub decode_twice: bool,
 }

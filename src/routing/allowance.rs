@@ -9,13 +9,15 @@ use std::num::NonZeroU32;
 
 use super::recipient::{Prefix, RecipientRefusal, shown};
 use super::{Origin, Routing};
-use crate::model::{MailAddress, PhoneNumber, ReversePath};
+use crate::model::{MailAddress, PhoneNumber, ReversePath, SenderId};
 
 /// What an account may do. `None` is without bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
     /// The reverse paths that it may send as.
     pub senders: Option<Vec<SenderPattern>>,
+    /// The senders of an SMS that its form posts may choose.
+    pub sender_ids: Option<Vec<SenderId>>,
     /// The destinations that it may reach, of those that are allowed at all.
     pub destinations: Option<Vec<Prefix>>,
     /// Mails and form posts in any 60 seconds.
@@ -25,8 +27,13 @@ pub struct Allowance {
 }
 
 /// For whom nothing is configured.
-static UNLIMITED: Allowance =
-    Allowance { senders: None, destinations: None, messages_per_minute: None, parts_per_day: None };
+static UNLIMITED: Allowance = Allowance {
+    senders: None,
+    sender_ids: None,
+    destinations: None,
+    messages_per_minute: None,
+    parts_per_day: None,
+};
 
 /// Reverse paths that an account may send as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +70,13 @@ impl Allowance {
     pub fn may_send_as(&self, reverse_path: &ReversePath) -> bool {
         let covers = |patterns: &Vec<SenderPattern>| patterns.iter().any(|one| one.covers(reverse_path));
         self.senders.as_ref().is_none_or(covers)
+    }
+
+    /// Whether a form post of the account may choose this sender. A number is the same with and without `+`.
+    pub fn may_choose(&self, sender: &SenderId) -> bool {
+        let bare = |sender: &SenderId| sender.as_str().trim_start_matches('+').to_owned();
+        let is_one = |senders: &Vec<SenderId>| senders.iter().any(|one| bare(one) == bare(sender));
+        self.sender_ids.as_ref().is_none_or(is_one)
     }
 
     /// Whether the account may reach this phone, as far as it depends on the account.
@@ -209,6 +223,24 @@ mod tests {
         assert!(!senders(&["<>"]).may_send_as(&path("a@example.com")));
         assert!(!senders(&[]).may_send_as(&path("a@example.com")), "an empty list allows nobody");
         assert!(Allowance::default().may_send_as(&ReversePath::Null));
+    }
+
+    #[test]
+    fn a_list_bounds_the_senders_of_an_sms() {
+        let sender = |text: &str| SenderId::new(text).unwrap();
+        let sender_ids = Some(vec![sender("Shop"), sender("+393471234567")]);
+        let narrow = Allowance { sender_ids, ..Allowance::default() };
+        for (chosen, may) in [
+            ("Shop", true),
+            ("shop", false),
+            ("Shop2", false),
+            ("+393471234567", true),
+            ("393471234567", true),
+            ("393471234568", false),
+        ] {
+            assert_eq!(narrow.may_choose(&sender(chosen)), may, "{chosen}");
+            assert!(Allowance::default().may_choose(&sender(chosen)));
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ use tracing::{error, info, warn};
 
 use super::account::{Shown, any_from, shown_in_headers};
 use super::answer::{Denial, Unanswered, close_after};
-use super::body::{BodyError, Format, read};
+use super::body::{BodyError, Format, in_headers, read};
 use super::fields::Fields;
 use super::form::{Unasked, form};
 use super::server::nothing_here;
@@ -257,10 +257,13 @@ async fn fields(
 ) -> Result<Fields, BodyError> {
     let reading = &candidate.endpoint.reading;
     let query = parts.uri.query();
+    let mut fields = in_headers(&parts.headers, reading)?;
     match octets {
-        Some(octets) => Format::declared(&parts.headers, reading.body)?.fields(query, octets, reading).await,
+        Some(octets) => {
+            let format = Format::declared(&parts.headers, reading.body)?;
+            format.fields(fields, query, octets, reading).await
+        }
         None => {
-            let mut fields = Fields::default();
             fields.add_form(query.unwrap_or_default().as_bytes())?;
             fields.settle(None, reading)?;
             Ok(fields)

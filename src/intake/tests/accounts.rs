@@ -41,6 +41,21 @@ fn not_allowed(result: Result<(), Refusal>) -> String {
 }
 
 #[tokio::test]
+async fn a_form_post_chooses_among_the_senders_of_its_account() {
+    let sender_ids = Some(vec![crate::model::SenderId::new("Shop").unwrap()]);
+    let (intake, _guard) = intake(Allowance { sender_ids, ..Allowance::default() });
+    let post = async |client: Client, sender: Option<&str>| {
+        let form = Form { sender: sender.map(str::to_owned), ..form() };
+        intake.submit_form(&client, form).await.map(|_| ())
+    };
+    let text = "account `ups` may not send as `Other`; use a sender of its own, or have the operator add this one";
+    assert_eq!(not_allowed(post(ups(), Some("Other")).await), text);
+    post(ups(), Some("Shop")).await.unwrap();
+    post(ups(), None).await.unwrap();
+    post(client(), Some("Other")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_sender_that_is_not_the_accounts_is_refused_at_mail_and_at_the_end() {
     let senders = Some(vec![SenderPattern::new("@example.com").unwrap()]);
     let (intake, _guard) = intake(Allowance { senders, ..Allowance::default() });
