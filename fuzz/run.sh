@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:?how many seconds for each target?}
 shift
-[ $# -gt 0 ] || set -- commands data auth proxy session extraction distilling templates fitting notifications
+[ $# -gt 0 ] || set -- commands data auth proxy session extraction distilling templates fitting notifications \
+    fields profiles framing forwarded messages
 # Files of one corpus: what reached new code comes first from the smallest.
 most=200
 longest=4096
@@ -28,6 +29,7 @@ for target in "$@"; do
     mkdir -p "$work/$target" "$findings"
     case $target in
     extraction | distilling | templates | fitting) dictionary=fuzz/words.dict ;;
+    fields | profiles | framing | forwarded | messages) dictionary=fuzz/http.dict ;;
     notifications) dictionary=fuzz/json.dict ;;
     *) dictionary=fuzz/smtp.dict ;;
     esac

@@ -40,6 +40,7 @@ const IMPURE: &[&str] = &[
 const PURE_MODULES: &[&str] = &["routing", "wording"];
 /// Files of other modules that are pure all the same.
 const PURE_FILES: &[&str] = &[
+    "cli/explain/request.rs",
     "credit/level.rs",
     "credit/words.rs",
     "dispatch/judge.rs",
@@ -50,14 +51,20 @@ const PURE_FILES: &[&str] = &[
     "reporting/plan.rs",
     "spool/reports.rs",
     "spool/verdict.rs",
+    "http/denials.rs",
     "http/destinations.rs",
     "http/fields.rs",
     "http/form.rs",
     "http/profiled/find.rs",
     "http/profiled/ids.rs",
+    "http/profiled/meant.rs",
     "http/profiled/outcomes.rs",
+    "http/profiled/preview.rs",
     "http/profiled/sessions.rs",
     "http/profiled/told.rs",
+    "http/request_line.rs",
+    "telling/kannel.rs",
+    "telling/target.rs",
     "http/v1/json.rs",
     "http/v1/key.rs",
     "http/v1/problem.rs",

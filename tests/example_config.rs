@@ -125,6 +125,7 @@ fn what_is_commented_out_is_the_default() {
         "messages_per_minute",
         "callback_url",
         "callback_hosts",
+        "reports_to",
         "trusted_proxies",
         "forwarded",
         "parts_per_day",
@@ -148,6 +149,9 @@ fn what_is_commented_out_is_the_default() {
     // A network's `auth` and everybody's `capture` are "not given", too.
     let as_listener =
         |section: &str, key: &str| key == "capture" || section == "[[smtp.network]]" && key == "auth";
+    // An account may use everything and is answered as usual, for which there is no word.
+    let of_account =
+        |section: &str, key: &str| section == "[[http.account]]" && matches!(key, "profiles" | "accepted");
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("relay.toml");
     let settings = |lines: &[&str], what: &str| {
@@ -188,6 +192,7 @@ fn what_is_commented_out_is_the_default() {
             || others.contains(&key)
             || unbounded(key)
             || as_listener(section, key)
+            || of_account(section, key)
             || section == "[[test]]"
         {
             continue;

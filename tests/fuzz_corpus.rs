@@ -1,5 +1,5 @@
 //! The fuzz targets' checks on a stable toolchain: over the corpora in `fuzz/corpus/`, over the
-//! dialogues of `tests/smtp/` and the mails of `tests/mails/`, and over some thousands of changed copies of all, the
+//! dialogues of `tests/smtp/`, the mails of `tests/mails/` and the requests of `tests/http/profiles/`, and over some thousands of changed copies of all, the
 //! same ones each time.
 //! `docs/fuzzing.md` tells the rest.
 
@@ -58,6 +58,34 @@ fn mails() -> BTreeMap<String, Vec<u8>> {
     paths.into_iter().map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
 }
 
+/// What clients of other gateways' APIs send in the exchanges of `tests/http/profiles/`, by their names.
+fn requests() -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let Ok(folders) = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/profiles"))
+    else {
+        return found;
+    };
+    for folder in folders.map(|folder| folder.unwrap().path()) {
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.extension().is_some_and(|extension| extension == "request") {
+                let [profile, name] =
+                    [folder.file_name(), path.file_stem()].map(|name| name.unwrap().to_string_lossy());
+                found.insert(format!("exchange-{profile}-{name}"), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// A request as the target `profiles` reads it: method and target, content type, body.
+fn asked(request: &[u8]) -> Option<Vec<u8>> {
+    let body = behind(request, b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&request[..request.len() - body.len()]);
+    let line = head.lines().next()?.rsplit_once(' ')?.0;
+    let content_type = head.lines().find_map(|line| line.strip_prefix("Content-Type: ")).unwrap_or_default();
+    Some([line.as_bytes(), b"\n", content_type.as_bytes(), b"\n", &body].concat())
+}
+
 /// What of the dialogues is an input of `target`, and the rest by hand.
 fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
     let other = seeds::SEEDS.iter().filter(|(of, _, _)| *of == target);
@@ -76,8 +104,15 @@ fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
     };
     let of_dialogues =
         whole.iter().filter_map(|(name, octets)| Some((format!("dialogue-{name}"), part(octets)?)));
+    let requests = match target {
+        "framing" => requests(),
+        "profiles" => {
+            requests().into_iter().filter_map(|(name, octets)| Some((name, asked(&octets)?))).collect()
+        }
+        _ => BTreeMap::new(),
+    };
     let mails = if target == "extraction" { mails() } else { BTreeMap::new() };
-    of_dialogues.chain(other).chain(mails).collect()
+    of_dialogues.chain(other).chain(mails).chain(requests).collect()
 }
 
 /// What follows `mark` in `octets`.
@@ -136,6 +171,7 @@ fn run(target: &str, check: fn(&[u8])) {
     let words: &[&[u8]] = match target {
         "distilling" | "extraction" | "fitting" | "templates" => &seeds::WORDS,
         "notifications" => &seeds::NOTIFICATIONS,
+        "fields" | "forwarded" | "framing" | "messages" | "profiles" => &seeds::HTTP,
         _ => &seeds::SMTP,
     };
     let mut random = fastrand::Rng::with_seed(2026);
@@ -190,6 +226,31 @@ fn notifications() {
 }
 
 #[test]
+fn fields() {
+    run("fields", bodies::fields::check);
+}
+
+#[test]
+fn forwarded() {
+    run("forwarded", bodies::forwarded::check);
+}
+
+#[test]
+fn framing() {
+    run("framing", bodies::framing::check);
+}
+
+#[test]
+fn messages() {
+    run("messages", bodies::messages::check);
+}
+
+#[test]
+fn profiles() {
+    run("profiles", bodies::profiles::check);
+}
+
+#[test]
 fn templates() {
     run("templates", bodies::templates::check);
 }
@@ -198,10 +259,13 @@ fn templates() {
 #[ignore = "writes into fuzz/corpus: cargo test --test fuzz_corpus -- --ignored write_the_seeds"]
 fn write_the_seeds() {
     let words = ["distilling", "extraction", "fitting", "templates"];
-    for target in ["auth", "commands", "data", "notifications", "proxy", "session"].into_iter().chain(words) {
+    let http = ["fields", "forwarded", "framing", "messages", "profiles"];
+    let smtp = ["auth", "commands", "data", "notifications", "proxy", "session"];
+    for target in smtp.into_iter().chain(words).chain(http) {
         std::fs::create_dir_all(folder(target)).unwrap();
-        // Mails and their dialogues are in the package already.
-        let written = |name: &str| target != "extraction" || name.starts_with("seed-");
+        // Mails, their dialogues and exchanges are in the package already.
+        let is_there = matches!(target, "extraction" | "framing" | "profiles");
+        let written = |name: &str| !is_there || name.starts_with("seed-");
         for (name, input) in seeds(target).into_iter().filter(|(name, _)| written(name)) {
             std::fs::write(folder(target).join(name), input).unwrap();
         }

@@ -10,6 +10,7 @@ mod emulator;
 mod exit;
 mod explain;
 mod hash_password;
+mod queue;
 mod run;
 mod screen;
 
@@ -38,6 +39,7 @@ Examples:
   sms-relay check --config relay.toml   every mistake with file, line and column
   sms-relay explain alarm.eml           what would be sent, and why
   sms-relay run --config relay.toml     the daemon
+  sms-relay queue show ID               what became of a message
   sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
 Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 65 wrong input, 69 a port
@@ -65,6 +67,9 @@ enum Command {
     /// Shows what would become of a mail or a form, and why; nothing is sent.
     #[command(long_about = explain::LONG_ABOUT, after_help = explain::EXAMPLES)]
     Explain(Box<explain::Options>),
+    /// Looks after messages: `queue show ID` tells what became of one.
+    #[command(subcommand)]
+    Queue(queue::Queue),
     /// Shows the main job with everything embedded: relay, platform, mailbox and phones.
     #[command(
         after_help = "Example:\n  sms-relay demo --once      ends by itself, exit code 0 when all went well"
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Run { config, dry_run } => run::run(&config, dry_run),
         Command::Check { config } => check::check(&config),
         Command::Explain(options) => explain::explain(&options),
+        Command::Queue(queue) => queue::queue(&queue),
         Command::Demo(options) => demo::demo(&options),
         Command::Emulator(options) => emulator::emulator(&options),
         Command::HashPassword(options) => hash_password::hash_password(&options),

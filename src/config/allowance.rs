@@ -14,20 +14,25 @@ const MAX_MESSAGES: u64 = 100_000;
 /// Most parts a day that can be told from no limit.
 const MAX_PARTS: u64 = 1_000_000_000;
 
-/// An account's allowance, and where its prefixes stand.
+/// An account's allowance, and where its prefixes and its `reports_to` stand.
 pub(super) struct Written {
     pub(super) allowance: Allowance,
     /// Whether it may choose who an SMS is from; always by mail not.
     pub(super) may_choose_sender: bool,
     places: Vec<Range<usize>>,
+    pub(super) reports_to: Option<Range<usize>>,
 }
 
 /// Reads the keys of an account of `door`: `allowed`, `messages_per_minute`, `parts_per_day`, for SMTP
-/// `senders`, and for HTTP `may_choose_sender`.
+/// `senders`, and for HTTP `may_choose_sender` and `reports_to`.
 pub(super) fn allowance(section: &Section, door: Door) -> Written {
     let (senders, choice) = match door {
         Door::Smtp => (section.optional("senders", some(sender)), Choice::None),
         Door::Http => (None, section.or("may_choose_sender", Choice::None, choice)),
+    };
+    let reports_to = match door {
+        Door::Smtp => None,
+        Door::Http => section.optional("reports_to", values::address),
     };
     let placed = |value: &Value| values::prefix(value).map(|prefix| (prefix, value.span()));
     let destinations = section.optional("allowed", some(placed));
@@ -49,8 +54,10 @@ pub(super) fn allowance(section: &Section, door: Door) -> Written {
         destinations,
         messages_per_minute: section.optional("messages_per_minute", number(MAX_MESSAGES)),
         parts_per_day: section.optional("parts_per_day", number(MAX_PARTS)),
+        reports_to,
     };
-    Written { allowance, may_choose_sender, places }
+    let reports_to = section.has("reports_to").then(|| section.place("reports_to")).flatten();
+    Written { allowance, may_choose_sender, places, reports_to }
 }
 
 /// Which senders of an SMS a client may choose.
@@ -158,6 +165,11 @@ mod tests {
         let (allowance, problems) = read("senders = [\"<>\"]", Door::Http);
         assert_eq!(allowance, Allowance::default());
         assert!(problems.contains("unknown key `senders`"), "{problems}");
+        let (allowance, problems) = read("reports_to = \"it@example.com\"", Door::Http);
+        assert_eq!(problems, "");
+        assert_eq!(allowance.reports_to.unwrap().to_string(), "it@example.com");
+        let (_, problems) = read("reports_to = \"it@example.com\"", Door::Smtp);
+        assert!(problems.contains("unknown key `reports_to`"), "{problems}");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::Timestamp;
 
 use super::allowance::{self, allowance};
+use super::apis::Apis;
 use super::enabled::{self, Profiles};
 use super::reader::{Reader, Section};
-use super::{callbacks, certificates, logins, proxies, values};
+use super::{callbacks, certificates, logins, profiles, proxies, values};
 use crate::model::Door;
 use crate::routing::{KnownAccount, KnownListener};
 use crate::{http, smtp};
@@ -44,11 +45,13 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     let mut with_callbacks = Vec::new();
     let profiles = Profiles::read(reader, &section);
     let mut spoken = Vec::new();
+    let mut has_api = false;
     for written in &written_listeners {
         let name = taken.name(reader, written, "listener", Some("http"));
         let allow_get = written.or("allow_get", false, values::flag);
         let metrics = written.or("metrics", false, values::flag);
         let api = written.or("api", false, values::flag);
+        has_api |= api;
         let proxies = proxies::proxies(reader, written);
         // What is wrong was meant to be something.
         let callbacks =
@@ -60,7 +63,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
         let bind = written.required("bind", "\"127.0.0.1:8025\"", values::bind);
         let tls = certificates::of_http(written, now);
         known_listeners.push(KnownListener { name: name.clone(), door: Door::Http, networks: Vec::new() });
-        if let Some(bind) = bind {
+        if let (Some(bind), Some(sms)) = (bind, profiles::sms_of(reader, allow_get)) {
             taken.bind(reader, written, bind);
             listeners.push(http::Listener {
                 name,
@@ -68,6 +71,7 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
                 allow_get,
                 metrics,
                 callbacks,
+                sms,
                 profiles: own,
                 api,
                 proxies,
@@ -79,12 +83,13 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
     for (enabled, takes_callbacks) in &spoken {
         enabled::check(reader, enabled, callbacks.as_ref().filter(|_| *takes_callbacks));
     }
+    let apis = Apis::new(&profiles, spoken.iter().flat_map(|(enabled, _)| enabled), has_api);
     let mut accounts = Vec::new();
     let mut everybody: Vec<IpNet> = Vec::new();
     let written_accounts = section.sections("account");
     for written in &written_accounts {
         let own = allowance(written, Door::Http);
-        let (account, known) = account(reader, &mut taken, written, own.may_choose_sender);
+        let (account, known) = account(reader, &mut taken, &apis, written, own.may_choose_sender);
         if let Some(account) = &account {
             logins::told_apart(reader, written, account, &accounts);
         }
@@ -125,16 +130,28 @@ fn http_limits(section: &Section) -> http::Limits {
 fn account(
     reader: &Reader,
     taken: &mut Taken,
+    apis: &Apis,
     written: &Section,
     may_choose_sender: bool,
 ) -> (Option<http::Account>, KnownAccount) {
     let name = taken.name(reader, written, "account", None);
     let networks = written.or("networks", private_networks(), values::networks);
+    let accepted = profiles::accepted(reader, written);
+    let profiles = apis.of_account(reader, written);
     let may_choose_lane = written.or("may_choose_lane", false, values::flag);
     let program = callbacks::program(reader, written);
     let known = KnownAccount { name: name.clone(), door: Door::Http, networks: networks.clone() };
     let Some(login) = logins::login(reader, written, &name) else { return (None, known) };
-    let account = http::Account { name, networks, login, may_choose_sender, may_choose_lane, program };
+    let account = http::Account {
+        name,
+        networks,
+        login,
+        profiles,
+        may_choose_sender,
+        may_choose_lane,
+        accepted,
+        program,
+    };
     (Some(account), known)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::profiles::{built_in, built_in_names, is_below, profile};
 use super::reader::{Reader, Section, Value};
 use super::values;
-use crate::http::CallbackDoor;
+use crate::http::{API, CallbackDoor, SMS};
 use crate::profile::{Endpoint, Profile};
 
 /// Profiles by their names: the operator's, and the built-in ones as soon as they are asked for.
@@ -29,7 +29,7 @@ impl Profiles {
         for written in &http.sections("profile") {
             let name = written.required("name", "\"our-pbx\"", values::name).unwrap_or_default();
             let place = written.place("name");
-            if built_in_names().any(|taken| taken == name) {
+            if [SMS, API].contains(&name.as_str()) || built_in_names().any(|taken| taken == name) {
                 let text = format!("there is a built-in profile `{name}`; give this one another `name`");
                 reader.error(place, text);
                 profile(reader, written, name);
@@ -52,6 +52,12 @@ impl Profiles {
         found.into_iter().flatten().collect()
     }
 
+    /// The names that there are.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let own = self.own.keys().filter(|name| !name.is_empty()).cloned();
+        built_in_names().map(str::to_owned).chain(own)
+    }
+
     fn one(&self, value: &Value) -> Option<Enabled> {
         let name = values::text(value)?;
         let profile = match (self.own.get(&name), built_in(&name)) {
@@ -59,13 +65,14 @@ impl Profiles {
             (None, Some(Ok(built_in))) => Arc::new(built_in),
             (None, Some(Err(problems))) => return value.fail(format!("`{name}` is broken: {problems}")),
             (None, None) => {
-                let mut known: Vec<String> = built_in_names().map(str::to_owned).collect();
-                known.extend(self.own.keys().filter(|name| !name.is_empty()).cloned());
-                let shown = name.escape_debug();
-                return value.fail(format!(
-                    "`{shown}` is no profile; write one of {}, or describe it in [[http.profile]]",
-                    known.join(", ")
-                ));
+                let (shown, known) = (name.escape_debug(), self.names().collect::<Vec<_>>().join(", "));
+                return value.fail(match name.as_str() {
+                    SMS => "`sms` is spoken by every listener; leave it out".to_owned(),
+                    API => "`api` is no profile of a listener; write api = true beside it".to_owned(),
+                    _ => format!(
+                        "`{shown}` is no profile; write one of {known}, or describe it in [[http.profile]]"
+                    ),
+                });
             }
         };
         Some(Enabled { profile, span: value.span() })
@@ -80,10 +87,13 @@ pub(super) fn check(reader: &Reader, enabled: &[Enabled], callbacks: Option<&Cal
             reader.error(Some(this.span.clone()), format!("`{name}` is there twice; remove one"));
             continue;
         }
+        // Several endpoints may share a path; it is told of once.
+        let mut told = Vec::new();
         for endpoint in &this.profile.endpoints {
             let taken =
                 endpoint.paths.iter().find(|path| callbacks.is_some_and(|door| is_below(path, &door.path)));
-            if let Some(path) = taken {
+            if let Some(path) = taken.filter(|path| !told.contains(path)) {
+                told.push(path);
                 let text = format!(
                     "`{path}` of `{name}` is where the platform calls back; give [callbacks] another `path`"
                 );

@@ -12,6 +12,7 @@
 //! what rules and defaults have. `cases` has the tests, which only `check` runs.
 
 mod allowance;
+mod apis;
 mod callbacks;
 mod cases;
 mod certificates;
@@ -35,7 +36,7 @@ mod wording;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -43,6 +44,8 @@ use jiff::Timestamp;
 pub use cases::{At, Difference, Expect, Outcome, Reason, Tests, compare};
 pub use gateways::ConfiguredGateway;
 pub use problem::{Problem, Problems, Severity, Spot};
+pub use profiles::all_built_in as built_in_profiles;
+pub use profiles::sms;
 
 use crate::model::MailAddress;
 use crate::routing::Routing;
@@ -149,6 +152,22 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     }
 }
 
+/// Where the configuration at `path` has its spool. Nothing else of it is looked at: it may have secrets that are only there
+/// for the daemon.
+///
+/// # Errors
+/// All [`Problems`] of a configuration that does not tell.
+pub fn spool_directory(path: &Path) -> Result<PathBuf, Problems> {
+    let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
+    let reader = Reader::new(path, &source);
+    let document = reader.parse()?;
+    let found = sending::spool(&Section::top(&reader, document.get_ref()));
+    match found {
+        Some(settings) => Ok(settings.directory),
+        None => Err(load(path).err().unwrap_or_else(|| reader.problems())),
+    }
+}
+
 fn read_file(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("the configuration cannot be read: {error}");
     let file = std::fs::File::open(path).map_err(failed)?;
@@ -197,8 +216,12 @@ fn settings(
         probe: dispatch.probe,
     };
     let gateways = gateways.read(reader, usual);
-    let has_forms = !doors.http.listeners.is_empty() && !doors.accounts.is_empty();
+    let is_for_operator = |account: &http::Account| {
+        doors.allowances.get(&account.name).is_none_or(|allowance| allowance.reports_to.is_none())
+    };
+    let has_forms = !doors.http.listeners.is_empty() && doors.accounts.iter().any(is_for_operator);
     let reports = reports::read(reader, &top, hostname, has_forms);
+    reports::named(reader, &top, doors.allowances.values(), reports.as_ref(), routing.as_ref());
     let log = log(&top);
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);

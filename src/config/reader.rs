@@ -181,7 +181,10 @@ impl<'a> Section<'a> {
     pub(super) fn value(&self, key: &'static str) -> Option<Value<'a>> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.reader.keys.borrow_mut().insert(path.clone());
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         let item = self.table?.get(key)?;
         Some(Value { reader: self.reader, name: key, path, item })
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::reader::{Reader, Section, Value};
 use super::sending::seconds;
-use super::{gateways, secrets, values};
+use super::{allowance, gateways, secrets, values};
 use crate::intake::{self, Reports};
 use crate::model::MailAddress;
+use crate::routing::Routing;
 use crate::{mailer, reporting};
 
 /// The least after which an SMS may count as late: much passes by itself in less.
@@ -19,8 +20,8 @@ pub(super) struct Reporting {
     pub(super) intake: intake::Settings,
 }
 
-/// Reads the three sections. `has_forms`: whether form posts can come in, whose failures have no
-/// sender to go to.
+/// Reads the three sections. `has_forms`: whether form posts can come in whose failures have nobody to go to but the
+/// operator.
 pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bool) -> Option<Reporting> {
     let section = top.section("reporting");
     let wanted = section.optional(
@@ -96,6 +97,36 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, has_forms: bo
             simulate_all: false,
         },
     })
+}
+
+/// Tells where the `reports_to` of an account leads nowhere, or back to the relay.
+pub(super) fn named<'a>(
+    reader: &Reader,
+    top: &Section,
+    accounts: impl Iterator<Item = &'a allowance::Written>,
+    reports: Option<&Reporting>,
+    routing: Option<&Routing>,
+) {
+    let is_off = reports.is_some_and(|read| read.intake.reports == Reports::Off);
+    for account in accounts {
+        let Some(place) = account.reports_to.clone().filter(|place| !reader.is_wrong(place)) else {
+            continue;
+        };
+        let ours = |address: &&MailAddress| routing.is_some_and(|routing| routing.serves(address.domain()));
+        if !top.has("smarthost") {
+            let text = "`reports_to` needs a [smarthost] that takes the reports; write one, or leave it out";
+            reader.error(Some(place), text.to_owned());
+        } else if is_off {
+            let text =
+                "nothing is reported: [reporting] has `to = \"off\"`; change that, or leave `reports_to` out";
+            reader.error(Some(place), text.to_owned());
+        } else if let Some(address) = account.allowance.reports_to.as_ref().filter(ours) {
+            let text = format!(
+                "`{address}` is an address of this relay: a report would become an SMS; write one that people read"
+            );
+            reader.error(Some(place), text);
+        }
+    }
 }
 
 /// A time, or `"off"`.

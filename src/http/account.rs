@@ -1,7 +1,7 @@
 //! Whose request it is.
 //!
-//! A client shows one credential: the `Authorization` header (Basic), else `X-Api-Key`, else
-//! parameters. All accounts are compared with it, each in constant time and without an early exit,
+//! A client shows one credential: the `Authorization` header (Basic, or Bearer with an API key), else `X-Api-Key`,
+//! else parameters. All accounts are compared with it, each in constant time and without an early exit,
 //! so that the time of an answer says nothing about which account or which octet was near (CWE-208).
 //!
 //! Passwords that are kept as hashes cost more than a comparison, so each request that shows a password is checked
@@ -59,8 +59,10 @@ pub(super) enum Denied {
 pub(super) fn shown_in_headers(headers: &HeaderMap) -> Shown {
     let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
     if let Some(authorization) = authorizations.next() {
-        let pair = basic(authorization.as_bytes()).filter(|_| authorizations.next().is_none());
-        return pair.map_or(Shown::Unreadable, |(username, password)| Shown::Pair(username, password));
+        let pair =
+            || basic(authorization.as_bytes()).map(|(username, password)| Shown::Pair(username, password));
+        let shown = bearer(authorization.as_bytes()).map(Shown::Key).or_else(pair);
+        return shown.filter(|_| authorizations.next().is_none()).unwrap_or(Shown::Unreadable);
     }
     let mut keys = headers.get_all("x-api-key").iter();
     match (keys.next(), keys.next()) {
@@ -80,6 +82,14 @@ fn basic(authorization: &[u8]) -> Option<(String, Secret)> {
     let pair = text(&BASE64.decode(encoded.trim()).ok()?);
     let (username, password) = pair.split_once(':')?;
     Some((username.to_owned(), Secret::from(password)))
+}
+
+/// Reads `Bearer KEY` (RFC 6750 section 2.1), as monitoring systems show a key.
+fn bearer(authorization: &[u8]) -> Option<Secret> {
+    let authorization = text(authorization);
+    let (scheme, key) = authorization.split_once(' ')?;
+    let key = key.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then(|| Secret::from(key))
 }
 
 /// UTF-8, as we ask for in the challenge, or else ISO 8859-1, which old clients send all the same.
@@ -251,8 +261,10 @@ mod tests {
             login: credential.map(|(username, password)| {
                 Login::with_password(username.to_owned(), Secret::from(password))
             }),
+            profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            accepted: crate::profile::Answers::default(),
             program: None,
         }
     }
@@ -419,6 +431,9 @@ mod tests {
         // nas:p<e4>ss in ISO 8859-1
         assert_eq!(in_headers(&[("authorization", b"Basic bmFzOnDkc3M=")]), "pair nas p\u{e4}ss");
         assert_eq!(in_headers(&[("x-api-key", b"k1")]), "key k1");
+        assert_eq!(in_headers(&[("authorization", b"Bearer k1")]), "key k1");
+        assert_eq!(in_headers(&[("authorization", b"bearer  k1 ")]), "key k1");
+        assert_eq!(in_headers(&[("x-api-key", b"k1"), ("authorization", b"Bearer k2")]), "key k2");
         assert_eq!(
             in_headers(&[("x-api-key", b"k1"), ("authorization", b"Basic cHJpbnRlcjphOmI=")]),
             "pair printer a:b"
@@ -427,7 +442,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_nothing() {
-        assert_eq!(in_headers(&[("authorization", b"Bearer abc")]), "unreadable");
+        assert_eq!(in_headers(&[("authorization", b"Digest abc")]), "unreadable");
+        assert_eq!(in_headers(&[("authorization", b"Bearer")]), "unreadable");
+        assert_eq!(in_headers(&[("authorization", b"Bearer  ")]), "unreadable");
+        let key = ("authorization", &b"Bearer k1"[..]);
+        assert_eq!(in_headers(&[key, key]), "unreadable");
+        assert_eq!(in_headers(&[key, ("authorization", b"Basic cHJpbnRlcjphOmI=")]), "unreadable");
         assert_eq!(in_headers(&[("authorization", b"Basic")]), "unreadable");
         assert_eq!(in_headers(&[("authorization", b"Basic !!!")]), "unreadable");
         assert_eq!(in_headers(&[("authorization", b"Basic bm9jb2xvbg==")]), "unreadable");

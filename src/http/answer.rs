@@ -1,17 +1,6 @@
-//! How answers look.
-//!
-//! Plain lines for devices, which mostly look at the status and for `OK`:
-//! ```text
-//! OK; ID=01JABCDEFGHJKMNPQRSTVWXYZ0-1; TO=+393471234567; PARTS=1
-//! ```
-//! one line an SMS, and `OK; ID=` with the submission's id alone where a rule dropped all of them;
-//! a refusal is its sentence. JSON where the request was JSON or asks for it:
-//! ```text
-//! {"id":"01J...","messages":[{"id":"01J...-1","destination":"+393471234567","parts":1}]}
-//! {"error":"the sentence"}
-//! ```
+//! How answers look that are the relay's own: plain lines for devices, JSON where the request was JSON or asks for it. A
+//! refusal is its sentence, or `{"error":"the sentence"}`.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -19,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::body::Format;
-use crate::intake::{AcceptedSms, Receipt};
 use crate::profile::BodyKind;
 
 /// How long a client that was refused for the moment is asked to wait, where nobody knows better.
@@ -128,32 +116,6 @@ pub(super) fn complete(response: &mut Response, retry_after: Option<Duration>) {
     }
 }
 
-/// 200 with the ids.
-pub(super) fn accepted(receipt: &Receipt, style: Style) -> Response {
-    let body = match style {
-        Style::Plain if receipt.messages.is_empty() => format!("OK; ID={}\n", receipt.id),
-        Style::Plain => receipt.messages.iter().fold(
-            String::new(),
-            |mut lines, AcceptedSms { id, destination, parts, .. }| {
-                // Writing to a String cannot fail.
-                let _ = writeln!(lines, "OK; ID={id}; TO={destination}; PARTS={parts}");
-                lines
-            },
-        ),
-        Style::Json => {
-            let messages: Vec<_> = receipt
-                .messages
-                .iter()
-                .map(|AcceptedSms { id, destination, parts, .. }| {
-                    json!({ "id": id.to_string(), "destination": destination.as_str(), "parts": parts })
-                })
-                .collect();
-            json!({ "id": receipt.id.to_string(), "messages": messages }).to_string()
-        }
-    };
-    respond(StatusCode::OK, style, body)
-}
-
 /// A response of ours: never cached, never taken for anything but what it says it is.
 pub(super) fn respond(status: StatusCode, style: Style, body: String) -> Response {
     let content_type = match style {
@@ -180,44 +142,10 @@ pub(super) fn close_after(response: &mut Response) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{PhoneNumber, SubmissionId};
 
     async fn body(response: Response) -> String {
         let octets = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
         String::from_utf8(octets.to_vec()).unwrap()
-    }
-
-    fn receipt(destinations: &[&str]) -> Receipt {
-        let id: SubmissionId = "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
-        let messages = destinations.iter().zip(1..).map(|(destination, ordinal)| AcceptedSms {
-            id: id.message(ordinal),
-            number: 297,
-            destination: PhoneNumber::from_e164(destination).unwrap(),
-            parts: 3 - ordinal,
-        });
-        Receipt { id, messages: messages.collect(), recipients: Vec::new() }
-    }
-
-    #[tokio::test]
-    async fn an_accepted_form_is_answered_with_its_ids() {
-        let two = receipt(&["+393471234567", "+393487654321"]);
-        assert_eq!(
-            body(accepted(&two, Style::Plain)).await,
-            "OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV-1; TO=+393471234567; PARTS=2\n\
-             OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV-2; TO=+393487654321; PARTS=1\n"
-        );
-        assert_eq!(
-            body(accepted(&two, Style::Json)).await,
-            "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"messages\":[\
-             {\"destination\":\"+393471234567\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV-1\",\"parts\":2},\
-             {\"destination\":\"+393487654321\",\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV-2\",\"parts\":1}]}"
-        );
-        let none = receipt(&[]);
-        assert_eq!(body(accepted(&none, Style::Plain)).await, "OK; ID=01ARZ3NDEKTSV4RRFFQ69G5FAV\n");
-        assert_eq!(
-            body(accepted(&none, Style::Json)).await,
-            "{\"id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"messages\":[]}"
-        );
     }
 
     #[tokio::test]

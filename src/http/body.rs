@@ -4,9 +4,11 @@
 //! a body that begins with `{` is JSON and any other a form. An API whose bodies are always of one
 //! kind is not asked. It is read as a whole, up to the limit, before anything is made of it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
@@ -14,7 +16,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use encoding_rs::Encoding;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
+use tokio::time::{Instant, timeout_at};
 
+use super::Limits;
 use super::fields::{Field, FieldError, Fields, MAX_FIELDS, Value, charset, shown};
 use crate::profile::{BodyKind, Meaning, Reading};
 
@@ -24,6 +28,9 @@ pub(super) enum BodyError {
     /// 413.
     #[error("the body is larger than {0} octets, which is the most that is taken")]
     TooLarge(usize),
+    /// 408.
+    #[error("the body did not arrive within {0:?}")]
+    TooSlow(Duration),
     /// 415.
     #[error(
         "the content type `{0}` is not taken; send application/x-www-form-urlencoded, multipart/form-data or application/json"
@@ -100,6 +107,14 @@ impl Format {
         matches!(self.kind, Kind::Json)
     }
 
+    /// Reads a body that is JSON of any shape.
+    ///
+    /// # Errors
+    /// [`BodyError::Json`], also for one nested deeper than 127 times.
+    pub(super) fn json(&self, octets: &[u8]) -> Result<Json, BodyError> {
+        serde_json::from_str(&text(octets, self.charset)?).map_err(|error| BodyError::Json(error.to_string()))
+    }
+
     /// Reads the query and the body; `fields` are those that are known before.
     ///
     /// # Errors
@@ -159,10 +174,24 @@ pub(super) fn in_headers(headers: &HeaderMap, reading: &Reading) -> Result<Field
     let Some(prefix) = &reading.header_prefix else { return Ok(fields) };
     for (name, value) in headers {
         if let Some(rest) = name.as_str().strip_prefix(prefix.as_str()) {
-            fields.add(Field { name: rest.to_owned(), value: Value::Part(value.as_bytes().to_vec(), None) })?;
+            fields
+                .add(Field { name: rest.to_owned(), value: Value::Part(value.as_bytes().to_vec(), None) })?;
         }
     }
     Ok(fields)
+}
+
+/// As [`read`], within the limits of a request that must have ended by `deadline`.
+///
+/// # Errors
+/// Also [`BodyError::TooSlow`].
+pub(super) async fn read_in_time(
+    body: Body,
+    limits: &Limits,
+    deadline: Instant,
+) -> Result<Vec<u8>, BodyError> {
+    let read = timeout_at(deadline, read(body, limits.body_octets)).await;
+    read.unwrap_or(Err(BodyError::TooSlow(limits.request_time)))
 }
 
 /// The `charset` parameter of a content type.
@@ -193,6 +222,15 @@ async fn add_parts(fields: &mut Fields, content_type: HeaderValue, octets: Vec<u
     Ok(())
 }
 
+/// The text that JSON is written in, without a byte order mark.
+fn text<'a>(octets: &'a [u8], charset: Option<&'static Encoding>) -> Result<Cow<'a, str>, BodyError> {
+    let encoding = charset.unwrap_or(encoding_rs::UTF_8);
+    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+    encoding
+        .decode_without_bom_handling_and_without_replacement(octets)
+        .ok_or_else(|| BodyError::Json(format!("it is not valid {}", encoding.name())))
+}
+
 /// The members of an object; where they are `inside` a member of it, only those of that one mean something.
 fn add_json(
     fields: &mut Fields,
@@ -200,11 +238,7 @@ fn add_json(
     charset: Option<&'static Encoding>,
     inside: Option<&str>,
 ) -> Result<(), BodyError> {
-    let encoding = charset.unwrap_or(encoding_rs::UTF_8);
-    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-    let text = encoding
-        .decode_without_bom_handling_and_without_replacement(octets)
-        .ok_or_else(|| BodyError::Json(format!("it is not valid {}", encoding.name())))?;
+    let text = text(octets, charset)?;
     let Members(members) = serde_json::from_str(&text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
             BodyError::Json(format!("it must be one object with up to {MAX_FIELDS} members"))
@@ -304,7 +338,10 @@ mod tests {
     /// Destinations and text, or the sentence that refuses them.
     async fn read_as(content_type: Option<&str>, body: &[u8]) -> Result<(Vec<String>, String), String> {
         let format = format(content_type).map_err(|error| error.to_string())?;
-        let fields = format.fields(Fields::default(), None, body.to_vec(), &GENERIC).await.map_err(|error| error.to_string())?;
+        let fields = format
+            .fields(Fields::default(), None, body.to_vec(), &GENERIC)
+            .await
+            .map_err(|error| error.to_string())?;
         let destinations = fields.destinations(&GENERIC).map_err(|error| error.to_string())?;
         Ok((destinations, fields.text(&GENERIC.names).map_err(|error| error.to_string())?))
     }
@@ -465,13 +502,17 @@ mod tests {
         let reading = Reading { inside: Some("params".to_owned()), ..GENERIC.clone() };
         let format = format(Some("application/json")).unwrap();
         let body = br#"{"method":"send","id":7,"to":"391","params":{"to":"392","text":"a","method":"x"}}"#;
-        let fields = format.clone().fields(Fields::default(), Some("text="), body.to_vec(), &reading).await.unwrap();
+        let fields =
+            format.clone().fields(Fields::default(), Some("text="), body.to_vec(), &reading).await.unwrap();
         assert_eq!(fields.destinations(&reading).unwrap(), ["392"]);
         assert_eq!(fields.text(&reading.names).unwrap(), "a");
         let parameter = |name| fields.parameter(name);
         assert_eq!(parameter("id").as_deref(), Some("7"));
         assert_eq!(parameter("METHOD").as_deref(), Some("x"), "those inside come first");
-        let nothing = format.fields(Fields::default(), None, br#"{"params":[1],"to":"391"}"#.to_vec(), &reading).await.unwrap();
+        let nothing = format
+            .fields(Fields::default(), None, br#"{"params":[1],"to":"391"}"#.to_vec(), &reading)
+            .await
+            .unwrap();
         assert!(nothing.destinations(&reading).is_err());
     }
 
@@ -492,11 +533,8 @@ mod tests {
 
     #[tokio::test]
     async fn headers_may_hold_the_fields_and_the_body_the_text() {
-        let reading = Reading {
-            body: BodyKind::Text,
-            header_prefix: Some("x-kannel-".to_owned()),
-            ..GENERIC.clone()
-        };
+        let reading =
+            Reading { body: BodyKind::Text, header_prefix: Some("x-kannel-".to_owned()), ..GENERIC.clone() };
         let mut headers = HeaderMap::new();
         headers.insert("x-kannel-to", HeaderValue::from_static("+391 +392"));
         headers.insert("x-other", HeaderValue::from_static("+393"));

@@ -1,7 +1,8 @@
 //! The platform's delivery notifications.
 //!
 //! Who calls is known before the body is read. Whoever is not the platform gets what any path gets that is not ours, as
-//! slowly as a wrong password, and its path is not logged: it may hold the secret with a slip in it. The platform
+//! slowly as a wrong password, and its path is not logged: it may hold the secret with a slip in it. Whoever was wrong too
+//! often gets 429. The platform
 //! gets a 2xx once everything in its request is on stable storage, also for messages that we do not know, and 503 when
 //! that cannot be: it comes again then, and what was taken already is known.
 
@@ -19,9 +20,11 @@ use tracing::{debug, info, warn};
 use super::Callbacks;
 use super::answer::{Denial, Style, respond};
 use super::body::{BodyError, read};
+use super::desk::{Desk, Peer};
 use super::figures::Call;
+use super::guard::Knock;
+use super::let_in::{NotLetIn, WRONG_CREDENTIAL_DELAY};
 use super::server::nothing_here;
-use super::submit::{Desk, Peer, WRONG_CREDENTIAL_DELAY};
 use crate::gateway::notification;
 use crate::model::{Callback, Masked};
 use crate::spool::SpoolError;
@@ -43,16 +46,27 @@ impl From<BodyError> for Trouble {
     }
 }
 
-/// Serves a request whose path is that of the callbacks and `behind`.
-pub(super) async fn callbacks(desk: &Desk, peer: &Peer, is_let_in: bool, request: Request) -> Response {
+/// Serves a request whose path is that of the callbacks and that shows `knock`.
+pub(super) async fn callbacks(desk: &Desk, peer: &Peer, knock: Knock, request: Request) -> Response {
     let (client, listener) = (peer.address, &peer.listener.name);
-    if !is_let_in {
+    let let_in = match knock {
+        Knock::Right => Ok(()),
+        Knock::Pair(is_right) => desk.logins.check_now(client, is_right),
+        Knock::WrongSecret => Err(desk.logins.wrong_token(client)),
+        Knock::Nothing => Err(None),
+    };
+    if let Err(wait) = let_in {
         desk.figures.call(Call::Denied);
         if let Some(left_out) = desk.call_lines.next() {
-            info!(%client, listener, left_out, "callback denied: no secret, credential or network of the platform");
+            let is_limited = wait.is_some();
+            info!(%client, listener, is_limited, left_out, "callback denied: no secret, credential or network of the platform");
         }
         sleep(WRONG_CREDENTIAL_DELAY).await;
-        return nothing_here(request.headers());
+        let style = Style::of(request.headers());
+        return match wait {
+            Some(wait) => Denial::from(NotLetIn::TooMany(wait)).respond(style),
+            None => nothing_here(style),
+        };
     }
     let (parts, body) = request.into_parts();
     let style = Style::of(&parts.headers);

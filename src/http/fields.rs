@@ -65,6 +65,7 @@ pub(super) struct Fields {
     /// The name of the field that may declare it.
     charset_field: Option<String>,
     decode_twice: bool,
+    hex_text: bool,
 }
 
 /// What a field asks in vain: 400.
@@ -93,6 +94,11 @@ pub(super) enum FieldError {
         /// Where else it can be declared.
         also: String,
     },
+    /// Not what a text in hexadecimal digits is.
+    #[error(
+        "`{0}` is not UTF-16 in hexadecimal digits, four for each unit; send it so, or ask for another form"
+    )]
+    Hex(String),
     /// The charset field or a part's charset names none that we can use.
     #[error("the charset `{0}` is not known; send UTF-8")]
     Charset(String),
@@ -131,6 +137,13 @@ pub(super) fn shown(value: &str) -> String {
         start.push('…');
     }
     start.escape_debug().to_string()
+}
+
+/// A text with its line ends as LF and spaces for other control characters but the tab: a stray NUL is no reason to
+/// lose an alarm.
+pub(super) fn clean(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), " ")
 }
 
 impl Fields {
@@ -184,6 +197,7 @@ impl Fields {
         reading: &Reading,
     ) -> Result<(), FieldError> {
         self.decode_twice = reading.decode_twice;
+        self.hex_text = reading.hex_text;
         self.charset_field = reading.names.of(Meaning::Charset).first().cloned();
         self.charset = match declared {
             Some(declared) => Some(declared),
@@ -208,6 +222,20 @@ impl Fields {
             if let Some(text) = self.shown_text(field) {
                 found.entry(field.name.to_ascii_lowercase()).or_insert(text);
             }
+        }
+        found
+    }
+
+    /// As [`parameters`](Self::parameters), with commas between the values of a name that comes several times.
+    pub(super) fn joined(&self) -> BTreeMap<String, String> {
+        let mut found: BTreeMap<String, String> = BTreeMap::new();
+        for field in self.list.iter().chain(&self.around) {
+            let Some(text) = self.shown_text(field) else { continue };
+            let value = found.entry(field.name.to_ascii_lowercase()).or_default();
+            if !value.is_empty() {
+                value.push(',');
+            }
+            value.push_str(&text);
         }
         found
     }
@@ -259,8 +287,13 @@ impl Fields {
     pub(super) fn text(&self, names: &Names) -> Result<String, FieldError> {
         let missing = || self.missing(names, Meaning::Text);
         let text = self.one(names, Meaning::Text)?.ok_or_else(missing)?;
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let text = text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), " ");
+        let text = match self.hex_text {
+            true => {
+                from_hex(&text).ok_or_else(|| FieldError::Hex(first(names.of(Meaning::Text)).to_owned()))?
+            }
+            false => text,
+        };
+        let text = clean(&text);
         if text.trim().is_empty() { Err(missing()) } else { Ok(text) }
     }
 
@@ -361,6 +394,17 @@ fn decode_once(octets: &[u8]) -> Vec<u8> {
 /// What a text that is decoded already, and still looks encoded, was before. A `+` is a plus by now.
 fn decode_again(octets: &[u8]) -> Cow<'_, [u8]> {
     percent_encoding::percent_decode(octets).into()
+}
+
+/// UTF-16 in hexadecimal digits, the high octet of each unit first.
+fn from_hex(digits: &str) -> Option<String> {
+    let digits = digits.trim().as_bytes();
+    let unit = |digits: &[u8]| {
+        let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+        u16::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
+    };
+    let units = digits.chunks(4).map(|digits| (digits.len() == 4).then(|| unit(digits))?);
+    String::from_utf16(&units.collect::<Option<Vec<u16>>>()?).ok()
 }
 
 fn first(names: &[String]) -> &str {

@@ -33,6 +33,23 @@ fn every_synonym_is_taken_in_any_case() {
 }
 
 #[test]
+fn a_text_in_hexadecimal_digits_is_utf16() {
+    let reading = Reading { hex_text: true, ..GENERIC.clone() };
+    let text = |text: &str| {
+        let mut fields = Fields::default();
+        fields.add_form(format!("msg={text}").as_bytes()).unwrap();
+        fields.settle(None, &reading).unwrap();
+        fields.text(&reading.names)
+    };
+    assert_eq!(text("005400Fc0072").unwrap(), "Tür");
+    assert_eq!(text("+04160020d83dde00%0A").unwrap(), "Ж 😀", "a pair is one character");
+    for wrong in ["T%C3%BCr1", "0054004", "00540", "005", "+054", "0054%2B054", "d83d", "00540g54"] {
+        assert_eq!(text(wrong), Err(FieldError::Hex("text".to_owned())), "{wrong}");
+    }
+    assert!(matches!(text("00200020"), Err(FieldError::Missing { .. })), "blanks only");
+}
+
+#[test]
 fn a_plus_is_a_space_and_percent_is_decoded_once() {
     assert_eq!(text(b"text=a+b%2Bc%20d%25%32%35").unwrap(), "a b+c d%25");
     assert_eq!(text(b"text=100%+sure%zz%4").unwrap(), "100% sure%zz%4");

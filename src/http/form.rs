@@ -1,15 +1,16 @@
 //! What the fields of a request ask for, as far as its account may ask for it.
 
 use jiff::{Timestamp, Zoned};
-use tracing::debug;
+use reqwest::Url;
+use tracing::{debug, info};
 
 use super::Account;
 use super::fields::{FieldError, Fields, shown};
 use super::when::{example, time};
 use super::wishes::{WishError, lane};
 use crate::intake::Form;
-use crate::model::TellUrl;
-use crate::profile::{Meaning, Reading};
+use crate::model::{KannelMask, TellStyle, TellUrl};
+use crate::profile::{CallbackStyle, Meaning, Reading, UnaskedSender};
 use crate::telling::{AllowedHost, target};
 
 /// Why fields ask in vain. `Display` is the sentence for the client.
@@ -35,15 +36,6 @@ impl From<WishError> for FormError {
     }
 }
 
-/// What becomes of a sender that the account may not choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unasked {
-    /// The request is refused: whoever wrote it can mend it.
-    Refused,
-    /// It is not heeded: appliances always send one, and nobody can mend them.
-    Ignored,
-}
-
 /// What the fields ask for. `now` also tells where the relay is.
 ///
 /// # Errors
@@ -52,37 +44,36 @@ pub(super) fn form(
     fields: &Fields,
     reading: &Reading,
     account: &Account,
-    unasked: Unasked,
     now: &Zoned,
 ) -> Result<Form, FormError> {
     let wished_lane = |written: String| lane(account, &written);
     Ok(Form {
-        sender: sender(fields, reading, account, unasked)?,
+        sender: sender(fields, reading, account)?,
         to: fields.destinations(reading)?,
         text: fields.text(&reading.names)?,
         deliver_at: deliver_at(fields, reading, now)?,
         lane: fields.line(&reading.names, Meaning::Lane)?.map(wished_lane).transpose()?,
-        tell_url: tell_url(fields.line(&reading.names, Meaning::CallbackUrl)?, account)?,
+        tell_url: match reading.callbacks {
+            CallbackStyle::Signed => tell_url(fields.line(&reading.names, Meaning::CallbackUrl)?, account)?,
+            CallbackStyle::Kannel => told_as_by_kannel(fields, reading, account),
+        },
         partial: false,
+        sender_is_wish: false,
+        others: Vec::new(),
     })
 }
 
-fn sender(
-    fields: &Fields,
-    reading: &Reading,
-    account: &Account,
-    unasked: Unasked,
-) -> Result<Option<String>, FormError> {
+fn sender(fields: &Fields, reading: &Reading, account: &Account) -> Result<Option<String>, FormError> {
     let sender = fields.line(&reading.names, Meaning::From);
-    match (account.may_choose_sender, unasked) {
+    match (account.may_choose_sender, reading.unasked_sender) {
         (true, _) => Ok(sender?),
-        (false, Unasked::Ignored) => {
+        (false, UnaskedSender::Ignored) => {
             if sender != Ok(None) {
                 debug!(account = account.name, "its sender is not heeded: the account may not choose one");
             }
             Ok(None)
         }
-        (false, Unasked::Refused) => match sender? {
+        (false, UnaskedSender::Refused) => match sender? {
             None => Ok(None),
             Some(_) => may_choose_sender(account).map(|()| None),
         },
@@ -113,20 +104,54 @@ fn deliver_at(fields: &Fields, reading: &Reading, now: &Zoned) -> Result<Option<
 /// Where a form's SMS are told of: where the form says, if the operator allows that host and port; else where the account
 /// says.
 pub(super) fn tell_url(written: Option<String>, account: &Account) -> Result<Option<TellUrl>, FormError> {
-    let of_account = |url: &str| TellUrl { url: url.to_owned(), account: account.name.clone() };
-    let program = account.program.as_ref();
-    let Some(written) = written else {
-        return Ok(program.and_then(|program| program.url.as_deref()).map(of_account));
-    };
-    let wrong = |error| FormError::Wrong(format!("`callback_url` cannot be called: {error}"));
-    let url = target(&written).map_err(wrong)?;
-    if !program.is_some_and(|program| program.hosts.iter().any(|allowed| allowed.allows(&url))) {
-        let (needed, name) = (AllowedHost::of(&url).to_string(), &account.name);
-        return Err(FormError::Wrong(format!(
-            "`{}` of `callback_url` is not one of the callback_hosts of account `{name}`; name a program that is, or \
-             have the operator add this one",
-            shown(&needed),
-        )));
+    let Some(written) = written else { return Ok(own_program(account)) };
+    let url = allowed(&written, account).map_err(FormError::Wrong)?;
+    Ok(Some(TellUrl { url: url.into(), account: account.name.clone(), style: TellStyle::Signed }))
+}
+
+/// The program that the account has for all its forms.
+fn own_program(account: &Account) -> Option<TellUrl> {
+    let url = account.program.as_ref()?.url.clone()?;
+    Some(TellUrl { url, account: account.name.clone(), style: TellStyle::Signed })
+}
+
+/// The URL that a form names, if it may be called.
+fn allowed(written: &str, account: &Account) -> Result<Url, String> {
+    let url = target(written).map_err(|error| format!("`callback_url` cannot be called: {error}"))?;
+    let hosts = account.program.iter().flat_map(|program| &program.hosts);
+    if hosts.into_iter().any(|allowed| allowed.allows(&url)) {
+        return Ok(url);
     }
-    Ok(Some(of_account(url.as_str())))
+    let (needed, name) = (AllowedHost::of(&url).to_string(), &account.name);
+    Err(format!(
+        "`{}` of `callback_url` is not one of the callback_hosts of account `{name}`; name a program that is, or \
+         have the operator add this one",
+        shown(&needed),
+    ))
+}
+
+/// Where a client of Kannel is told, and of what. Whatever is wrong with that, the message is worth more: it is taken, and told of as
+/// if the form had not asked, which is where the account says.
+fn told_as_by_kannel(fields: &Fields, reading: &Reading, account: &Account) -> Option<TellUrl> {
+    let asked = || -> Result<Option<TellUrl>, String> {
+        let field = |meaning| fields.line(&reading.names, meaning).map_err(|error| error.to_string());
+        let (Some(url), Some(mask)) = (field(Meaning::CallbackUrl)?, field(Meaning::CallbackMask)?) else {
+            return Ok(None);
+        };
+        let mask = KannelMask::parse(&mask).ok_or_else(|| format!("`{}` is not a mask", shown(&mask)))?;
+        if !mask.has_any() {
+            return Ok(None);
+        }
+        // As it is written: what a URL makes of its percent signs are escapes no more.
+        allowed(&url, account)?;
+        Ok(Some(TellUrl { url, account: account.name.clone(), style: TellStyle::Kannel(mask) }))
+    };
+    match asked() {
+        Ok(Some(to)) => Some(to),
+        Ok(None) => own_program(account),
+        Err(reason) => {
+            info!(account = account.name, reason, "a form's callback is not heeded; the form is taken");
+            own_program(account)
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! from whatever stands between it and us (request smuggling, RFC 9112 section 11.2). hyper refuses
 //! most such shapes, but forgives some: it silently prefers `Transfer-Encoding` to a
 //! `Content-Length` beside it, takes `gzip, chunked`, lines that end in a bare LF, and any number
-//! of `Host` lines. [`Scanner`] reads along on the raw octets and gives a verdict on each head;
+//! of `Host` lines, and it leaves out what stands behind a `#` of the target. [`Scanner`] reads along on the raw octets and gives a verdict on each head;
 //! [`check`] does the same for what hyper leaves visible. A refused head ends its connection.
 
 use std::collections::VecDeque;
@@ -33,6 +33,9 @@ pub(super) enum FramingError {
     /// RFC 9112 section 2.2.
     #[error("a line of the request head ends without CR; end each with CR LF")]
     BareLineFeed,
+    /// RFC 9112 section 3.2: a target has no fragment. The parser would cut it off, and a text with it.
+    #[error("the request line has a `#`; write it as %23")]
+    Fragment,
     /// RFC 9112 section 3.2.
     #[error("the request has no Host header, which HTTP/1.1 requires")]
     NoHost,
@@ -90,10 +93,18 @@ impl Scanner {
 
     /// Reads on, and puts a verdict on each head that ends in `octets` into `verdicts`.
     pub(super) fn scan(&mut self, mut octets: &[u8], verdicts: &mut VecDeque<Verdict>) {
-        while let Some((&octet, rest)) = octets.split_first() {
+        while !octets.is_empty() {
+            octets = &octets[self.scan_to_head(octets, verdicts)..];
+        }
+    }
+
+    /// The same up to where the next head may begin; tells how many octets that were, at least one where there is one.
+    pub(super) fn scan_to_head(&mut self, octets: &[u8], verdicts: &mut VecDeque<Verdict>) -> usize {
+        let mut seen = 0;
+        while let Some(&octet) = octets.get(seen) {
             match &mut self.place {
                 Place::Head(head) => {
-                    octets = rest;
+                    seen += 1;
                     if let Some(verdict) = head.take(octet) {
                         self.place = match (verdict, head.is_chunked, head.length) {
                             (Err(_), _, _) | (Ok(()), true, _) => Place::Unwatched,
@@ -104,16 +115,20 @@ impl Scanner {
                     }
                 }
                 Place::Body(left) => {
-                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(octets.len());
-                    octets = &octets[here..];
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(octets.len() - seen);
+                    seen += here;
                     *left -= here as u64;
                     if *left == 0 {
                         self.place = Place::Head(Head::default());
                     }
                 }
-                Place::Unwatched => return,
+                Place::Unwatched => return octets.len(),
+            }
+            if self.is_between_requests() {
+                break;
             }
         }
+        seen
     }
 
     /// Whether everything that was begun has been read to its end.
@@ -131,6 +146,9 @@ impl Head {
         if octet != b'\n' {
             self.line_octets += 1;
             self.after_cr = octet == b'\r';
+            if octet == b'#' && self.lines == 0 {
+                self.blame(FramingError::Fragment);
+            }
             if self.line.len() < KEPT_OCTETS {
                 self.line.push(octet);
             }
@@ -289,6 +307,16 @@ mod tests {
     fn lines_end_with_cr_and_lf() {
         assert_eq!(verdicts("GET / HTTP/1.1\nHost: a\n\n"), [Err(FramingError::BareLineFeed)]);
         assert_eq!(verdicts("GET / HTTP/1.1\r\nHost: a\r\n\n"), [Err(FramingError::BareLineFeed)]);
+    }
+
+    #[test]
+    fn a_target_has_no_fragment() {
+        assert_eq!(
+            verdicts("GET /sms?text=Pump%20#3 HTTP/1.1\r\nHost: a\r\n\r\n"),
+            [Err(FramingError::Fragment)]
+        );
+        let elsewhere = "POST /sms HTTP/1.1\r\nX: #\r\nContent-Length: 1\r\n\r\n#GET / HTTP/1.1\r\n\r\n";
+        assert_eq!(verdicts(elsewhere), [Ok(()), Ok(())]);
     }
 
     #[test]

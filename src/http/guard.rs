@@ -3,6 +3,9 @@
 //! Whoever shows one of what is configured is let in: the secret behind the path, the credential, an address of the
 //! platform's. All are compared, in constant time and without an early exit, so that the time of an answer says nothing
 //! about which was near (CWE-208).
+//!
+//! The secret and the addresses let in whatever else was wrong before from the same address. A user name and a password
+//! are a credential like others: limited where too many were wrong.
 
 use std::net::IpAddr;
 
@@ -14,6 +17,19 @@ use subtle::{Choice, ConstantTimeEq};
 use super::CallbackDoor;
 use super::account::{Shown, shown_in_headers};
 
+/// What a call shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knock {
+    /// The secret, or it comes from an address of the platform's.
+    Right,
+    /// A user name and a password, and whether they are right.
+    Pair(bool),
+    /// Something in the place of the secret that is not it.
+    WrongSecret,
+    /// Nothing that could be right or wrong.
+    Nothing,
+}
+
 impl CallbackDoor {
     /// What stands behind our path in `path`, without the slash between; `None` where `path` is another.
     pub(super) fn behind<'a>(&self, path: &'a str) -> Option<&'a str> {
@@ -21,19 +37,26 @@ impl CallbackDoor {
         if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
     }
 
-    /// Whether a request from `address` with these headers, and `behind` our path, is let in.
-    pub(super) fn lets_in(&self, address: IpAddr, headers: &HeaderMap, behind: &str) -> bool {
+    /// What a request from `address` with these headers, and `behind` our path, shows.
+    pub(super) fn knock(&self, address: IpAddr, headers: &HeaderMap, behind: &str) -> Knock {
         let offered: Vec<u8> = percent_decode_str(behind).collect();
         let by_secret = self
             .secret
             .as_ref()
             .map_or(Choice::from(0), |secret| secret.expose_secret().as_bytes().ct_eq(offered.as_slice()));
         let by_basic = match (&self.basic, shown_in_headers(headers)) {
-            (Some(credential), Shown::Pair(username, password)) => credential.is_pair(&username, &password),
-            (Some(_), Shown::Nothing | Shown::Key(_) | Shown::Unreadable) | (None, _) => false,
+            (Some(credential), Shown::Pair(username, password)) => {
+                Some(credential.is_pair(&username, &password))
+            }
+            (Some(_), Shown::Nothing | Shown::Key(_) | Shown::Unreadable) | (None, _) => None,
         };
         let by_network = self.networks.iter().any(|network| network.contains(&address));
-        bool::from(by_secret) | by_basic | by_network
+        match by_basic {
+            _ if bool::from(by_secret) | by_network => Knock::Right,
+            Some(is_right) => Knock::Pair(is_right),
+            None if self.secret.is_some() && !behind.is_empty() => Knock::WrongSecret,
+            None => Knock::Nothing,
+        }
     }
 }
 
@@ -63,7 +86,29 @@ mod tests {
             headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
         }
         let behind = door.behind(path).unwrap();
-        door.lets_in(address.parse().unwrap(), &headers, behind)
+        matches!(door.knock(address.parse().unwrap(), &headers, behind), Knock::Right | Knock::Pair(true))
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_from_what_is_not_there() {
+        let (secret, basic) = (door(Some("s3cret"), false, None), door(None, true, Some("192.0.2.0/24")));
+        let knock = |door: &CallbackDoor, behind: &str, password: Option<&str>, address: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(password) = password {
+                let pair = base64::prelude::BASE64_STANDARD.encode(format!("platform:{password}"));
+                headers.insert(header::AUTHORIZATION, format!("Basic {pair}").parse().unwrap());
+            }
+            door.knock(address.parse().unwrap(), &headers, behind)
+        };
+        let far = "198.51.100.1";
+        assert_eq!(knock(&secret, "s3cret", None, far), Knock::Right);
+        assert_eq!(knock(&secret, "s3cre", None, far), Knock::WrongSecret);
+        assert_eq!(knock(&secret, "", None, far), Knock::Nothing);
+        assert_eq!(knock(&secret, "", Some("p1"), far), Knock::Nothing, "no credential is asked for");
+        assert_eq!(knock(&basic, "s3cret", None, far), Knock::Nothing, "no secret is asked for");
+        assert_eq!(knock(&basic, "", Some("p1"), far), Knock::Pair(true));
+        assert_eq!(knock(&basic, "", Some("p2"), far), Knock::Pair(false));
+        assert_eq!(knock(&basic, "", Some("p2"), "192.0.2.1"), Knock::Right, "it is from the platform");
     }
 
     #[test]

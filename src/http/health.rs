@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::answer::{Denial, Style, respond};
-use super::submit::Desk;
+use super::desk::Desk;
 
 /// 200 while the process serves requests.
 pub(super) async fn healthz(method: Method, headers: HeaderMap) -> Response {

@@ -22,8 +22,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::Limits;
+use super::desk::Lines;
 use super::server::{HEAD_OCTETS, NoAnswer, is_asked, report_panic};
-use super::submit::Lines;
 
 /// Most requests at a time of a connection.
 const STREAMS: usize = 100;

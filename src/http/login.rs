@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -24,6 +25,8 @@ use crate::model::{ClientKey, Secret};
 #[derive(Debug)]
 pub(super) struct Logins {
     attempts: Attempts,
+    /// Sessions and secrets in paths that were none.
+    tokens: Attempts,
     right: Arc<Right>,
     stand_ins: RandomState,
     figures: Figures,
@@ -49,6 +52,7 @@ impl Logins {
     pub(super) fn new(limits: &Limits, figures: Figures) -> Self {
         Self {
             attempts: Attempts::new(limits.auth_failures, limits.auth_window),
+            tokens: Attempts::new(limits.auth_failures, limits.auth_window),
             right: Arc::new(Right {
                 key: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok(),
                 kept: Mutex::default(),
@@ -97,13 +101,54 @@ impl Logins {
             let hashed = one.map(|one| one.index);
             self.attempts.check_now(client, || verdict(identify(accounts, address, shown, hashed)))
         };
+        self.count(&attempt);
+        attempt
+    }
+
+    /// Whether a credential that is no account's is right: `is_right` says so, and is not heeded where `address` has shown
+    /// too many wrong ones.
+    ///
+    /// # Errors
+    /// How long the client has to wait where it is not heeded, `None` where it is wrong.
+    pub(super) fn check_now(&self, address: IpAddr, is_right: bool) -> Result<(), Option<Duration>> {
+        let outcome = if is_right { Ok(()) } else { Err(()) };
+        let verdict = || Verdict { outcome, is_failure: !is_right };
+        let attempt = self.attempts.check_now(ClientKey::from(address), verdict);
+        self.count(&attempt);
+        match attempt {
+            Attempt::Checked(Ok(())) => Ok(()),
+            Attempt::TooMany(wait) => Err(Some(wait)),
+            Attempt::Checked(Err(())) | Attempt::Unavailable => Err(None),
+        }
+    }
+
+    /// Notes a session or a secret in a path that is none. Says how long its client has to wait, where it has shown too
+    /// much that was wrong before, credentials too.
+    ///
+    /// A right one needs no leave: nobody guesses it, and others behind the address of its client may have been wrong. For
+    /// the same reason what is noted here keeps nobody from showing a credential: after a restart every client of an
+    /// API with sessions shows one that is over.
+    pub(super) fn wrong_token(&self, address: IpAddr) -> Option<Duration> {
+        let client = ClientKey::from(address);
+        let wrong = || Verdict { outcome: Err::<(), ()>(()), is_failure: true };
+        let attempt = match self.attempts.wait(client) {
+            Some(wait) => Attempt::TooMany(wait),
+            None => self.tokens.check_now(client, wrong),
+        };
+        self.count(&attempt);
+        match attempt {
+            Attempt::TooMany(wait) => Some(wait),
+            Attempt::Checked(_) | Attempt::Unavailable => None,
+        }
+    }
+
+    fn count<T, E>(&self, attempt: &Attempt<Result<T, E>>) {
         match attempt {
             Attempt::Checked(Ok(_)) => {}
             Attempt::Checked(Err(_)) => self.figures.auth_failure(AuthFailure::Failed),
             Attempt::TooMany(_) => self.figures.auth_failure(AuthFailure::Limited),
             Attempt::Unavailable => self.figures.auth_failure(AuthFailure::Unavailable),
         }
-        attempt
     }
 }
 
@@ -150,8 +195,6 @@ pub(super) fn cheap(password: &str) -> crate::credential::PasswordHash {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::{Login, Proof};
     use super::*;
 
@@ -162,8 +205,10 @@ mod tests {
             name: format!("a{number}"),
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             login: Some(Login { username: format!("a{number}"), proof: Proof::Hash(cheap(password)) }),
+            profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            accepted: crate::profile::Answers::default(),
             program: None,
         };
         Arc::new(passwords.iter().enumerate().map(account).collect())
@@ -244,5 +289,28 @@ mod tests {
         }
         let nothing = logins.identify(&accounts, HERE, &Shown::Nothing).await;
         assert_eq!(nothing, Attempt::Checked(Err(Denied::Missing)), "that is no attempt");
+    }
+
+    #[tokio::test]
+    async fn wrong_tokens_are_limited_and_shut_no_door_for_credentials() {
+        let (logins, accounts) = (logins(2), accounts(&["p0"]));
+        let elsewhere = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!((logins.wrong_token(HERE), logins.wrong_token(HERE)), (None, None));
+        assert!(logins.wrong_token(HERE).is_some_and(|wait| wait <= Duration::from_secs(600)));
+        assert_eq!(logins.wrong_token(elsewhere), None, "others are not concerned");
+        assert_eq!(logins.identify(&accounts, HERE, &pair("a0", "p0")).await, Attempt::Checked(Ok(0)));
+        assert_eq!(logins.check_now(HERE, true), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn wrong_credentials_of_any_kind_count_together_and_for_tokens_too() {
+        let (logins, accounts) = (logins(2), accounts(&["p0"]));
+        assert_eq!(logins.check_now(HERE, false), Err(None));
+        let wrong = logins.identify(&accounts, HERE, &pair("a0", "p1")).await;
+        assert_eq!(wrong, Attempt::Checked(Err(Denied::Wrong)));
+        assert!(logins.check_now(HERE, true).is_err_and(|wait| wait.is_some()), "also the right one");
+        assert!(logins.wrong_token(HERE).is_some());
+        let right = logins.identify(&accounts, HERE, &pair("a0", "p0")).await;
+        assert!(matches!(right, Attempt::TooMany(_)));
     }
 }

@@ -9,9 +9,9 @@ use prometheus_client::encoding::text::encode;
 use tracing::error;
 
 use super::answer::{Denial, Style, respond};
+use super::desk::{Desk, Peer};
 use super::health::is_read;
 use super::server::elsewhere;
-use super::submit::{Desk, Peer};
 
 /// The format that the encoder writes.
 const OPENMETRICS: HeaderValue =

@@ -5,36 +5,43 @@
 //! the truth: 200 comes after the [`Submitter`] has returned, and a request whose fate it does not
 //! know is not answered at all. What a destination or a text means, it leaves to the submitter.
 //!
-//! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`;
-//! `admission` counts connections, `forwarded` knows whose request a proxy passes on; `secured` shakes hands where TLS is spoken,
-//! and `http2` is a connection of that protocol. `submit` is `/sms`: `body` reads it, `fields` and `destinations` say what its
-//! fields mean, `form` what they ask for and `wishes` which of it is granted, `account` and `login` whose it is, `answer` how the
-//! reply looks. `preview` reads a request that nobody sent. `generic` is how `/sms` reads its fields, `profiled` serves the APIs
-//! of other gateways, which read and answer otherwise, and `v1` is the relay's own API. `status` tells a client of its forms and
-//! cancels them; `view` is how that looks. `callbacks` takes
+//! `server` owns the sockets and `wire` is one socket as hyper reads it, watched by `framing`; `request_line` encodes what
+//! devices leave raw. `admission` counts connections, `forwarded` knows whose request a proxy passes on; `secured` shakes hands where TLS is spoken,
+//! and `http2` is a connection of that protocol. `desk` is what every request finds. `profiled` serves `/sms` and the
+//! APIs of other gateways, as their profiles say: `body` reads a request, `fields` and `destinations` say what its fields mean,
+//! `form` what they ask for and `wishes` which of it is granted; `account`, `login` and `let_in` know whose it is, and `submit` what
+//! the log says. `v1` is the relay's own API, whose answers `answer` and `denials` make. `preview` reads a request that nobody sent. `status` tells a client of its forms and
+//! cancels them; `view` and `page` are how that looks. `callbacks` takes
 //! what the platform says, `guard` knows whether it is the platform. `health` and `metrics` are for those who
-//! watch over the relay.
+//! watch over the relay, `fuzzing` for the checks of `fuzz/`.
 
 mod account;
 mod admission;
 mod answer;
 mod body;
 mod callbacks;
+mod denials;
+mod desk;
 mod destinations;
 mod fields;
 mod figures;
 mod form;
 mod forwarded;
 mod framing;
+pub mod fuzzing;
+#[cfg(test)]
 mod generic;
 mod guard;
 mod health;
 mod http2;
+mod let_in;
 mod log_limit;
 mod login;
 mod metrics;
+mod page;
 mod preview;
 mod profiled;
+mod request_line;
 mod secured;
 mod server;
 mod status;
@@ -56,15 +63,17 @@ use secrecy::ExposeSecret;
 use crate::credential::{ApiKeyHash, PasswordHash};
 use crate::intake::{Form, Once, Receipt, Refusal};
 use crate::model::{Callback, Client, MessageId, Secret, SubmissionId, same_secret};
-use crate::profile::Profile;
+use crate::profile::{Answers, Profile};
 use crate::spool::{RequestKey, SpoolError, SubmissionView, Taken};
 use crate::telling::AllowedHost;
 
 pub use figures::Figures;
 pub use forwarded::{Forwarding, Proxies};
 pub use preview::{Asked, Preview, Refused, preview};
+pub use profiled::{Answered, Api};
 pub use secured::{Handle, Tls};
-pub use server::{BindError, Server};
+pub use server::{BindError, HEAD_OCTETS, Server};
+pub use view::fate;
 pub use wishes::{WishError, deliver_at, lane};
 
 /// Where forms go.
@@ -143,6 +152,8 @@ pub struct Listener {
     pub metrics: bool,
     /// Whether the platform's callbacks are taken, as far as there is a [`CallbackDoor`].
     pub callbacks: bool,
+    /// `/sms`, by GET where `allow_get` says so.
+    pub sms: Arc<Profile>,
     /// APIs of other gateways that are spoken beside ours.
     pub profiles: Vec<Arc<Profile>>,
     /// Whether the relay's own API at `/v1` is served.
@@ -189,6 +200,11 @@ pub struct Limits {
     pub auth_window: Duration,
 }
 
+/// The name of `/sms`, with `/sms/ID`, among profiles.
+pub const SMS: &str = "sms";
+/// The name of the relay's own API at `/v1` among profiles.
+pub const API: &str = "api";
+
 /// Somebody who may post. Reloadable.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -198,10 +214,15 @@ pub struct Account {
     pub networks: Vec<IpNet>,
     /// What it must show; `None` lets its networks in without.
     pub login: Option<Login>,
+    /// The APIs that it may use, by the names of their profiles, [`SMS`] and [`API`]; `None` for all that its listeners
+    /// speak.
+    pub profiles: Option<Vec<String>>,
     /// Whether it may choose the sender.
     pub may_choose_sender: bool,
     /// Whether it may choose the lane.
     pub may_choose_lane: bool,
+    /// What `/sms` answers when it has taken a form, in the place of its own answer.
+    pub accepted: Answers,
     /// Its program that is told how its SMS ended.
     pub program: Option<Program>,
 }
@@ -217,7 +238,7 @@ pub struct Program {
     pub secret: Secret,
 }
 
-/// What the client of an account shows: Basic, `X-Api-Key: password`, or the parameters `username` and
+/// What the client of an account shows: Basic, `X-Api-Key: password`, `Authorization: Bearer password`, or the parameters `username` and
 /// `password`, or `api_key`, with their synonyms.
 #[derive(Clone, Debug)]
 pub struct Login {

@@ -1,19 +1,18 @@
-//! What `/sms` would read from a request, without a socket: for people who look before they send.
+//! What `/sms`, or the API of another gateway, would read from a request, without a socket: for people who look before they
+//! send.
 
 use std::net::IpAddr;
 
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Zoned;
 
 use super::answer::Denial;
-use super::fields::Fields;
-use super::form::{Unasked, form};
-use super::generic::GENERIC;
-use super::submit::{account_of, may_ask};
-use super::{Account, Listener};
+use super::profiled::{Answered, Api};
+use super::request_line::{RawPaths, encoded_target};
+use super::{Account, Listener, SMS, profiled};
 use crate::intake::Form;
 
-/// The one path that takes forms.
+/// Our own path that takes forms.
 const PATH: &str = "/sms";
 
 /// A request as somebody writes it down.
@@ -23,23 +22,27 @@ pub struct Asked<'a> {
     pub method: &'a str,
     /// Its target: a path with a query, or a whole URL.
     pub target: &'a str,
-    /// Its body, `application/x-www-form-urlencoded`; of a POST only.
-    pub body: Option<&'a str>,
-    /// The account, where it is not told by a credential among the fields.
+    /// Its headers: names and values.
+    pub headers: &'a [(String, String)],
+    /// Its body; that of a GET is not looked at.
+    pub body: &'a [u8],
+    /// The account, where it is not told by a credential of the request.
     pub account: Option<&'a str>,
 }
 
 /// What is read from a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Preview {
     /// Whose it is.
     pub account: String,
-    /// What it asks for.
-    pub form: Form,
+    /// What it asks for; `None` where it asks another gateway's API for something else than to send.
+    pub form: Option<Form>,
+    /// Whose words would answer it, where it is no request to `/sms`.
+    pub api: Option<Api>,
 }
 
 /// Why a request would not come to intake.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{status} {reason}")]
 pub struct Refused {
     /// The HTTP status.
@@ -48,11 +51,13 @@ pub struct Refused {
     pub reason: String,
     /// What the client would not be told.
     pub note: Option<&'static str>,
+    /// Whose words would answer it and what they are, where it is no request to `/sms`.
+    pub api: Option<Box<(Api, Answered)>>,
 }
 
 impl From<Denial> for Refused {
     fn from(denial: Denial) -> Self {
-        Self { status: denial.status.as_u16(), reason: denial.reason, note: denial.note }
+        Self { status: denial.status.as_u16(), reason: denial.reason, note: denial.note, api: None }
     }
 }
 
@@ -68,43 +73,52 @@ pub fn preview(
     asked: &Asked<'_>,
 ) -> Result<Preview, Refused> {
     let wrong = |reason: String| Denial::new(StatusCode::BAD_REQUEST, reason);
-    let target: Uri = asked.target.parse().map_err(|error| {
+    let raw = !asked.target.contains(|character: char| character.is_ascii_control());
+    let raw =
+        raw.then(|| encoded_target(asked.target.as_bytes(), &RawPaths::of_listener(listener))).flatten();
+    let target: Uri = raw.as_deref().unwrap_or(asked.target).parse().map_err(|error| {
         let shown = asked.target.escape_debug();
         wrong(format!(
             "`{shown}` is not a target of a request ({error}); a space in it is written as + or %20"
         ))
     })?;
-    if target.path() != PATH {
+    let method = Method::from_bytes(asked.method.as_bytes())
+        .map_err(|_| wrong(format!("`{}` is not a method", asked.method.escape_debug())))?;
+    let headers = headers(asked.headers);
+    let named = asked.account.and_then(|name| accounts.iter().find(|account| account.name == name));
+    let request = (&method, &target, &headers, asked.body);
+    let read = profiled::preview(listener, accounts, address, request, named, &Zoned::now());
+    let Some(read) = read else {
         let shown = target.path().escape_debug();
         let reason = format!("`{shown}` takes no forms; the path is {PATH}");
         return Err(Denial::new(StatusCode::NOT_FOUND, reason).into());
+    };
+    let is_elsewhere = read.api.profile() != SMS;
+    match read.end {
+        Ok(asks) => {
+            let api = is_elsewhere.then_some(read.api);
+            Ok(Preview { account: asks.account, form: asks.form, api })
+        }
+        Err(denied) => Err(Refused {
+            status: denied.answered.status,
+            reason: denied.reason,
+            note: denied.note,
+            api: is_elsewhere.then(|| Box::new((read.api, denied.answered))),
+        }),
     }
-    let method = Method::from_bytes(asked.method.as_bytes())
-        .map_err(|_| wrong(format!("`{}` is not a method", asked.method.escape_debug())))?;
-    let is_get = may_ask(&method, listener, accounts, address)?;
-    let mut fields = Fields::default();
-    let add = |fields: &mut Fields| {
-        fields.add_form(target.query().unwrap_or_default().as_bytes())?;
-        if !is_get {
-            fields.add_form(asked.body.unwrap_or_default().as_bytes())?;
+}
+
+/// As HTTP has them; what cannot be a header is left out.
+fn headers(written: &[(String, String)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in written {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+        {
+            headers.append(name, value);
         }
-        fields.settle(None, &GENERIC)
-    };
-    add(&mut fields).map_err(Denial::from)?;
-    let named = |name: &str| accounts.iter().find(|account| account.name == name);
-    let account = match asked.account.and_then(named) {
-        Some(account) if account.networks.iter().any(|network| network.contains(&address)) => account,
-        Some(account) => {
-            let reason = format!("account `{}` may not post from {address}; see its networks", account.name);
-            return Err(Denial::new(StatusCode::UNAUTHORIZED, reason).into());
-        }
-        None => {
-            let shown = fields.credential(&GENERIC.names).map_err(Denial::from)?;
-            account_of(accounts, address, &shown)?
-        }
-    };
-    let form = form(&fields, &GENERIC, account, Unasked::Refused, &Zoned::now()).map_err(Denial::from)?;
-    Ok(Preview { account: account.name.clone(), form })
+    }
+    headers
 }
 
 #[cfg(test)]
@@ -112,6 +126,7 @@ mod tests {
     use super::super::Login;
     use super::*;
     use crate::model::Secret;
+    use crate::profile::{Answer, Answers, Body, Outcome};
 
     fn account(name: &str, password: Option<&str>) -> Account {
         let login = |password| Login::with_password(name.to_owned(), Secret::from(password));
@@ -119,29 +134,41 @@ mod tests {
             name: name.to_owned(),
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             login: password.map(login),
+            profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            accepted: Answers::default(),
             program: None,
         }
     }
 
-    fn read(method: &str, target: &str, body: Option<&str>, account_name: Option<&str>) -> String {
-        let listener = Listener {
+    /// One that has `/sms`, by GET too, and nothing else.
+    fn listener() -> Listener {
+        Listener {
             name: "http".to_owned(),
             bind: "127.0.0.1:0".parse().unwrap(),
             allow_get: true,
             metrics: false,
             callbacks: false,
+            sms: super::super::generic::profile(true),
             profiles: Vec::new(),
             api: false,
             proxies: None,
             tls: None,
-        };
-        let accounts = [account("shop", Some("secret")), account("lab", None)];
-        let asked = Asked { method, target, body, account: account_name };
+        }
+    }
+
+    fn read(method: &str, target: &str, body: Option<&str>, account_name: Option<&str>) -> String {
+        let kannel = Account { profiles: Some(vec!["kannel".to_owned()]), ..account("pbx", Some("p2")) };
+        let accounts = [account("shop", Some("secret")), account("lab", None), kannel];
+        let body = body.unwrap_or_default().as_bytes();
+        let asked = Asked { method, target, headers: &[], body, account: account_name };
         let address = if target.contains("far") { "192.0.2.1" } else { "127.0.0.1" };
-        match preview(&listener, &accounts, address.parse().unwrap(), &asked) {
-            Ok(read) => format!("{}: {} <- {}", read.account, read.form.to.join(" "), read.form.text),
+        match preview(&listener(), &accounts, address.parse().unwrap(), &asked) {
+            Ok(read) => {
+                let form = read.form.unwrap();
+                format!("{}: {} <- {}", read.account, form.to.join(" "), form.text)
+            }
             Err(refused) => refused.to_string(),
         }
     }
@@ -150,6 +177,10 @@ mod tests {
     fn a_request_is_read_as_the_door_reads_it() {
         let get = |target| read("GET", target, None, None);
         assert_eq!(get("/sms?to=%2B39347&text=Door+3"), "lab: +39347 <- Door 3");
+        assert_eq!(
+            get("/sms?to=+39347&text=Pumpe läuft 50% \"gut\""),
+            "lab: +39347 <- Pumpe läuft 50% \"gut\""
+        );
         assert_eq!(get("http://127.0.0.1:8025/sms?to=a&text=b"), "lab: a <- b");
         assert_eq!(get("/sms?to=a&text=b&username=shop&password=secret"), "shop: a <- b");
         assert_eq!(read("POST", "/sms", Some("to=a,c&text=b"), Some("shop")), "shop: a c <- b");
@@ -160,6 +191,31 @@ mod tests {
         );
     }
 
+    /// Whether one destination may be left out depends on what the answer tells, and that is the account's own.
+    #[test]
+    fn an_answer_of_the_account_decides_whether_destinations_are_taken_in_part() {
+        let telling = |body: &str| {
+            let answer = Answer {
+                when: Vec::new(),
+                json_only: false,
+                status: None,
+                content_type: "text/plain".to_owned(),
+                body: Body::new(body, "text/plain").unwrap(),
+            };
+            let accepted = Answers::new([(Outcome::Accepted, vec![answer])]);
+            let accounts = [Account { accepted, ..account("cam", None) }];
+            let asked =
+                Asked { method: "GET", target: "/sms?to=a,b&text=c", headers: &[], body: b"", account: None };
+            preview(&listener(), &accounts, "127.0.0.1".parse().unwrap(), &asked)
+                .unwrap()
+                .form
+                .unwrap()
+                .partial
+        };
+        assert!(telling("{{ recipients|length }}"));
+        assert!(!telling("{{ messages|length }}"));
+    }
+
     #[test]
     fn what_the_door_would_not_take_is_refused_with_its_status() {
         for (method, target, said) in [
@@ -167,6 +223,11 @@ mod tests {
             ("PUT", "/sms?to=a&text=b", "405 this method is not taken here; use GET, POST"),
             ("HEAD", "/sms?to=a&text=b", "405 this method is not taken here; use GET, POST"),
             ("GET", "/sms?to=a&text=b&user=shop&pass=x", "401 the user name, password or API key is wrong"),
+            (
+                "GET",
+                "/sms?to=a&text=b&user=pbx&pass=p2",
+                "403 account `pbx` may not use `sms`, but only kannel; see its `profiles`",
+            ),
             (
                 "GET",
                 "/sms?to=far&text=b",
@@ -180,8 +241,8 @@ mod tests {
             ),
             (
                 "GET",
-                "/sms?to=a&text=Door 3",
-                "400 `/sms?to=a&text=Door 3` is not a target of a request (invalid uri character); a space in it is \
+                "/smss?to=a&text=Door 3",
+                "400 `/smss?to=a&text=Door 3` is not a target of a request (invalid uri character); a space in it is \
                  written as + or %20",
             ),
         ] {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use rustls::ServerConfig;
+use rustls::{ProtocolVersion, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,7 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::info;
 
-use super::submit::Lines;
+use super::desk::Lines;
+use super::figures::Handshake;
 use super::{Listener, Settings};
 use crate::tls::{Clients, Expiry, Identity, IdentityError, subject};
 
@@ -147,6 +148,14 @@ pub(super) async fn shake_hands(
             }
             None
         }
+    }
+}
+
+/// What is counted of a handshake that was done.
+pub(super) fn handshake(stream: &TlsStream<TcpStream>) -> Handshake {
+    match stream.get_ref().1.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => Handshake::Tls13,
+        _ => Handshake::Tls12,
     }
 }
 

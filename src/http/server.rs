@@ -25,35 +25,40 @@ use hyper_util::service::TowerToHyperService;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tracing::{debug, error, info, warn};
 
 use super::admission::Admission;
 use super::answer::{Denial, Style, Unanswered, close_after};
+use super::desk::{Desk, Lines, Peer};
+use super::figures::Handshake;
 use super::forwarded::Malformed;
 use super::framing::Verdict;
 use super::login::Logins;
-use super::secured::{Handle, Secured, is_http2, shake_hands};
-use super::submit::{Desk, Lines, Peer, sms};
+use super::request_line::RawPaths;
+use super::secured::{Handle, Secured, handshake, is_http2, shake_hands};
 use super::wire::Wire;
 use super::{
     Account, Behind, CallbackDoor, Figures, Limits, Listener, Settings, callbacks, framing, health, http2,
     metrics, profiled, status, v1,
 };
+use crate::model::Masked;
+use crate::profile::{Profile, Reading};
 use crate::tls::{Expiry, LOOKS};
 
 /// Most octets of a request line with all headers; more is 431. A long text in a query fits.
-pub(super) const HEAD_OCTETS: usize = 16 * 1024;
+pub const HEAD_OCTETS: usize = 16 * 1024;
 /// Most octets that are buffered of a connection beside the body in the making.
 const BUFFER_OCTETS: usize = 64 * 1024;
 /// Most header lines; more is 431.
 const HEADERS: usize = 64;
 /// The first pause after an accept that failed, and the longest.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// The whole answer for a client that has enough connections. Nothing is read from it.
-const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\
+/// The whole answer for a client that has enough connections. Nothing is read from it. Not 429, on which many that call
+/// never come again.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Content-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\nRetry-After: 10\r\n\
     Cache-Control: no-store\r\nConnection: close\r\n\r\n\
     too many connections from your address\n";
@@ -67,6 +72,7 @@ pub struct Server {
     router: Router,
     stranger_lines: Lines,
     secured: Arc<Secured>,
+    figures: Figures,
 }
 
 /// A listener could not be bound; this ends the start.
@@ -84,6 +90,7 @@ pub struct BindError {
 /// What all connections of a listener share.
 struct Door {
     listener: Arc<Listener>,
+    raw_paths: RawPaths,
     limits: Limits,
     admission: Admission,
     /// Counts the requests of HTTP/2.
@@ -91,6 +98,7 @@ struct Door {
     router: Router,
     stranger_lines: Lines,
     secured: Arc<Secured>,
+    figures: Figures,
 }
 
 /// Ends a connection without an answer.
@@ -135,15 +143,15 @@ impl Server {
             behind,
             callback_door,
             sessions: Mutex::default(),
+            webhooks: Arc::new(Semaphore::new(profiled::TURNS)),
             logins: Logins::new(&limits, figures.clone()),
-            figures,
+            figures: figures.clone(),
             call_lines: Lines::default(),
             stranger_lines: stranger_lines.clone(),
             limits,
             registry,
         });
         let router = Router::new()
-            .route("/sms", any(sms))
             .route("/sms/{id}", any(status::status))
             .merge(v1::routes())
             .route("/healthz", any(health::healthz))
@@ -151,7 +159,7 @@ impl Server {
             .route("/metrics", any(metrics::metrics))
             .fallback(elsewhere)
             .with_state(desk);
-        Ok(Self { listeners, addresses, limits, router, stranger_lines, secured })
+        Ok(Self { listeners, addresses, limits, router, stranger_lines, secured, figures })
     }
 
     /// Shows in `expiry` when the certificates of the listeners end.
@@ -180,6 +188,7 @@ impl Server {
         let mut doors = JoinSet::new();
         for (listener, socket) in self.listeners {
             let door = Door {
+                raw_paths: RawPaths::of_listener(&listener),
                 listener,
                 limits: self.limits,
                 admission: Admission::new(connections, connections_per_client),
@@ -187,6 +196,7 @@ impl Server {
                 router: self.router.clone(),
                 stranger_lines: self.stranger_lines.clone(),
                 secured: Arc::clone(&self.secured),
+                figures: self.figures.clone(),
             };
             doors.spawn(Arc::new(door).accept(socket, shutdown.clone()));
         }
@@ -283,8 +293,9 @@ impl Door {
         let (time, who) = (self.limits.header_time, (self.listener.name.as_str(), address));
         let shaken = tokio::select! {
             shaken = shake_hands(&tls, stream, time, who, &self.stranger_lines) => shaken,
-            () = is_asked(&mut shutdown) => None,
+            () = is_asked(&mut shutdown) => return,
         };
+        self.figures.tls_handshake(shaken.as_ref().map_or(Handshake::Failed, handshake));
         match shaken {
             Some(stream) if is_http2(&stream) => {
                 let service = service_fn(|request| self.answer_stream(&peer, request));
@@ -308,7 +319,7 @@ impl Door {
         } else {
             let visit = self.requests.visit(peer.address).ok_or_else(|| {
                 let reason = "too many requests at a time from your address";
-                Denial::new(StatusCode::TOO_MANY_REQUESTS, reason)
+                Denial::new(StatusCode::SERVICE_UNAVAILABLE, reason)
             });
             visit.and_then(|visit| {
                 let reason = "too many requests at a time; send this one again";
@@ -371,7 +382,7 @@ impl Door {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let address = peer.address;
-        let (wire, heads) = Wire::new(stream, self.limits.request_time);
+        let (wire, heads) = Wire::new(stream, self.raw_paths.clone(), self.limits.request_time);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             // Called as soon as a head is parsed, so this is the verdict on just that head.
             let verdict = heads.next().and_then(|()| framing::check(request.version(), request.headers()));
@@ -411,6 +422,16 @@ impl Door {
 }
 
 impl Listener {
+    /// Every API that is described by a profile.
+    pub(super) fn spoken(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        std::iter::once(&self.sms).chain(&self.profiles)
+    }
+
+    /// How `/sms` reads its fields.
+    pub(super) fn reading(&self) -> Option<&Reading> {
+        self.sms.endpoints.first().map(|endpoint| &endpoint.reading)
+    }
+
     /// The address of the client whose request came from `peer`.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Result<IpAddr, Malformed> {
         let Some(proxies) = &self.proxies else { return Ok(peer) };
@@ -419,7 +440,7 @@ impl Listener {
     }
 }
 
-/// Any path that is no route: those of other gateways' APIs and that of the callbacks, which the configuration names, or
+/// Any path that is no route: `/sms`, those of other gateways' APIs and that of the callbacks, which the configuration names, or
 /// none of ours.
 pub(super) async fn elsewhere(
     State(desk): State<Arc<Desk>>,
@@ -427,7 +448,7 @@ pub(super) async fn elsewhere(
     request: Request,
 ) -> Response {
     let path = request.uri().path();
-    let endpoints = profiled::at(&peer.listener.profiles, path);
+    let endpoints = profiled::at(peer.listener.spoken(), path);
     if !endpoints.is_empty() {
         return profiled::serve(&desk, &peer, &endpoints, request).await;
     }
@@ -437,19 +458,19 @@ pub(super) async fn elsewhere(
     else {
         if let Some(left_out) = desk.stranger_lines.next() {
             let (listener, path) = (&peer.listener.name, shown_path(path, hides));
-            info!(client = %peer.address, listener, %path, left_out, "no such path");
+            info!(client = %peer.address, listener, path = %Masked(&path), left_out, "no such path");
         }
-        return nothing_here(request.headers());
+        return nothing_here(Style::of(request.headers()));
     };
     if !peer.listener.callbacks {
         if let Some(left_out) = desk.stranger_lines.next() {
             let (listener, path) = (&peer.listener.name, &door.path);
             info!(client = %peer.address, listener, path, left_out, "this listener takes no callbacks");
         }
-        return nothing_here(request.headers());
+        return nothing_here(Style::of(request.headers()));
     }
-    let is_let_in = door.lets_in(peer.address, request.headers(), behind);
-    callbacks::callbacks(&desk, &peer, is_let_in, request).await
+    let knock = door.knock(peer.address, request.headers(), behind);
+    callbacks::callbacks(&desk, &peer, knock, request).await
 }
 
 /// A path for the log; only its first piece where what follows may be the secret of the platform's callbacks, because the
@@ -465,9 +486,9 @@ fn shown_path(path: &str, hides: bool) -> String {
 }
 
 /// 404, the same for every path that is not ours.
-pub(super) fn nothing_here(headers: &HeaderMap) -> Response {
+pub(super) fn nothing_here(style: Style) -> Response {
     let reason = "there is nothing here; forms go to /sms";
-    Denial::new(StatusCode::NOT_FOUND, reason).respond(Style::of(headers))
+    Denial::new(StatusCode::NOT_FOUND, reason).respond(style)
 }
 
 /// Returns once shutdown is wanted; a sender that is gone wants it too.

@@ -14,12 +14,11 @@ use tracing::info;
 
 use super::account::{Shown, any_from, shown_in_headers};
 use super::answer::{Denial, Style, respond};
+use super::desk::{Desk, Peer};
 use super::fields::Fields;
-use super::generic::GENERIC;
 use super::health::is_read;
-use super::submit::{Desk, Peer, authenticate};
-use super::view;
-use super::{Account, Listener};
+use super::let_in::authenticate;
+use super::{Account, Listener, SMS, page, view};
 use crate::model::{Client, Door, FinalState, Masked, MessageId, State as SmsState, SubmissionId};
 use crate::spool::{MessageView, SpoolError, SubmissionView};
 
@@ -80,7 +79,7 @@ pub(super) async fn status(
         account: None,
     };
     match answer(&desk, &peer.listener, &mut client, &parts, style).await {
-        Ok(body) => respond(StatusCode::OK, style, body),
+        Ok(response) => response,
         Err(denial) => {
             if let Some(left_out) = desk.line_about(&client) {
                 info!(
@@ -105,7 +104,7 @@ async fn answer(
     client: &mut Client,
     parts: &Parts,
     style: Style,
-) -> Result<String, Denial> {
+) -> Result<Response, Denial> {
     let deadline = Instant::now() + desk.limits.request_time;
     let is_delete = parts.method == Method::DELETE;
     if !is_delete && !is_read(&parts.method) {
@@ -114,7 +113,7 @@ async fn answer(
     let accounts = desk.accounts.load_full();
     may_look(&accounts, client.address)?;
     let shown = shown(listener, parts)?;
-    authenticate(desk, &accounts, client, &shown).await?;
+    authenticate(desk, &accounts, client, &shown, SMS).await?;
     let written = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
     let Some(which) = Which::parse(written) else { return Err(unknown(written)) };
     let answered = async {
@@ -123,10 +122,19 @@ async fn answer(
             cancel(desk, client, which, &view.messages).await?;
             view = look(desk, client, which).await?;
         }
-        Ok(match style {
-            Style::Plain => view::lines(which.submission(), &view.messages),
-            Style::Json => view::json(which.submission(), &view, &view.messages).to_string(),
-        })
+        let id = which.submission();
+        let fate = || view::json(id, &view, &view.messages);
+        let page = match style {
+            Style::Plain if page::is_for(&parts.headers) => page::respond_page(StatusCode::OK, &fate()),
+            Style::Plain | Style::Json => None,
+        };
+        Ok(page.unwrap_or_else(|| {
+            let body = match style {
+                Style::Plain => view::lines(id, &view.messages),
+                Style::Json => fate().to_string(),
+            };
+            respond(StatusCode::OK, style, body)
+        }))
     };
     let late = |_| {
         let reason = format!("no word from the spool within {:?}", desk.limits.request_time);
@@ -148,13 +156,12 @@ pub(super) fn may_look(accounts: &[Account], address: IpAddr) -> Result<(), Deni
 /// password end up in other people's logs.
 fn shown(listener: &Listener, parts: &Parts) -> Result<Shown, Denial> {
     let shown = shown_in_headers(&parts.headers);
-    if !listener.allow_get || !matches!(shown, Shown::Nothing) {
-        return Ok(shown);
-    }
+    let reading = listener.reading().filter(|_| listener.allow_get && matches!(shown, Shown::Nothing));
+    let Some(reading) = reading else { return Ok(shown) };
     let mut fields = Fields::default();
     fields.add_form(parts.uri.query().unwrap_or_default().as_bytes())?;
-    fields.settle(None, &GENERIC)?;
-    Ok(fields.credential(&GENERIC.names)?)
+    fields.settle(None, reading)?;
+    Ok(fields.credential(&reading.names)?)
 }
 
 /// 404.

@@ -29,6 +29,11 @@ pub(super) fn lines(id: SubmissionId, messages: &[MessageView]) -> String {
     })
 }
 
+/// Everything that is known about a submission, as [`json`] tells it of all its SMS.
+pub fn fate(id: SubmissionId, view: &SubmissionView) -> Value {
+    json(id, view, &view.messages)
+}
+
 /// Everything that is known. Times are RFC 3339 in UTC, prices decimals as text, and what is not known is null.
 pub(super) fn json(id: SubmissionId, view: &SubmissionView, messages: &[MessageView]) -> Value {
     json!({

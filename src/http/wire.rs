@@ -1,6 +1,7 @@
 //! A client's socket, or what TLS makes of it, as hyper gets it for HTTP/1.
 //!
-//! Reading, it lets the [`Scanner`] look at every octet; writing, it gives up on a client that
+//! Reading, it lets the scanner of its [`Rewriter`] look at every octet, and that encode request lines where a listener
+//! wants it; writing, it gives up on a client that
 //! does not read; closing, it makes sure that the last answer can arrive.
 
 use std::collections::VecDeque;
@@ -13,10 +14,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::framing::{FramingError, Scanner, Verdict};
+use super::framing::{FramingError, Verdict};
+use super::request_line::{RawPaths, Rewriter};
 
 /// How long a closed connection is still read from when the client was not done sending.
 const LINGER_TIME: Duration = Duration::from_secs(2);
+/// Octets that are read at a time where request lines may be encoded.
+const READ_OCTETS: usize = 8 * 1024;
 /// Octets thrown away at a time meanwhile.
 const LINGER_OCTETS: usize = 8 * 1024;
 
@@ -24,7 +28,9 @@ const LINGER_OCTETS: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct Wire<S> {
     socket: S,
-    scanner: Scanner,
+    rewriter: Rewriter,
+    /// What has gone through the rewriter, and how much of it hyper has been given.
+    passed: (Vec<u8>, usize),
     heads: Heads,
     /// How long the client may leave us unable to write.
     write_time: Duration,
@@ -46,12 +52,13 @@ impl Heads {
 }
 
 impl<S> Wire<S> {
-    /// Takes a fresh connection.
-    pub(super) fn new(socket: S, write_time: Duration) -> (Self, Heads) {
+    /// Takes a fresh connection on which request lines to `raw_paths` may be raw.
+    pub(super) fn new(socket: S, raw_paths: RawPaths, write_time: Duration) -> (Self, Heads) {
         let heads = Heads::default();
         let wire = Self {
             socket,
-            scanner: Scanner::new(),
+            rewriter: Rewriter::new(raw_paths),
+            passed: (Vec::new(), 0),
             heads: heads.clone(),
             write_time,
             stalled: None,
@@ -79,10 +86,33 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut wire.socket).poll_read(cx, buffer))?;
-        let mut verdicts = wire.heads.0.lock().unwrap_or_else(PoisonError::into_inner);
-        wire.scanner.scan(&buffer.filled()[before..], &mut verdicts);
+        if let Some(scanner) = wire.rewriter.idle() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut wire.socket).poll_read(cx, buffer))?;
+            let mut verdicts = wire.heads.0.lock().unwrap_or_else(PoisonError::into_inner);
+            scanner.scan(&buffer.filled()[before..], &mut verdicts);
+            return Poll::Ready(Ok(()));
+        }
+        let (passed, given) = &mut wire.passed;
+        // All that was read may have been held back, which is not the end. It is bounded, so this is, too.
+        while passed.is_empty() {
+            let mut room = [0; READ_OCTETS];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut wire.socket).poll_read(cx, &mut read))?;
+            let mut verdicts = wire.heads.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if read.filled().is_empty() {
+                wire.rewriter.release(passed, &mut verdicts);
+                break;
+            }
+            wire.rewriter.pass(read.filled(), passed, &mut verdicts);
+        }
+        let left = &passed[*given..];
+        let now = left.len().min(buffer.remaining());
+        buffer.put_slice(&left[..now]);
+        *given += now;
+        if *given == passed.len() {
+            wire.passed = (Vec::new(), 0);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -122,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if wire.lingering.is_none() {
             let closed = Pin::new(&mut wire.socket).poll_shutdown(cx);
             ready!(wire.watch_write(cx, closed))?;
-            if wire.scanner.is_between_requests() {
+            if wire.rewriter.is_between_requests() {
                 return Poll::Ready(Ok(()));
             }
         }

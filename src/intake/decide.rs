@@ -59,8 +59,8 @@ pub(super) struct Decided {
 /// Whose words a recipient gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Words {
-    /// The whole text's.
-    Whole,
+    /// The whole text's, by its place where a form has several.
+    Whole(usize),
     /// Those that are left when a text names its destinations.
     Addressed,
 }
@@ -91,8 +91,13 @@ impl<'a> Known<'a> {
                 text_with_links: source.text_with_links.map(beginning),
                 ..source
             },
-            words: Words::Whole,
+            words: Words::Whole(0),
         }
+    }
+
+    /// The same for one of the texts of a form, by its place.
+    pub(super) fn of_text(place: usize, facts: Facts<'a>, source: Source<'a>) -> Self {
+        Self { words: Words::Whole(place), ..Self::new(facts, source) }
     }
 
     /// The same with other words, those that a mail has for the destinations that its text names.
@@ -415,7 +420,7 @@ impl<'a> Decisions<'a> {
     }
 }
 
-fn too_many() -> Refusal {
+pub(super) fn too_many() -> Refusal {
     let text = format!("the mail stands for more than {MAX_MESSAGES} SMS in all; send several mails");
     Refusal { kind: RefusalKind::TooMany, text }
 }

@@ -232,7 +232,8 @@ fn explain_form(
     let mut notes = Notes::default();
     let end = form::prepare(routing, settings, client, form, now, Some(&mut notes));
     let outcomes = outcomes(end.as_ref().map(|prepared| &prepared.submission), notes);
-    let recipients = form.to.iter().zip(outcomes).map(|(written, outcome)| ExplainedRecipient {
+    let written = form.texts().flat_map(|one| one.to);
+    let recipients = written.zip(outcomes).map(|(written, outcome)| ExplainedRecipient {
         written: written.clone(),
         outcome,
         forwarded_to: None,
@@ -240,7 +241,7 @@ fn explain_form(
     Explanation {
         subject: String::new(),
         from: client.account.clone().unwrap_or_default(),
-        text: form.text.clone(),
+        text: form.texts().map(|one| one.text).collect::<Vec<_>>().join("\n\n"),
         attachments: Vec::new(),
         recipients: recipients.collect(),
         refusal: end.err(),

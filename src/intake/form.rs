@@ -6,19 +6,57 @@ use std::ops::Range;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::decide::{Decided, Decisions, Known};
+use super::decide::{Decided, Decisions, Known, too_many};
 use super::delivering::Late;
 use super::notes::Notes;
 use super::refusal::{Refusal, RefusalKind};
 use super::{
-    AcceptedSms, Form, Receipt, ReceivedRecipient, Settings, is_escalation, is_live, mail, report_to,
+    AcceptedSms, Form, FormText, MAX_MESSAGES, Receipt, ReceivedRecipient, Settings, is_escalation, is_live,
+    mail, report_to,
 };
 use crate::mail::Headers;
 use crate::model::{
-    Client, Message, MessageId, Notify, Original, PhoneNumber, Recipient, SenderId, Submission, SubmissionId,
+    Client, Lane, Message, MessageId, Notify, Original, PhoneNumber, Recipient, SenderId, Submission,
+    SubmissionId,
 };
 use crate::routing::{Facts, Origin, Routing};
 use crate::wording::Source;
+
+/// One text of a form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OneText<'a> {
+    pub(super) to: &'a [String],
+    pub(super) text: &'a str,
+    sender: Option<&'a str>,
+    deliver_at: Option<Timestamp>,
+    lane: Option<Lane>,
+}
+
+impl Form {
+    /// Its texts, of which there is one at least.
+    pub(super) fn texts(&self) -> impl Iterator<Item = OneText<'_>> {
+        let first = OneText {
+            to: &self.to,
+            text: &self.text,
+            sender: self.sender.as_deref(),
+            deliver_at: self.deliver_at,
+            lane: self.lane,
+        };
+        std::iter::once(first).chain(self.others.iter().map(OneText::of))
+    }
+}
+
+impl<'a> OneText<'a> {
+    fn of(other: &'a FormText) -> Self {
+        Self {
+            to: &other.to,
+            text: &other.text,
+            sender: other.sender.as_deref(),
+            deliver_at: other.deliver_at,
+            lane: other.lane,
+        }
+    }
+}
 
 /// What becomes of a form post; with `notes`, how it came about is told there.
 pub(super) fn prepare(
@@ -30,41 +68,40 @@ pub(super) fn prepare(
     notes: Option<&mut Notes>,
 ) -> Result<Prepared, Refusal> {
     let refuse = |text: &str| Refusal { kind: RefusalKind::NothingToSend, text: text.to_owned() };
-    if form.to.is_empty() {
+    if form.texts().any(|one| one.to.is_empty()) {
         return Err(refuse("no destination is given"));
     }
-    if form.text.trim().is_empty() {
+    if form.texts().any(|one| one.text.trim().is_empty()) {
         return Err(refuse("the text is empty"));
     }
-    let sender = form
-        .sender
-        .as_deref()
-        .map(SenderId::new)
-        .transpose()
+    // Each that is taken is one SMS at least, and an answer could not tell of so many that are not.
+    if form.texts().any(|one| one.to.len() > MAX_MESSAGES) {
+        return Err(too_many());
+    }
+    let mut senders: Vec<Option<SenderId>> = form
+        .texts()
+        .map(|one| one.sender.map(SenderId::new).transpose())
+        .collect::<Result<_, _>>()
         .map_err(|error| Refusal { kind: RefusalKind::NotAllowed, text: error.to_string() })?;
-    let account = client.account.as_deref();
-    if let Some(sender) = &sender
-        && !routing.allowance(account).may_choose(sender)
-    {
+    let allowance = routing.allowance(client.account.as_deref());
+    for wish in senders.iter_mut().filter(|_| form.sender_is_wish) {
+        if let Some(sender) = wish.take_if(|sender| !allowance.may_choose(sender)) {
+            tracing::warn!(account = client.account, %sender, "a form's sender is left out: its account may not choose it");
+        }
+    }
+    if let Some(sender) = senders.iter().flatten().find(|sender| !allowance.may_choose(sender)) {
         let text = format!(
             "account `{}` may not send as `{sender}`; use a sender of its own, or have the operator add this one",
-            account.unwrap_or_default()
+            client.account.as_deref().unwrap_or_default()
         );
         return Err(Refusal { kind: RefusalKind::NotAllowed, text });
     }
     let id = SubmissionId::new(now);
     let origin = Origin { client, envelope_sender: None };
-    let facts = Facts {
-        text: &form.text,
-        requested_sender: sender.as_ref(),
-        requested_lane: form.lane,
-        requested_time: form.deliver_at,
-        ..Facts::of(origin)
-    };
     let received_at = now.to_zoned(TimeZone::system());
     let source = Source {
         subject: "",
-        text: &form.text,
+        text: "",
         text_with_links: None,
         is_mail: false,
         from: client.account.as_deref().unwrap_or_default(),
@@ -74,27 +111,36 @@ pub(super) fn prepare(
         attachments: &[],
         received_at: &received_at,
     };
-    let report_to = report_to::for_form(settings);
+    let report_to = report_to::for_form(settings, allowance.reports_to.as_ref());
     let late = Late::of(settings, &report_to);
-    let known = Known::new(facts, source);
     let mut decisions = Decisions::new(id, routing, late, notes);
     let mut recipients = Vec::with_capacity(form.to.len());
-    for written in &form.to {
-        decisions.begin();
-        let outcome = match mail::reached(routing, &origin, written) {
-            Ok(destinations) => {
-                let recipient =
-                    Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
-                decisions.add(&known, &recipient, written, &destinations)?;
-                decisions.end_turn(form.partial)
-            }
-            Err(refusal) if form.partial => {
-                decisions.leave_out(&refusal);
-                Err(refusal)
-            }
-            Err(refusal) => return Err(refusal),
+    for (place, (one, sender)) in form.texts().zip(&senders).enumerate() {
+        let facts = Facts {
+            text: one.text,
+            requested_sender: sender.as_ref(),
+            requested_lane: one.lane,
+            requested_time: one.deliver_at,
+            ..Facts::of(origin)
         };
-        recipients.push((written.clone(), outcome));
+        let known = Known::of_text(place, facts, Source { text: one.text, ..source });
+        for written in one.to {
+            decisions.begin();
+            let outcome = match mail::reached(routing, &origin, written) {
+                Ok(destinations) => {
+                    let recipient =
+                        Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
+                    decisions.add(&known, &recipient, written, &destinations)?;
+                    decisions.end_turn(form.partial)
+                }
+                Err(refusal) if form.partial => {
+                    decisions.leave_out(&refusal);
+                    Err(refusal)
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            recipients.push((written.clone(), outcome));
+        }
     }
     let decided = decisions.finish();
     if form.partial

@@ -40,6 +40,7 @@ pub use escalating::ExplainedEscalation;
 pub use explain::{
     ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Incoming, explain,
 };
+use once::UnderWay;
 pub use once::{Answer, AnswerSms, Once};
 use quota::{Quota, Reservation};
 pub use refusal::{Refusal, RefusalKind};
@@ -98,6 +99,26 @@ pub struct Form {
     /// Whether a destination that is unknown, not allowed or refused by a rule is left out, and told of in the
     /// [`Receipt`], while the others are taken. Otherwise one that is unknown or not allowed refuses the form.
     pub partial: bool,
+    /// Whether a sender that the account may not choose is left out, and the text goes without. Otherwise it refuses the
+    /// form.
+    pub sender_is_wish: bool,
+    /// Further texts with destinations of their own. All are taken with the first one, in one transaction, or none is.
+    pub others: Vec<FormText>,
+}
+
+/// A further text of a form. What is not here is as of the first one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormText {
+    /// As [`Form::to`].
+    pub to: Vec<String>,
+    /// As [`Form::text`].
+    pub text: String,
+    /// As [`Form::sender`].
+    pub sender: Option<String>,
+    /// As [`Form::deliver_at`].
+    pub deliver_at: Option<Timestamp>,
+    /// As [`Form::lane`].
+    pub lane: Option<Lane>,
 }
 
 /// What was accepted: on disk when this is returned.
@@ -107,7 +128,7 @@ pub struct Receipt {
     pub id: SubmissionId,
     /// Its SMS that will be sent, each once, in order.
     pub messages: Vec<AcceptedSms>,
-    /// Its destinations, as the form has them.
+    /// Its destinations, as the form has them, those of its first text first.
     pub recipients: Vec<ReceivedRecipient>,
 }
 
@@ -142,13 +163,14 @@ pub struct Intake {
     spool: Arc<dyn Spool>,
     settings: Arc<Settings>,
     quota: Quota,
+    under_way: UnderWay,
 }
 
 impl Intake {
     /// An intake into `spool` by the rules that `routing` holds at the time.
     pub fn new(routing: Arc<ArcSwap<Routing>>, spool: Arc<dyn Spool>, settings: Settings) -> Self {
         let quota = Quota::new(Arc::clone(&spool));
-        Self { routing, spool, settings: Arc::new(settings), quota }
+        Self { routing, spool, settings: Arc::new(settings), quota, under_way: UnderWay::default() }
     }
 
     /// Whether a mail may begin: its client's account may send under this reverse path, and not too
@@ -248,6 +270,10 @@ impl Intake {
         form: Form,
         key: Option<RequestKey>,
     ) -> Result<Once, Refusal> {
+        let _turn = match &key {
+            Some(key) => Some(self.under_way.turn(key).await),
+            None => None,
+        };
         // Before anything that may be otherwise today: rules, rates, the parts that it used up itself.
         if let Some(key) = &key
             && let Some(before) = self.spool.accepted_before(key.clone(), Timestamp::now()).await?
@@ -272,8 +298,9 @@ impl Intake {
     ) -> Result<form::Prepared, Refusal> {
         let now = Timestamp::now();
         self.check_rate(routing, client)?;
-        let phones = form.to.iter().map(|to| routing.resolve_written(to).map_or(0, |numbers| numbers.len()));
-        if is_large(form.text.len(), phones) {
+        let phones = |to: &String| routing.resolve_written(to).map_or(0, |numbers| numbers.len());
+        let work = form.texts().map(|one| work(one.text.len(), one.to.iter().map(phones)));
+        if work.fold(0, usize::saturating_add) > LARGE {
             let (rules, settings, client) = (Arc::clone(routing), Arc::clone(&self.settings), client.clone());
             tokio::task::spawn_blocking(move || form::prepare(&rules, &settings, &client, &form, now, None))
                 .await
@@ -342,7 +369,12 @@ fn is_escalation(message: &Message) -> bool {
 
 /// Whether it is better taken apart elsewhere; a mail for nobody is still read once.
 fn is_large(octets: usize, phones: impl Iterator<Item = usize>) -> bool {
-    octets.saturating_mul(phones.fold(0, usize::saturating_add).max(1)) > LARGE
+    work(octets, phones) > LARGE
+}
+
+/// Octets that are looked through for all the phones.
+fn work(octets: usize, phones: impl Iterator<Item = usize>) -> usize {
+    octets.saturating_mul(phones.fold(0, usize::saturating_add).max(1))
 }
 
 impl Settings {

@@ -313,7 +313,8 @@ fn give_back(used: &AtomicU64, parts: u64) {
 
 fn too_fast(account: &str, limit: NonZeroU32, wait: Duration) -> Refusal {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let text = format!("account `{account}` may send {limit} messages a minute; try again in {seconds} s");
+    let messages = if limit.get() == 1 { "message" } else { "messages" };
+    let text = format!("account `{account}` may send {limit} {messages} a minute; try again in {seconds} s");
     Refusal { kind: RefusalKind::TooFast { retry_after: wait }, text }
 }
 

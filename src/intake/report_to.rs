@@ -30,11 +30,14 @@ pub(super) fn for_mail(
     }
 }
 
-/// For a form post: it has no sender to tell.
-pub(super) fn for_form(settings: &Settings) -> ReportTo {
-    match settings.reports {
-        Reports::Off => no_smarthost(),
-        Reports::Sender | Reports::Operator => operator(settings, "a form post has no sender"),
+/// For a form post, which has no sender to tell: the address that its account has for that, and the operator where
+/// it has none.
+pub(super) fn for_form(settings: &Settings, reports_to: Option<&MailAddress>) -> ReportTo {
+    match (settings.reports, reports_to) {
+        (Reports::Off, _) => no_smarthost(),
+        // Written for this account, it counts more than `to = "operator"`, which is written for all.
+        (Reports::Sender | Reports::Operator, Some(address)) => ReportTo::Sender(address.clone()),
+        (Reports::Sender | Reports::Operator, None) => operator(settings, "a form post has no sender"),
     }
 }
 

@@ -327,6 +327,24 @@ fn who_is_told_follows_the_rules_against_loops() {
 }
 
 #[test]
+fn a_form_is_reported_to_the_address_of_its_account_or_else_to_the_operator() {
+    let own = MailAddress::parse("it@example.com").unwrap();
+    let allowance = Allowance { reports_to: Some(own.clone()), ..Allowance::default() };
+    let told = |reports, account: &str| {
+        let client = Client { account: Some(account.to_owned()), ..client() };
+        let routing = limited("nas", allowance.clone());
+        let prepared = form::prepare(&routing, &settings(reports), &client, &form(), now(), None);
+        prepared.unwrap().submission.report_to
+    };
+    let operator = ReportTo::Operator(MailAddress::parse("ops@example.com").unwrap());
+    for reports in [Reports::Sender, Reports::Operator] {
+        assert_eq!(told(reports, "nas"), ReportTo::Sender(own.clone()));
+        assert_eq!(told(reports, "pbx"), operator);
+    }
+    assert_eq!(told(Reports::Off, "nas"), ReportTo::Nobody("no smarthost is configured".to_owned()));
+}
+
+#[test]
 fn a_form_is_refused_whole_when_one_destination_is_wrong() {
     let form = |to: &[&str], text: &str, sender: Option<&str>| {
         let form = Form {
@@ -372,7 +390,11 @@ fn what_is_large_depends_on_the_phones() {
 
 #[test]
 fn whom_a_form_wants_told_is_kept_with_it() {
-    let to = TellUrl { url: "https://shop.example.com/done".to_owned(), account: "shop".to_owned() };
+    let to = TellUrl {
+        url: "https://shop.example.com/done".to_owned(),
+        account: "shop".to_owned(),
+        style: crate::model::TellStyle::Signed,
+    };
     for tell_url in [Some(to), None] {
         let form = Form { tell_url: tell_url.clone(), ..form() };
         assert_eq!(submitted(&routing(), &form).unwrap().tell_url, tell_url);

@@ -23,6 +23,7 @@ mod sms;
 mod state;
 mod status_code;
 mod submission;
+mod telling;
 mod way;
 
 pub use address::{AddressError, MailAddress, ReversePath};
@@ -43,7 +44,6 @@ pub use sender::{SenderError, SenderId};
 pub use sms::{Encoding, Sms, SmsOptions, SmsText};
 pub use state::{FinalState, State};
 pub use status_code::EnhancedStatus;
-pub use submission::{
-    Delivery, Fate, HoldReason, Message, Original, Recipient, ReportTo, Submission, TellUrl,
-};
+pub use submission::{Delivery, Fate, HoldReason, Message, Original, Recipient, ReportTo, Submission};
+pub use telling::{KannelEvent, KannelMask, TellStyle, TellUrl};
 pub use way::{Channel, Legacy, OnUnknown, Template, Way, Ways, WaysError};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Cause, Client, Lane, MailAddress, MessageId, Notify, OnUnknown, Orcpt, OutgoingMail, Reason, Ret, Sms,
-    SubmissionId, Ways,
+    SubmissionId, TellUrl, Ways,
 };
 
 /// One accepted mail or form post.
@@ -28,16 +28,6 @@ pub struct Submission {
     pub messages: Vec<Message>,
     /// Mail that it causes at once (postmaster's); mostly none.
     pub forwards: Vec<OutgoingMail>,
-}
-
-/// An address that is told how each SMS of a form post ended. The secret that signs is not kept in the
-/// spool: it is that of the client's account when the call is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TellUrl {
-    /// Where to POST.
-    pub url: String,
-    /// The account whose secret signs.
-    pub account: String,
 }
 
 /// Who is told when something could not be sent.

@@ -1,4 +1,5 @@
-//! An HTTP API of another gateway as data: its paths, its parameters, its answers to the octet.
+//! An HTTP API of another gateway, or the webhook of a monitoring system, as data: its paths, its parameters, its
+//! answers to the octet.
 //!
 //! Appliances have one gateway's API burnt in. A [`Profile`] describes such an API, and one engine in the
 //! HTTP door speaks all of them: it finds the [`Endpoint`] of a request, reads its fields by
@@ -11,11 +12,15 @@ mod answers;
 mod outcome;
 mod reading;
 mod template;
+mod webhook;
+
+use std::sync::Arc;
 
 pub use answers::{Answer, Answers, Reply};
 pub use outcome::Outcome;
-pub use reading::{BodyKind, Meaning, Names, Reading, Separators, TimeForm};
-pub use template::{Body, BodyError, RecipientWords, Words};
+pub use reading::{BodyKind, CallbackStyle, Meaning, Names, Reading, Separators, TimeForm, UnaskedSender};
+pub use template::{Body, BodyError, MessageWords, RecipientWords, Words};
+pub use webhook::{DEFAULT_MOST, Rendered, RenderedText, Unusable, Webhook, WebhookError, WebhookParts};
 
 /// An API.
 #[derive(Clone, Debug)]
@@ -44,7 +49,7 @@ pub struct Endpoint {
 }
 
 /// What an endpoint does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Takes a text for one or more phones.
     Send,
@@ -52,6 +57,8 @@ pub enum Action {
     Login,
     /// Tells what became of an SMS.
     Status,
+    /// Takes texts for phones out of any JSON.
+    Webhook(Arc<Webhook>),
 }
 
 /// Which methods an endpoint takes.
@@ -97,7 +104,12 @@ impl Endpoint {
 
     /// Whether a request to its path is meant for it; `parameter` tells the first one of each name.
     pub fn is_meant(&self, parameter: impl Fn(&str) -> Option<String>) -> bool {
-        self.with.iter().all(|(name, value)| parameter(name).as_ref() == Some(value))
+        self.agreement(parameter) == self.with.len()
+    }
+
+    /// How many of its parameters a request has.
+    pub fn agreement(&self, parameter: impl Fn(&str) -> Option<String>) -> usize {
+        self.with.iter().filter(|(name, value)| parameter(name).as_ref() == Some(value)).count()
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Outcome {
     Forbidden,
     /// It cannot be understood.
     BadRequest,
+    /// The API has no such operation, or none was named.
+    UnknownAction,
     /// No destination.
     MissingTo,
     /// A destination field with nothing in it.
@@ -34,6 +36,8 @@ pub enum Outcome {
     NotAllowed,
     /// More than can be taken at a time.
     TooLarge,
+    /// A body of a type, or encoded in a way, that is not read.
+    MediaType,
     /// Not by this method.
     Method,
     /// No SMS has this id, or another client's has.
@@ -42,11 +46,13 @@ pub enum Outcome {
     Unavailable,
     /// Too many in a minute, or none left today.
     TooFast,
+    /// Its body did not come in time.
+    TooSlow,
 }
 
 impl Outcome {
     /// All.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Accepted,
         Self::LoggedIn,
         Self::Known,
@@ -56,16 +62,19 @@ impl Outcome {
         Self::NoSession,
         Self::Forbidden,
         Self::BadRequest,
+        Self::UnknownAction,
         Self::MissingTo,
         Self::EmptyTo,
         Self::MissingText,
         Self::BadTo,
         Self::NotAllowed,
         Self::TooLarge,
+        Self::MediaType,
         Self::Method,
         Self::UnknownId,
         Self::Unavailable,
         Self::TooFast,
+        Self::TooSlow,
     ];
 
     /// Its name in the configuration.
@@ -80,16 +89,19 @@ impl Outcome {
             Self::NoSession => "no_session",
             Self::Forbidden => "forbidden",
             Self::BadRequest => "bad_request",
+            Self::UnknownAction => "unknown_action",
             Self::MissingTo => "missing_to",
             Self::EmptyTo => "empty_to",
             Self::MissingText => "missing_text",
             Self::BadTo => "bad_to",
             Self::NotAllowed => "not_allowed",
             Self::TooLarge => "too_large",
+            Self::MediaType => "media_type",
             Self::Method => "method",
             Self::UnknownId => "unknown_id",
             Self::Unavailable => "unavailable",
             Self::TooFast => "too_fast",
+            Self::TooSlow => "too_slow",
         }
     }
 
@@ -100,11 +112,15 @@ impl Outcome {
             Self::Accepted | Self::LoggedIn | Self::Known | Self::Refused | Self::Unavailable => None,
             Self::Unauthorized | Self::BadRequest | Self::NotAllowed | Self::UnknownId => Some(Self::Refused),
             Self::NoCredential | Self::NoSession | Self::Forbidden => Some(Self::Unauthorized),
-            Self::MissingTo | Self::MissingText | Self::BadTo | Self::TooLarge | Self::Method => {
-                Some(Self::BadRequest)
-            }
+            Self::UnknownAction
+            | Self::MissingTo
+            | Self::MissingText
+            | Self::BadTo
+            | Self::TooLarge
+            | Self::MediaType
+            | Self::Method => Some(Self::BadRequest),
             Self::EmptyTo => Some(Self::MissingTo),
-            Self::TooFast => Some(Self::Unavailable),
+            Self::TooFast | Self::TooSlow => Some(Self::Unavailable),
         }
     }
 
@@ -116,13 +132,16 @@ impl Outcome {
             Self::Forbidden | Self::NotAllowed => 403,
             Self::Refused
             | Self::BadRequest
+            | Self::UnknownAction
             | Self::MissingTo
             | Self::EmptyTo
             | Self::MissingText
             | Self::BadTo => 400,
             Self::UnknownId => 404,
             Self::Method => 405,
+            Self::TooSlow => 408,
             Self::TooLarge => 413,
+            Self::MediaType => 415,
             Self::TooFast => 429,
             Self::Unavailable => 503,
         }
@@ -144,7 +163,8 @@ mod tests {
             for _ in 0..Outcome::ALL.len() {
                 general = general.instead().unwrap_or(general);
             }
-            let is_permanent = outcome.status() / 100 == 4 && outcome != Outcome::TooFast;
+            let is_permanent =
+                outcome.status() / 100 == 4 && !matches!(outcome, Outcome::TooFast | Outcome::TooSlow);
             assert_eq!(general == Outcome::Refused, is_permanent, "{outcome:?}");
             assert_eq!(general.instead(), None, "{outcome:?}");
         }

@@ -17,6 +17,8 @@ pub enum Meaning {
     Lane,
     /// Who is told how it ended.
     CallbackUrl,
+    /// Of which ends.
+    CallbackMask,
     /// Credentials.
     Username,
     /// Credentials.
@@ -33,13 +35,14 @@ pub enum Meaning {
 
 impl Meaning {
     /// All.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::To,
         Self::Text,
         Self::From,
         Self::DeliverAt,
         Self::Lane,
         Self::CallbackUrl,
+        Self::CallbackMask,
         Self::Username,
         Self::Password,
         Self::ApiKey,
@@ -57,6 +60,7 @@ impl Meaning {
             Self::DeliverAt => "deliver_at",
             Self::Lane => "lane",
             Self::CallbackUrl => "callback_url",
+            Self::CallbackMask => "callback_mask",
             Self::Username => "username",
             Self::Password => "password",
             Self::ApiKey => "api_key",
@@ -99,6 +103,16 @@ pub enum Separators {
     Only(Vec<char>),
 }
 
+/// What becomes of a sender that the client's account may not choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnaskedSender {
+    /// It is not heeded: appliances always send one, and nobody can mend them.
+    #[default]
+    Ignored,
+    /// The request is refused: whoever wrote it can mend it.
+    Refused,
+}
+
 /// How a time is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeForm {
@@ -125,6 +139,17 @@ pub enum BodyKind {
     Text,
 }
 
+/// How an API tells its clients what became of an SMS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallbackStyle {
+    /// By the relay's own signed call. A URL that may not be called refuses the request.
+    #[default]
+    Signed,
+    /// By a GET of the client's URL with Kannel's escapes, of the ends in its mask. A URL that may not be called is not
+    /// heeded: its clients always send one, and nobody can mend them.
+    Kannel,
+}
+
 /// How the fields of a request are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -138,12 +163,20 @@ pub struct Reading {
     pub body: BodyKind,
     /// The label of the charset where none is declared; UTF-8 where it is `None` (Encoding Standard, section 4.2).
     pub charset: Option<String>,
+    /// Whether the text is UTF-16, the high octet first, in hexadecimal digits (Clickatell HTTP API 2.5, `unicode`).
+    pub hex_text: bool,
     /// The member of a JSON object that holds the fields; `None` where the object itself does.
     pub inside: Option<String>,
     /// Header fields whose names begin so, in lower case, are fields called by the rest of their names.
     pub header_prefix: Option<String>,
     /// Whether a value that still looks percent-encoded is decoded once more.
     pub decode_twice: bool,
+    /// What becomes of a sender that the account may not choose.
+    pub unasked_sender: UnaskedSender,
+    /// Whether a request line of HTTP/1 that has spaces or other octets as they are is read as if they were encoded.
+    pub raw_request_line: bool,
+    /// What becomes of [`Meaning::CallbackUrl`].
+    pub callbacks: CallbackStyle,
 }
 
 #[cfg(test)]

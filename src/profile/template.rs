@@ -18,8 +18,20 @@ const FUEL: u64 = 100_000;
 /// The engine's name for the one template of an environment.
 const NAME: &str = "answer";
 /// What a template may name.
-const KNOWN: [&str; 10] =
-    ["id", "hex", "number", "reason", "state", "session", "recipients", "asked", "seconds", "loop"];
+const KNOWN: [&str; 12] = [
+    "id",
+    "hex",
+    "number",
+    "reason",
+    "state",
+    "session",
+    "recipients",
+    "messages",
+    "asked",
+    "json",
+    "seconds",
+    "loop",
+];
 
 /// The octets of an answer.
 #[derive(Clone)]
@@ -58,8 +70,12 @@ pub struct Words<'a> {
     /// Each destination, in the order in which the client wrote them. An answer to what was accepted that names
     /// them has destinations taken in part.
     pub recipients: Vec<RecipientWords<'a>>,
+    /// Each SMS that will be sent, in order.
+    pub messages: Vec<MessageWords<'a>>,
     /// Parameters of the request by their names in lower case, credentials left out.
     pub asked: &'a BTreeMap<String, String>,
+    /// Whether the client wants JSON: it sent JSON, or accepts it by name.
+    pub json: bool,
     /// The time in seconds since 1970.
     pub seconds: i64,
 }
@@ -69,6 +85,8 @@ pub struct Words<'a> {
 pub struct RecipientWords<'a> {
     /// The phone, in digits without `+`; as the client wrote it where it is no phone of ours.
     pub to: &'a str,
+    /// The same with `+`; empty where it is no phone of ours.
+    pub phone: &'a str,
     /// Whether it was taken.
     pub ok: bool,
     /// The id of its first SMS; empty where it was not taken.
@@ -77,17 +95,47 @@ pub struct RecipientWords<'a> {
     pub hex: &'a str,
     /// The number of its first SMS in the spool; 0 where it was not taken.
     pub number: i64,
+    /// In how many parts its first SMS goes; 0 where it was not taken, or where an answer tells of its state.
+    pub parts: u32,
     /// Why it was not taken.
     pub reason: &'a str,
     /// The state of its SMS where an answer tells of that; else empty.
     pub state: &'a str,
 }
 
+/// What an answer may tell of one SMS.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MessageWords<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its id in 32 hexadecimal digits.
+    pub hex: &'a str,
+    /// Its number in the spool.
+    pub number: i64,
+    /// Its phone, in digits without `+`.
+    pub to: &'a str,
+    /// Its phone with `+`.
+    pub phone: &'a str,
+    /// In how many parts it goes.
+    pub parts: u32,
+}
+
 impl<'a> Words<'a> {
     /// What may be told of a request before anything has come of it.
     pub fn of(asked: &'a BTreeMap<String, String>) -> Self {
-        let recipients = Vec::new();
-        Self { id: "", hex: "", number: 0, reason: "", state: "", session: "", recipients, asked, seconds: 0 }
+        Self {
+            id: "",
+            hex: "",
+            number: 0,
+            reason: "",
+            state: "",
+            session: "",
+            recipients: Vec::new(),
+            messages: Vec::new(),
+            asked,
+            json: false,
+            seconds: 0,
+        }
     }
 }
 
@@ -210,7 +258,7 @@ mod tests {
         assert_eq!(
             why("{{ password }}"),
             "there is nothing called `password`; these are there: id, hex, number, reason, state, session, \
-             recipients, asked, seconds"
+             recipients, messages, asked, json, seconds"
         );
     }
 

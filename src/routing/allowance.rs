@@ -1,4 +1,4 @@
-//! What one account may do beyond what everybody may: narrower, never wider.
+//! What one account may do beyond what everybody may, narrower and never wider; and who hears of what failed.
 //!
 //! The configuration gives each account at most one [`Allowance`]; what it leaves open is not
 //! limited. They are part of the [`Routing`](super::Routing), so that a reload swaps them together
@@ -24,6 +24,9 @@ pub struct Allowance {
     pub messages_per_minute: Option<NonZeroU32>,
     /// Parts of SMS on one calendar day.
     pub parts_per_day: Option<NonZeroU32>,
+    /// Who is told of what failed, where it has no sender of its own: of form posts. Here and not with the form, so that
+    /// no door can forget it.
+    pub reports_to: Option<MailAddress>,
 }
 
 /// For whom nothing is configured.
@@ -33,6 +36,7 @@ static UNLIMITED: Allowance = Allowance {
     destinations: None,
     messages_per_minute: None,
     parts_per_day: None,
+    reports_to: None,
 };
 
 /// Reverse paths that an account may send as.

@@ -17,6 +17,23 @@ const IDLE_TIME: Duration = Duration::from_secs(45);
 /// Idle connections to one host.
 const IDLE_CONNECTIONS: usize = 2;
 
+/// One call.
+pub(super) enum Call {
+    /// Of JSON, signed.
+    Post {
+        /// Where.
+        url: Url,
+        /// Of the SMS.
+        id: String,
+        /// By which the program knows us.
+        signature: String,
+        /// The JSON.
+        body: String,
+    },
+    /// Everything is in the URL.
+    Get(Url),
+}
+
 /// A client for each scheme: a machine without certificate authorities can still call by http.
 pub(super) struct Client {
     plain: Result<reqwest::Client, String>,
@@ -45,19 +62,23 @@ impl Client {
         Self { plain: built(builder().tls_certs_only([])), encrypted: built(builder()) }
     }
 
-    /// POSTs `body` to `url`.
-    pub(super) async fn call(&self, url: Url, id: &str, signature: &str, body: String) -> Called {
+    /// Makes `call`.
+    pub(super) async fn call(&self, call: Call) -> Called {
+        let (Call::Post { url, .. } | Call::Get(url)) = &call;
         let client = if url.scheme() == "https" { &self.encrypted } else { &self.plain };
         let client = match client {
             Ok(client) => client,
             Err(why) => return Called::Silent(why.clone()),
         };
-        let request = client
-            .post(url)
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header("idempotency-key", id)
-            .header(SIGNATURE, signature)
-            .body(body);
+        let request = match call {
+            Call::Post { url, id, signature, body } => client
+                .post(url)
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .header("idempotency-key", id)
+                .header(SIGNATURE, signature)
+                .body(body),
+            Call::Get(url) => client.get(url),
+        };
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) if error.is_timeout() => {

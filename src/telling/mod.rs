@@ -1,17 +1,18 @@
-//! Tells the programs that posted forms how each SMS ended, by signed HTTP calls.
+//! Tells the programs that posted forms how each SMS ended, by signed HTTP calls or by those that Kannel would make.
 //!
 //! It promises that a program is called until it says that it knows, refuses for good, or the lifetime
 //! of the call ends; and that a program which does not answer delays those of other hosts by no more than
 //! the writing of a line. A call whose answer was lost is made again: programs tell repeated calls by
-//! their `Idempotency-Key`, the id of the SMS.
+//! their `Idempotency-Key`, the id of the SMS; clients of Kannel by what they have put into their URL.
 //!
 //! The host that is called is one that the operator wrote: the doors see to that, and `allowed` says which they are. `target` checks the URL,
-//! `message` says what is sent and how it is signed, `client` sends it, `judge` says what the answer means,
+//! `message` says what is sent and how it is signed, `kannel` what Kannel sends, `client` sends it, `judge` says what the answer means,
 //! `turns` whose call is next, `worker` drives all of them.
 
 mod allowed;
 mod client;
 mod judge;
+mod kannel;
 mod message;
 mod target;
 mod turns;

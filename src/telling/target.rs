@@ -27,6 +27,14 @@ pub fn target(written: &str) -> Result<Url, TargetError> {
     if written.len() > MAX_URL {
         return Err(TargetError::TooLong);
     }
+    target_of_any_length(written)
+}
+
+/// As [`target`], of any length.
+///
+/// # Errors
+/// [`TargetError`].
+pub(super) fn target_of_any_length(written: &str) -> Result<Url, TargetError> {
     let mut url = Url::parse(written).map_err(|_| TargetError::NotHttp)?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(TargetError::NotHttp);

@@ -101,7 +101,7 @@ pub(super) mod tests {
     use super::*;
     use crate::model::{
         Cause, Encoding, EnhancedStatus, FinalState, PhoneNumber, SenderId, Sms, SmsOptions, SmsText,
-        SubmissionId, TellUrl,
+        SubmissionId, TellStyle, TellUrl,
     };
 
     /// The end of an SMS with this ordinal, for the program at `url`.
@@ -110,7 +110,7 @@ pub(super) mod tests {
         let id = submission.message(ordinal);
         Telling {
             id,
-            to: TellUrl { url: url.to_owned(), account: "shop".to_owned() },
+            to: TellUrl { url: url.to_owned(), account: "shop".to_owned(), style: TellStyle::Signed },
             attempt: 1,
             ended_at: Timestamp::from_second(1_700_000_000).unwrap(),
             recipient: "347 1234567".to_owned(),

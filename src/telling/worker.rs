@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tracing::{error, info, warn};
 
+use super::client::Call;
 use super::judge::{busy_until, failed, judge, waits};
 use super::turns::Turns;
-use super::{Teller, message, target};
+use super::{Teller, kannel, message, target};
+use crate::model::{KannelEvent, TellStyle};
 use crate::spool::{Queue, SpoolError, TellStep, Telling};
 
 /// Longest sleep of the loop, so that a step of the clock delays nobody for long.
@@ -146,21 +148,28 @@ impl Teller {
     }
 
     async fn called(&self, telling: &Telling) -> TellStep {
-        let url = match target(&telling.to.url) {
-            Ok(url) => url,
-            Err(error) => {
-                return TellStep::Failed { cause: failed(&format!("the program's URL is not one: {error}")) };
-            }
+        let call = match telling.to.style {
+            TellStyle::Signed => self.signed(telling),
+            TellStyle::Kannel(_) => as_kannel(telling),
         };
-        let Some(secret) = self.signers.secret(&telling.to) else {
+        let call = match call {
+            Ok(call) => call,
+            Err(why) => return TellStep::Failed { cause: failed(&why) },
+        };
+        let called = self.client.call(call).await;
+        judge(telling, &called, &self.settings, Timestamp::now(), fastrand::f64())
+    }
+
+    /// The call of our own kind, or why it cannot be made.
+    fn signed(&self, telling: &Telling) -> Result<Call, String> {
+        let url = target(&telling.to.url).map_err(no_url)?;
+        let secret = self.signers.secret(&telling.to).ok_or_else(|| {
             let account = &telling.to.account;
-            let text = format!("account `{account}` has no callback_secret any more, so nobody can sign");
-            return TellStep::Failed { cause: failed(&text) };
-        };
+            format!("account `{account}` has no callback_secret any more, so nobody can sign")
+        })?;
         let body = message::body(telling);
         let signature = message::signature(&secret, Timestamp::now(), &body);
-        let called = self.client.call(url, &telling.id.to_string(), &signature, body).await;
-        judge(telling, &called, &self.settings, Timestamp::now(), fastrand::f64())
+        Ok(Call::Post { url, id: telling.id.to_string(), signature, body })
     }
 
     /// Whether it is written what became of a call. What is not settled is called again after the next start, so
@@ -180,6 +189,17 @@ impl Teller {
         }
         true
     }
+}
+
+/// The call that Kannel would make, or why it cannot be made.
+fn as_kannel(telling: &Telling) -> Result<Call, String> {
+    // What it would not tell is not kept to be told.
+    let event = KannelEvent::of(telling.state, &telling.cause).ok_or("Kannel tells nothing of this end")?;
+    kannel::url(telling, event).map(Call::Get).map_err(no_url)
+}
+
+fn no_url(error: impl std::fmt::Display) -> String {
+    format!("the program's URL is not one: {error}")
 }
 
 /// Written after the spool has it, so that the log promises nothing that a restart takes back. The host only: what

@@ -35,6 +35,7 @@ cram_md5 = { env = "EXPLAIN_TEST_PASSWORD" }
 name = "forms"
 bind = "127.0.0.1:3"
 allow_get = true
+profiles = ["kannel", "playsms", "clickatell"]
 
 [[http.account]]
 name = "shop"
@@ -389,6 +390,111 @@ oncall
 }
 
 #[test]
+fn a_request_of_another_gateways_api_is_read_as_its_profile_has_it() {
+    let desk = Desk::new();
+    let url =
+        "/cgi-bin/sendsms?user=till&pass=secret&to=+393471234567+00393470000002&text=caff%E8&charset=latin1";
+    let expected = "\
+From        shop
+Text        5 characters in 1 line
+Came in     2026-11-21 03:00:00 UTC through listener forms from 127.0.0.1 as account shop
+Asked       kannel at /cgi-bin/sendsms
+
++393471234567
+";
+    let (code, printed) = desk.shown(&["--request", url]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.starts_with(expected), "{printed}");
+    assert!(printed.contains("│ caffè "), "{printed}");
+    assert!(printed.ends_with("\n2 SMS, 2 parts\nAnswered: 202 accepted\n"), "{printed}");
+
+    // Refused by the profile's own words, which are told with what they mean.
+    for (request, said) in [
+        (
+            "/cgi-bin/sendsms?user=till&pass=guess&to=a&text=b",
+            "403 Authorization failed for sendsms (unauthorized: the user name, password or API key is wrong)",
+        ),
+        (
+            "/cgi-bin/sendsms?user=till&pass=secret&to=%2B447911123456&text=b",
+            "403 Not routable. Do not try again. (not_allowed: ",
+        ),
+        (
+            "/cgi-bin/sendsms?user=till&pass=secret&text=b",
+            "400 Missing receiver number, rejected (missing_to: ",
+        ),
+        ("PUT /cgi-bin/sendsms", "400 this method is not taken here; use GET, POST (method: "),
+        (
+            "/http/sendmsg?session_id=0a&to=a&text=b",
+            "200 ERR: 003, Session ID expired (no_session: sessions are known to the running relay only; ",
+        ),
+        ("/index.php?app=ws&op=zz&u=till&h=secret", "200 {\"status\":\"ERR\",\"error\":\"101\","),
+    ] {
+        let (code, printed) = desk.shown(&["--request", request]);
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(printed.contains(&format!("Refused: {said}")), "{request}: {printed}");
+    }
+
+    let all = |arguments: &[&str]| {
+        let (code, printed) = desk.explain(&[arguments, &["--json"]].concat());
+        let all: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+        (code, all["api"].clone(), all["is_sent"].clone())
+    };
+    let kannel = |outcome: &str, status: u16, body: Option<&str>| {
+        let path = "/cgi-bin/sendsms";
+        serde_json::json!({
+            "profile": "kannel", "path": path, "outcome": outcome, "status": status, "body": body
+        })
+    };
+    assert_eq!(all(&["--request", url]), (Some(0), kannel("accepted", 202, None), true.into()));
+    let nowhere = "/cgi-bin/sendsms?user=till&pass=secret&to=%2B447911123456&text=b";
+    let words = Some("Not routable. Do not try again.");
+    assert_eq!(all(&["--request", nowhere]), (Some(1), kannel("not_allowed", 403, words), false.into()));
+    let form = ["--request", "POST /sms", "--form", "to=oncall&text=a", "--account", "shop"];
+    assert_eq!(all(&form), (Some(0), Value::Null, true.into()));
+}
+
+#[test]
+fn a_recorded_request_is_read_with_its_headers_and_body() {
+    let desk = Desk::new();
+    let recorded = "POST /index.php HTTP/1.1\nHost: relay\nAuthorization: Basic dGlsbDpzZWNyZXQ=\n\
+                    Content-Type: application/x-www-form-urlencoded\nContent-Length: 39\n\n\
+                    app=ws&op=pv&to=oncall,nobody&msg=Door3\n";
+    let path = desk.write("playsms.request", recorded);
+    let argument = format!("@{}", path.to_str().unwrap());
+    let (code, printed) = desk.shown(&["--request", &argument]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(
+        printed.contains("as account shop\nAsked       playsms at /index.php with app=ws, op=pv\n"),
+        "{printed}"
+    );
+    let refused =
+        "200 {\"status\":\"ERR\",\"error\":\"200\",\"error_string\":\"`nobody` is not a phone number";
+    assert!(printed.contains(&format!("refused: {refused}")), "{printed}");
+    assert!(printed.ends_with("\n1 SMS, 1 part\nAnswered: 200 accepted\n"), "{printed}");
+    // The same from standard input, and a JSON body for /sms.
+    let at = [&["--request", "@-"][..], &AT].concat();
+    assert_eq!(desk.fed(&at, recorded).0, Some(0));
+    let json = "POST /sms HTTP/1.1\r\nX-Api-Key: secret\r\nContent-Type: application/json\r\n\r\n\
+                {\"to\":[\"oncall\"],\"text\":\"Door 3\"}";
+    let (code, printed) = desk.fed(&at, json);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.ends_with("\n1 SMS, 1 part\n"), "{printed}");
+    for (input, code, said) in [
+        ("to=a", 65, "the request in `-` does not begin with a line like `GET /sms?to=oncall HTTP/1.1`"),
+        (
+            "GET /http/auth?user=till&password=secret HTTP/1.1\n\n",
+            64,
+            "this request to `/http/auth` of clickatell begins a session; only what sends is explained",
+        ),
+    ] {
+        assert_eq!(desk.fed(&at, input), (Some(code), format!("sms-relay: {said}\n")));
+    }
+    let both = ["--request", "@-", "--form", "to=a"];
+    let said = "sms-relay: the request in a file has its own body; leave out --form\n";
+    assert_eq!(desk.fed(&both, ""), (Some(64), said.to_owned()));
+}
+
+#[test]
 fn a_request_says_its_lane_and_time() {
     let desk = Desk::new();
     let url = "/sms?to=oncall&text=Door+3";
@@ -435,7 +541,7 @@ fn json_has_all_of_it() {
     assert_eq!(
         got,
         serde_json::json!({
-            "account": null, "at": "2026-11-21T03:00:00Z", "attachments": [], "client": "127.0.0.1", "door": "smtp",
+            "account": null, "api": null, "at": "2026-11-21T03:00:00Z", "attachments": [], "client": "127.0.0.1", "door": "smtp",
             "envelope_sender": "<>", "from": "<>", "is_sent": true, "listener": "lan", "parts": 1, "price": null,
             "recipients_from_header": false, "reply": null, "sms": 1, "subject": "srv3 is down", "text": "isn’t up",
         })

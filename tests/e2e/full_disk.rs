@@ -77,10 +77,10 @@ fn what_was_accepted_before_the_disk_was_full_is_sent_once() {
 }
 
 /// Another program in the middle of a write to the spool.
-struct Writer(Child);
+pub struct Writer(Child);
 
 impl Writer {
-    fn hold(spool: &Path) -> Self {
+    pub fn hold(spool: &Path) -> Self {
         let script = "import sqlite3, sys\n\
             db = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
             db.execute('BEGIN IMMEDIATE')\n\
@@ -101,7 +101,7 @@ impl Writer {
         Self(child)
     }
 
-    fn release(mut self) {
+    pub fn release(mut self) {
         self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
         assert!(self.0.wait().unwrap().success());
     }

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::support::{IMPLICIT, STARTTLS, World, run_within, tool};
 
+/// The name of the listener for forms that speaks TLS.
+const HTTPS: &str = "https";
+
 /// What it calls each protocol and each list of ciphers, and what it has to find.
 const EXPECTED: [(&str, &str); 11] = [
     ("SSLv2", "not offered"),
@@ -69,11 +72,26 @@ fn nothing_is_found(door: &str, arguments: &[&str]) {
     if !tool("testssl") {
         return;
     }
-    let world = World::with_doors("offered");
+    let mut world = World::with_doors("offered");
+    world.otherwise.push(("allow_get = true", "metrics = true".to_owned()));
+    world.extra.push_str(&format!(
+        "[[http.listener]]\nname = \"{HTTPS}\"\nbind = \"127.0.0.1:0\"\n\
+         tls = {{ certificate = \"relay.pem\", key = \"relay.key\" }}\n"
+    ));
     let relay = world.start();
     let findings = scan(&world, arguments, relay.door(door).port());
     let complaints = complaints(&findings);
     assert!(complaints.is_empty(), "{complaints:#?} in {findings:#?}");
+    // It has tried what is spoken and what is not, at this door.
+    let kind = if door == HTTPS { "http" } else { "smtp" };
+    for labels in [
+        "result=\"ok\",version=\"1.2\"",
+        "result=\"ok\",version=\"1.3\"",
+        "result=\"failed\",version=\"none\"",
+    ] {
+        let series = format!("sms_relay_{kind}_tls_handshakes_total{{{labels}}}");
+        assert_ne!(relay.counted(&series), 0, "{series}");
+    }
     assert!(relay.terminate().success());
 }
 
@@ -85,4 +103,9 @@ fn starttls_has_no_weak_protocol_or_cipher() {
 #[test]
 fn implicit_tls_has_no_weak_protocol_or_cipher() {
     nothing_is_found(IMPLICIT, &[]);
+}
+
+#[test]
+fn https_has_no_weak_protocol_or_cipher() {
+    nothing_is_found(HTTPS, &[]);
 }

@@ -1,13 +1,17 @@
 //! `POST /v1/messages`.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Response;
 use serde_json::{Value, json};
 use sms_relay::http::Account;
 use sms_relay::intake::{Refusal, RefusalKind};
 use sms_relay::model::Lane;
 
+use super::contract;
 use super::status::two;
 use super::support::{Door, ID, form, limits, log_lines};
 
@@ -33,16 +37,14 @@ async fn send(door: &Door, key: Option<&str>, body: impl ToString) -> (u16, Valu
     (response.status().as_u16(), read(response).await)
 }
 
+/// Of an answer to POST.
 async fn read(response: Response) -> Value {
-    let status = response.status();
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-    assert_eq!(response.headers()["content-type"], kind);
-    assert_eq!(response.headers()["cache-control"], "no-store");
-    let told: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-    if !status.is_success() {
-        assert_eq!(told["status"], status.as_u16());
+    let answer = contract::read("post", response).await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    if answer.status >= 300 {
+        assert_eq!(answer.body["status"], answer.status);
     }
-    told
+    answer.body
 }
 
 async fn open() -> Door {
@@ -107,6 +109,42 @@ async fn strangers_and_wrong_credentials_are_refused_before_the_body_is_read() {
     door.close().await;
 }
 
+/// As the document, the manual and the door have them: the three say the same.
+#[tokio::test]
+async fn each_credential_of_the_document_is_taken() {
+    let door = open().await;
+    let document: Value = serde_json::from_str(include_str!("../../src/http/v1/openapi.json")).unwrap();
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let usable =
+        document["security"].as_array().unwrap().iter().flat_map(|one| one.as_object().unwrap().keys());
+    assert_eq!(usable.collect::<BTreeSet<_>>(), schemes.keys().collect());
+    let mut shown = BTreeSet::new();
+    for scheme in schemes.values() {
+        let secret = |secret: &str| match scheme["scheme"].as_str() {
+            Some("basic") => {
+                ("Authorization", format!("Basic {}", BASE64_STANDARD.encode(format!("shop:{secret}"))))
+            }
+            Some("bearer") => ("Authorization", format!("Bearer {secret}")),
+            _ => (scheme["name"].as_str().unwrap(), secret.to_owned()),
+        };
+        let (name, right) = secret("secret1");
+        let json = ("Content-Type", "application/json");
+        assert_eq!(post(&door, &[json, (name, &right)], small()).await.status(), 202, "{scheme}");
+        let wrong = secret("secret").1;
+        assert_eq!(post(&door, &[json, (name, &wrong)], small()).await.status(), 401, "{scheme}");
+        shown.insert(match right.split_once(' ') {
+            Some((scheme, _)) => format!("{name}: {scheme}"),
+            None => name.to_owned(),
+        });
+    }
+    let expected = ["Authorization: Basic", "Authorization: Bearer", "X-Api-Key"];
+    assert_eq!(shown, expected.map(str::to_owned).into());
+    for header in expected {
+        assert!(include_str!("../../docs/http-api.md").contains(&format!("`{header}`")), "{header}");
+    }
+    door.close().await;
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_body_is_told_with_its_place() {
     let door = open().await;
@@ -156,8 +194,8 @@ async fn another_method_is_told_which_there_are() {
     let door = open().await;
     for (path, allow) in [("/v1/messages", "GET, HEAD, POST"), ("/v1/messages/x", "GET, HEAD, DELETE")] {
         let response = reqwest::Client::new().put(door.url(path)).send().await.unwrap();
-        assert_eq!(response.headers()["allow"], allow);
-        assert_eq!(read(response).await["status"], 405);
+        let answer = contract::read("put", response).await;
+        assert_eq!((answer.status, answer.headers["allow"].to_str().unwrap()), (405, allow));
     }
     door.close().await;
 }
@@ -202,6 +240,7 @@ async fn who_is_to_wait_is_told_how_long() {
             (response.status().as_u16(), &response.headers()["retry-after"]),
             (429, &"7".parse().unwrap())
         );
+        read(response).await;
     }
     let refusal = Refusal { kind: RefusalKind::StorageUnavailable, text: "the disk is full".to_owned() };
     *door.recorder.refusal.lock().unwrap() = Some(refusal);
@@ -265,7 +304,7 @@ async fn the_log_has_no_number_and_no_text() {
     let door = open().await;
     log_lines();
     send(&door, Some("k1"), small()).await;
-    send(&door, Some("k1"), json!({ "to": PHONE, "text": "refused", "lane": PHONE })).await;
+    send(&door, Some("k1"), json!({ "to": PHONE, "text": "refused", "deliver_at": PHONE })).await;
     let lines = log_lines();
     let ours: Vec<&String> = lines.iter().filter(|line| line.contains("sms_relay::http")).collect();
     assert!(ours.iter().any(|line| line.contains("message accepted")), "{lines:#?}");

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use prometheus_client::registry::Registry;
-use sms_relay::http::{CallbackDoor, Credential};
+use sms_relay::http::{CallbackDoor, Credential, Limits};
 use sms_relay::model::{About, PartStatus, Secret};
 
-use super::support::{Door, ID, Raw, limits, log_lines, undated};
+use super::support::{Door, ID, Raw, account, limits, log_lines, undated};
 
 const SECRET: &str = "Wq3-kGm1tY";
 /// What is answered at any path that is not ours.
@@ -178,9 +178,12 @@ async fn a_guess_waits_for_its_answer_while_others_are_served() {
         let early = guess.0.try_read(&mut [0; 1]).map_err(|error| error.kind());
         assert_eq!(early, Err(std::io::ErrorKind::WouldBlock));
     }
+    let mut told = Vec::new();
     for mut guess in guesses {
-        assert_eq!(status(&guess.rest().await), 404);
+        told.push(status(&guess.rest().await));
     }
+    told.sort_unstable();
+    assert_eq!(told, [[404; 10], [429; 10]].concat(), "all waited, those beyond the limit too");
     door.close().await;
 }
 
@@ -196,7 +199,7 @@ async fn a_flood_of_guesses_is_held_to_the_connections_of_its_address() {
         guesses.push(raw);
     }
     // The fourth is not even read.
-    assert_eq!(status(&door.call(post("/callbacks/guess", "{}")).await), 429);
+    assert_eq!(status(&door.call(post("/callbacks/guess", "{}")).await), 503);
     let began = Instant::now();
     for mut guess in guesses {
         assert_eq!(status(&guess.rest().await), 404);
@@ -406,5 +409,64 @@ async fn the_log_has_twenty_lines_a_minute_of_it() {
     }
     let lines = log_lines();
     assert_eq!(lines.iter().filter(|line| line.contains("callback cannot be read")).count(), 20);
+    door.close().await;
+}
+
+/// The answer to a call of `client`, as the proxy in front of the listener says.
+async fn of(door: &Door, client: &str, path: &str, headers: &str) -> String {
+    let headers = format!("Forwarded: for={client}\r\n{headers}");
+    door.call(request("POST", path, &headers, &notification(&format!("{ID}-1"), 3))).await
+}
+
+#[tokio::test]
+async fn wrong_secrets_are_limited_and_the_right_one_passes_all_the_same() {
+    let few = Limits { auth_failures: 2, auth_window: Duration::from_secs(300), ..limits() };
+    let door = Door::with(few, vec![account("shop", Some(("shop", "secret1")))]).await;
+    door.callback_door.store(Arc::new(Some(guard(Some(SECRET), false, None))));
+    let right = format!("/callbacks/{SECRET}");
+    for _ in 0..2 {
+        let answer = of(&door, "192.0.2.1", "/callbacks/guess", "").await;
+        assert_eq!((status(&answer), body(&answer)), (404, NOTHING));
+    }
+    let began = Instant::now();
+    let answer = of(&door, "192.0.2.1", "/callbacks/guess", "").await;
+    assert_eq!(status(&answer), 429);
+    assert!(began.elapsed() >= Duration::from_secs(1), "it was looked at, so that it waits");
+    let line = answer.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((290..=300).contains(&line.parse::<u64>().unwrap()), "{line}");
+    // What shows nothing is no guess.
+    assert_eq!(status(&of(&door, "192.0.2.1", "/callbacks", "").await), 404);
+    // The platform behind the same address, and anybody behind another.
+    assert_eq!(status(&of(&door, "192.0.2.1", &right, "").await), 200);
+    assert_eq!(status(&of(&door, "192.0.2.2", "/callbacks/guess", "").await), 404);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_secrets_costs_no_client_of_the_same_address_its_door() {
+    let few = Limits { auth_failures: 1, ..limits() };
+    let door = Door::with(few, vec![account("shop", Some(("shop", "secret1")))]).await;
+    door.callback_door.store(Arc::new(Some(guard(Some(SECRET), true, None))));
+    // This listener has no proxy for `posts`, so that both are 127.0.0.1.
+    for expected in [404, 429, 429] {
+        let answer = of(&door, "127.0.0.1", "/callbacks/guess", "").await;
+        assert_eq!(status(&answer), expected);
+    }
+    let client = reqwest::Client::new();
+    let post = |password| {
+        let form = client.post(door.url("/sms")).basic_auth("shop", Some(password));
+        form.header("content-type", "application/x-www-form-urlencoded").body("to=391&text=a").send()
+    };
+    assert_eq!(post("secret1").await.unwrap().status(), 200);
+    let basic =
+        |pair: &str| format!("Authorization: Basic {}\r\n", base64::prelude::BASE64_STANDARD.encode(pair));
+    let right = basic("platform:p4ssword");
+    assert_eq!(status(&of(&door, "127.0.0.1", "/callbacks", &right).await), 200);
+    // A wrong credential is one wherever it is shown: then the right one is not looked at, but the secret is.
+    assert_eq!(status(&of(&door, "127.0.0.1", "/callbacks", &basic("platform:p5ssword")).await), 404);
+    assert_eq!(status(&of(&door, "127.0.0.1", "/callbacks", &right).await), 429);
+    assert_eq!(post("secret1").await.unwrap().status(), 429);
+    let path = format!("/callbacks/{SECRET}");
+    assert_eq!(status(&of(&door, "127.0.0.1", &path, &right).await), 200);
     door.close().await;
 }

@@ -33,6 +33,27 @@ async fn a_form_is_submitted_and_answered_with_its_ids() {
 }
 
 #[tokio::test]
+async fn the_page_of_another_site_may_not_post_without_a_credential() {
+    let door = Door::open().await;
+    let from = async |origin: String| {
+        let body = "to=391&text=a";
+        let request = format!(
+            "POST /sms HTTP/1.1\r\nHost: relay.lan:8025\r\nOrigin: {origin}\r\nConnection: close\r\nContent-Type: {FORM}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        door.exchange(request).await
+    };
+    let answer = from("https://example.com".to_owned()).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("the page of another site may not ask"), "{answer}");
+    assert_eq!(door.forms(), []);
+    let answer = from("http://relay.lan:8025".to_owned()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    door.close().await;
+}
+
+#[tokio::test]
 async fn json_is_answered_in_json() {
     let door = Door::open().await;
     let body = r#"{"phone_number":"+393471234567","message":"Disk\nfull"}"#;

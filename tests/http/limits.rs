@@ -6,7 +6,7 @@ use std::time::Duration;
 use sms_relay::http::Limits;
 use tokio::net::TcpStream;
 
-use super::support::{Door, Raw, account, form, limits};
+use super::support::{Door, PATIENCE, Raw, account, form, limits};
 
 const SOON: Duration = Duration::from_millis(300);
 
@@ -143,6 +143,142 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_cut_too() {
+    let door = Door::with(Limits { request_time: SOON, ..limits() }, vec![account("lab", None)]).await;
+    for head in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
+        let (mut reading, mut writing) = door.connect().await.0.into_split();
+        let drip = tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let head = format!("POST /sms HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n");
+            writing.write_all(head.as_bytes()).await.unwrap();
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            // A size of a chunk, or what it may be.
+            while writing.write_all(b"0").await.is_ok() {
+                ticks.tick().await;
+            }
+        });
+        let mut octets = Vec::new();
+        let read = tokio::io::AsyncReadExt::read_to_end(&mut reading, &mut octets);
+        let _ = tokio::time::timeout(PATIENCE, read).await.expect("the server closes");
+        let answer = String::from_utf8(octets).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408 ") || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        drip.abort();
+    }
+    assert_eq!(door.forms(), []);
+    door.close().await;
+}
+
+/// A door for bodies that are larger than those of the other tests.
+async fn roomy() -> Door {
+    Door::with(Limits { body_octets: 256 * 1024, ..limits() }, vec![account("lab", None)]).await
+}
+
+/// The status and the last line of the answer to a body of this type.
+async fn answered(door: &Door, target: &str, content_type: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let answer = door
+        .exchange(format!(
+            "POST {target} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{body}"
+        ))
+        .await;
+    let last = answer.lines().last().unwrap_or_else(|| panic!("no answer to {length} octets"));
+    (answer[9..12].parse().unwrap(), last.to_owned())
+}
+
+#[tokio::test]
+async fn fields_are_counted_in_query_form_parts_and_json() {
+    let door = roomy().await;
+    let urlencoded = "application/x-www-form-urlencoded";
+    let multipart = "multipart/form-data; boundary=b";
+    let refused = (400, "the request has more than 256 fields".to_owned());
+    let query = |fields: usize| format!("/sms?{}", "x=y&".repeat(fields - 2));
+    let form = |fields: usize| format!("{}to=391&text=a", "x=y&".repeat(fields - 2));
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let parts = |count: usize| {
+        format!("{}{}{}--b--\r\n", part("x", "y").repeat(count - 2), part("to", "391"), part("text", "a"))
+    };
+    for (target, kind, body) in [
+        ("/sms".to_owned(), urlencoded, form(256)),
+        (query(256), urlencoded, form(2)),
+        ("/sms".to_owned(), multipart, parts(256)),
+    ] {
+        assert_eq!(answered(&door, &target, kind, &body).await.0, 200, "{target} {kind}");
+    }
+    for (target, kind, body) in [
+        ("/sms".to_owned(), urlencoded, form(257)),
+        (query(257), urlencoded, form(2)),
+        (query(3), urlencoded, form(256)),
+        ("/sms".to_owned(), multipart, parts(257)),
+    ] {
+        assert_eq!(answered(&door, &target, kind, &body).await, refused, "{target} {kind}");
+    }
+    let json =
+        |members: usize| format!("{{{}\"to\":\"391\",\"text\":\"a\"}}", "\"x\":1,".repeat(members - 2));
+    assert_eq!(answered(&door, "/sms", "application/json", &json(256)).await.0, 200);
+    assert_eq!(
+        answered(&door, "/sms", "application/json", &json(257)).await,
+        (
+            400,
+            "{\"error\":\"the JSON body cannot be read: it must be one object with up to 256 members\"}"
+                .to_owned()
+        )
+    );
+    assert_eq!(door.forms().len(), 4);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_part_has_up_to_32_headers_of_any_length_that_the_body_may_have() {
+    let door = roomy().await;
+    let body = |headers: usize, value: &str| {
+        let more = format!("X: {value}\r\n").repeat(headers - 1);
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"to\"\r\n{more}\r\n391\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\na\r\n--b--\r\n"
+        )
+    };
+    let multipart = "multipart/form-data; boundary=b";
+    assert_eq!(answered(&door, "/sms", multipart, &body(32, "y")).await.0, 200);
+    assert_eq!(answered(&door, "/sms", multipart, &body(33, "y")).await.0, 400);
+    let rest = body(2, "").len();
+    let most = body(2, &"y".repeat(256 * 1024 - rest));
+    assert_eq!(answered(&door, "/sms", multipart, &most).await.0, 200);
+    assert_eq!(answered(&door, "/sms", multipart, &format!("{most}x")).await.0, 413);
+    // A part whose header does not end, and a boundary that is none.
+    let endless =
+        format!("--b\r\nContent-Disposition: form-data; name=\"to\"\r\n{}", "X: y\r\n".repeat(9000));
+    assert_eq!(answered(&door, "/sms", multipart, &endless).await.0, 400);
+    let boundary = format!("multipart/form-data; boundary={}", "b".repeat(5000));
+    assert_eq!(answered(&door, "/sms", &boundary, "--b").await.0, 400);
+    assert_eq!(door.forms().len(), 2);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn json_is_read_to_a_depth_of_127() {
+    let door = roomy().await;
+    let json = |depth: usize| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!("{{\"to\":\"391\",\"text\":\"a\",\"x\":{open}{close}}}")
+    };
+    for (path, taken) in [("/sms", 200), ("/v1/messages", 400)] {
+        let (status, answer) = answered(&door, path, "application/json", &json(127)).await;
+        assert_eq!(status, taken, "{answer}");
+        assert!(!answer.contains("recursion"), "{answer}");
+        for depth in [128, 100_000] {
+            let (status, answer) = answered(&door, path, "application/json", &json(depth)).await;
+            assert_eq!(status, 400, "{answer}");
+            assert!(answer.contains("recursion limit exceeded"), "{answer}");
+        }
+    }
+    assert_eq!(door.forms(), [form(&["391"], "a")]);
+    door.close().await;
+}
+
+#[tokio::test]
 async fn a_form_whose_fate_is_unknown_gets_no_answer() {
     let door = Door::with(Limits { request_time: SOON, ..limits() }, vec![account("lab", None)]).await;
     door.recorder.waits.store(true, Ordering::SeqCst);
@@ -168,7 +304,7 @@ async fn a_client_that_reads_no_answers_is_cut() {
 }
 
 #[tokio::test]
-async fn a_client_gets_its_connections_and_429_for_one_more() {
+async fn a_client_gets_its_connections_and_503_for_one_more() {
     let door = Door::with(Limits { connections_per_client: 2, ..limits() }, vec![account("lab", None)]).await;
     let mut first = door.connect().await;
     let mut second = door.connect().await;
@@ -179,7 +315,7 @@ async fn a_client_gets_its_connections_and_429_for_one_more() {
     let third = door.connect().await.rest().await;
     assert_eq!(
         third,
-        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 39\r\n\
          Retry-After: 10\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n\
          too many connections from your address\n"
     );
@@ -191,7 +327,7 @@ async fn a_client_gets_its_connections_and_429_for_one_more() {
         if answer.starts_with("HTTP/1.1 200 OK\r\n") {
             break;
         }
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 429 "), "{answer}");
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503 "), "{answer}");
     }
     door.close().await;
 }
@@ -241,7 +377,7 @@ async fn a_client_has_its_connections_at_each_listener() {
     at_calls.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
     at_calls.until("alive\n").await;
     let second = Raw(TcpStream::connect(door.addresses[2]).await.unwrap()).rest().await;
-    assert!(second.starts_with("HTTP/1.1 429 "), "{second}");
+    assert!(second.starts_with("HTTP/1.1 503 "), "{second}");
     let taken = door.exchange(post("to=391&text=On+battery")).await;
     assert!(taken.starts_with("HTTP/1.1 200 OK\r\n"), "{taken}");
     door.close().await;

@@ -58,5 +58,13 @@ async fn one_line_a_form_and_never_a_secret_a_query_a_text_or_a_whole_number() {
             "INFO sms_relay::http::server: no such path client=127.0.0.1 listener=\"gets\" path=/cgi-bin/sendsms"
         ]
     );
+
+    get("/send/+393471234567/x").await.unwrap();
+    assert_eq!(
+        ours(log_lines()),
+        [
+            "INFO sms_relay::http::server: no such path client=127.0.0.1 listener=\"gets\" path=/send/+39347•••4567/x"
+        ]
+    );
     door.close().await;
 }

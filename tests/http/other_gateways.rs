@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sms_relay::config;
-use sms_relay::http::Account;
+use sms_relay::http::{Account, Limits, Program};
 use sms_relay::intake::{Form, Refusal, RefusalKind};
-use sms_relay::model::{Door as Kind, State};
+use sms_relay::model::{Door as Kind, KannelMask, Secret, State, TellStyle, TellUrl};
 use sms_relay::profile::Profile;
+use sms_relay::telling::AllowedHost;
 
 use super::status::{know, message};
-use super::support::{Door, ID, account, form, log_lines};
+use super::support::{Door, ID, account, form, limits, log_lines};
 
 /// Everything that an API may be asked, in as few words as can be.
 const OWN: &str = r#"
@@ -55,15 +56,15 @@ const OWN: &str = r#"
     answers.unknown_id = { status = 404, body = "UNKNOWN" }
 "#;
 
-/// Profiles as the configuration has them.
-fn profiles(names: &[&str]) -> Vec<Arc<Profile>> {
+/// Profiles as the configuration has them, and those of `own`.
+pub(crate) fn profiles(names: &[&str], own: &str) -> Vec<Arc<Profile>> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("relay.toml");
     let written = format!(
         "[[http.listener]]\nbind = \"127.0.0.1:0\"\nprofiles = {names:?}\n[[http.account]]\nname = \"a\"\n\
          without_password = true\n[routing]\nallowed = [\"+39\"]\n[defaults]\nsender = \"Relay\"\n[spool]\n\
          directory = \"spool\"\n[gateway]\nurl = \"http://127.0.0.1:9\"\ncredentials = \"emulator\"\n[reporting]\n\
-         to = \"off\"\n{OWN}"
+         to = \"off\"\n{own}"
     );
     std::fs::write(&path, written).unwrap();
     let loaded = config::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
@@ -71,7 +72,7 @@ fn profiles(names: &[&str]) -> Vec<Arc<Profile>> {
 }
 
 async fn door(names: &[&str], accounts: Vec<Account>) -> Door {
-    Door::speaking(profiles(names), accounts).await
+    Door::speaking(profiles(names, OWN), accounts).await
 }
 
 fn two() -> Vec<Account> {
@@ -242,6 +243,29 @@ async fn a_session_is_its_accounts_until_that_is_gone() {
 }
 
 #[tokio::test]
+async fn wrong_sessions_are_limited_and_right_ones_pass() {
+    let few = Limits { auth_failures: 2, auth_window: Duration::from_secs(300), ..limits() };
+    let door = Door::speaking_within(few, profiles(&["own"], OWN), two()).await;
+    let (_, session) = post(&door, "/login", "", "u=nas&h=hidden").await;
+    let sent = async |session: &str| get(&door, &format!("/send?s={session}&to=%2B391&t=a")).await;
+    for _ in 0..2 {
+        assert_eq!(sent(&"0".repeat(32)).await, (403, "NO SESSION".to_owned()));
+    }
+    let wrong = format!(
+        "GET /send?s={}&to=%2B391&t=a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+        "0".repeat(32)
+    );
+    let answer = door.exchange(wrong).await;
+    assert_eq!(answered(&answer), (429, "SLOW".to_owned()));
+    let seconds = answer.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((290..=300).contains(&seconds.parse::<u64>().unwrap()), "{seconds}");
+    assert_eq!(sent(&session).await, ok("TAKEN -"), "the right one");
+    // Whoever has lost its session logs in again.
+    assert_eq!(post(&door, "/login", "", "u=nas&h=hidden").await.0, 200);
+    assert_eq!(get(&door, "/send?u=box&h=secret&to=%2B391&t=a").await, ok("TAKEN -"));
+}
+
+#[tokio::test]
 async fn only_its_own_account_learns_of_an_sms() {
     let door = door(&["own"], two()).await;
     know(&door, Some("box"), Kind::Http, vec![message(1, State::Sent), message(2, State::Due)]);
@@ -310,7 +334,7 @@ async fn a_form_whose_fate_is_not_known_is_not_answered() {
         request_time: std::time::Duration::from_millis(200),
         ..super::support::limits()
     };
-    let door = Door::speaking_within(short, profiles(&["own"]), two()).await;
+    let door = Door::speaking_within(short, profiles(&["own"], OWN), two()).await;
     door.recorder.waits.store(true, Ordering::SeqCst);
     let request = "GET /send?u=box&h=secret&to=%2B391&t=a HTTP/1.1\r\nHost: h\r\n\r\n";
     assert_eq!(door.exchange(request).await, "");
@@ -350,4 +374,63 @@ async fn a_listener_speaks_only_what_it_is_told_to() {
     for line in log_lines().iter().filter(|line| line.contains("sms_relay")) {
         assert!(!line.contains("secret") && !line.contains("39347"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_client_of_kannel_says_where_and_of_what_it_is_told() {
+    let program = Program {
+        url: Some("https://shop.example.com/usual".to_owned()),
+        hosts: vec![AllowedHost::parse("pbx.example.com:8080").unwrap()],
+        secret: Secret::from("k3y"),
+    };
+    let shop = Account { program: Some(program), ..account("box", Some(("box", "secret"))) };
+    let door = door(&["kannel"], vec![shop]).await;
+    let taken = async |parameters: &str| {
+        let sent = "/cgi-bin/sendsms?user=box&pass=secret&to=%2B391&text=a";
+        let (status, answer) = get(&door, &format!("{sent}&{parameters}")).await;
+        assert_eq!((status, answer.as_str()), (202, "0: Accepted for delivery"), "{parameters}");
+        door.recorder.forms.lock().unwrap().pop().unwrap().1.tell_url
+    };
+    let by_kannel = |url: &str, bits| {
+        let style = TellStyle::Kannel(KannelMask::from_bits(bits).unwrap());
+        Some(TellUrl { url: url.to_owned(), account: "box".to_owned(), style })
+    };
+    let url = "http%3A%2F%2Fpbx.example.com%3A8080%2Fdlr%3Fid%3D7%26s%3D%25d%26t%3D%25%25C3";
+    let written = "http://pbx.example.com:8080/dlr?id=7&s=%d&t=%%C3";
+    for (parameters, told) in [
+        (format!("dlr-url={url}&dlr-mask=31"), by_kannel(written, 31)),
+        (format!("dlrurl={url}&dlrmask=1"), by_kannel(written, 1)),
+        // As devices write it that do not encode.
+        (
+            "dlr-mask=19&dlr-url=http://PBX.example.com:8080/dlr/%d?to=%p".to_owned(),
+            by_kannel("http://PBX.example.com:8080/dlr/%d?to=%p", 19),
+        ),
+    ] {
+        assert_eq!(taken(&parameters).await, told, "{parameters}");
+    }
+    let style = TellStyle::Signed;
+    let usual =
+        TellUrl { url: "https://shop.example.com/usual".to_owned(), account: "box".to_owned(), style };
+    for unheeded in [
+        String::new(),
+        format!("dlr-url={url}"),
+        "dlr-mask=31".to_owned(),
+        format!("dlr-url={url}&dlr-mask=0"),
+        // Bits of what never comes.
+        format!("dlr-url={url}&dlr-mask=12"),
+        format!("dlr-url={url}&dlr-mask=64"),
+        format!("dlr-url={url}&dlr-mask=all"),
+        format!("dlr-url={url}&dlrurl={url}&dlr-mask=31"),
+        "dlr-mask=31&dlr-url=http://pbx.example.com/dlr".to_owned(),
+        "dlr-mask=31&dlr-url=http://127.0.0.1:8080/dlr".to_owned(),
+        "dlr-mask=31&dlr-url=http://a:b@pbx.example.com:8080/dlr".to_owned(),
+        "dlr-mask=31&dlr-url=http://%25p.example.com:8080/dlr".to_owned(),
+        "dlr-mask=31&dlr-url=ftp://pbx.example.com:8080/".to_owned(),
+        "dlr-mask=31&dlr-url=%FF".to_owned(),
+    ] {
+        assert_eq!(taken(&unheeded).await, Some(usual.clone()), "{unheeded}");
+    }
+    door.accounts.store(two().into());
+    assert_eq!(taken(&format!("dlr-url={url}&dlr-mask=31")).await, None, "no host is allowed");
+    door.close().await;
 }

@@ -4,7 +4,10 @@
 //! The exchanges of a profile are played in the order of their names, against a relay that is configured and
 //! wired as in production but for the platform, which cannot be reached. What differs each time is written as `{DATE}`,
 //! `{SECONDS}`, `{ID}`, `{HEX}` (32 digits) and `{UUID}`; `{ID}` and `{HEX}` in a request stand for the last one
-//! that was answered, `{TOMORROW}` and `{TOMORROW_COMPACT}` for this time of tomorrow. Requests with `unavailable` in their names go to a relay without room on its disk.
+//! that was answered, `{TOMORROW}` and `{TOMORROW_COMPACT}` for this time of tomorrow. Requests with `unavailable` in their
+//! names go to a relay without room on its disk, those with `too_fast` to one that takes one a minute and has just taken
+//! the first of the folder (`{WHEN}` is when it takes the next), those with `forbidden` to one whose account is for
+//! another address.
 //!
 //! `BLESS=1 cargo test --test http profiles` writes what is answered now; read the difference.
 
@@ -18,14 +21,35 @@ use tokio::net::TcpStream;
 
 use super::support::Raw;
 
-/// A relay that speaks one profile to `box` with the password `secret`.
-struct Relay {
-    app: App,
-    _directory: TempDir,
+/// All that are built in and send by fields.
+pub(super) const ALL: [&str; 12] = [
+    "clickatell",
+    "diafaan",
+    "jasmin",
+    "kannel",
+    "nowsms",
+    "ozeki",
+    "playsms",
+    "prtg",
+    "qnap",
+    "smseagle",
+    "synology",
+    "teltonika",
+];
+
+/// A relay that speaks profiles to `box` with the password `secret`.
+pub(crate) struct Relay {
+    pub(crate) app: App,
+    pub(crate) directory: TempDir,
 }
 
 impl Relay {
-    async fn start(profile: &str, spool: &str) -> Self {
+    pub(crate) async fn start(profiles: &[&str], spool: &str) -> Self {
+        Self::with(profiles, "networks = [\"127.0.0.1\"]", spool).await
+    }
+
+    /// The same, with more about the account and the spool.
+    async fn with(profiles: &[&str], account: &str, spool: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let directory = tempfile::tempdir().unwrap();
         let password = directory.path().join("box.password");
@@ -34,12 +58,16 @@ impl Relay {
         let path = directory.path().join("relay.toml");
         let written = format!(
             r#"
+            [http]
+            auth_failures = 100
+            connections_per_client = 200
             [[http.listener]]
             bind = "127.0.0.1:0"
-            profiles = ["{profile}"]
+            allow_get = true
+            profiles = {profiles:?}
             [[http.account]]
             name = "box"
-            networks = ["127.0.0.1"]
+            {account}
             password = {{ file = "box.password" }}
             [routing]
             allowed = ["+39"]
@@ -61,10 +89,10 @@ impl Relay {
         std::fs::write(&path, written).unwrap();
         let loaded = config::load(&path).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(loaded.warnings.to_string(), "");
-        Self { app: App::start(loaded.config).await.unwrap(), _directory: directory }
+        Self { app: App::start(loaded.config).await.unwrap(), directory }
     }
 
-    async fn exchange(&self, request: &[u8]) -> String {
+    pub(crate) async fn exchange(&self, request: &[u8]) -> String {
         let mut raw = Raw(TcpStream::connect(self.app.addresses()[0].1).await.unwrap());
         raw.send(request).await;
         raw.rest().await
@@ -73,13 +101,13 @@ impl Relay {
 
 /// What is answered again and again the same, and what was there.
 #[derive(Default)]
-struct Last {
+pub(super) struct Last {
     id: String,
     hex: String,
 }
 
 /// `response` with placeholders.
-fn placed(response: &str, last: &mut Last) -> String {
+pub(super) fn placed(response: &str, last: &mut Last) -> String {
     let replaced = |pattern: &str, text: &str, with: &str| {
         let pattern = regex::Regex::new(pattern).unwrap();
         let found = pattern.find(text).map(|found| found.as_str().to_owned());
@@ -88,6 +116,8 @@ fn placed(response: &str, last: &mut Last) -> String {
     let (response, date) = replaced(r"date: [^\r]*", response, "date: {DATE}");
     assert!(date.is_some(), "{response}");
     let (response, _) = replaced(r"\b1[0-9]{9}\b", &response, "{SECONDS}");
+    let when = r"(retry-after:|try again in) (60|[345][0-9])\b";
+    let (response, _) = replaced(when, &response, "$1 {WHEN}");
     let hex = "[0-9a-f]";
     let uuid = format!(r"\b{hex}{{8}}-{hex}{{4}}-{hex}{{4}}-{hex}{{4}}-{hex}{{12}}\b");
     let (response, _) = replaced(&uuid, &response, "{UUID}");
@@ -98,25 +128,44 @@ fn placed(response: &str, last: &mut Last) -> String {
     response
 }
 
-async fn play(profile: &str) {
+/// What clients of `profile` send, in the order of the names.
+pub(super) fn requests(profile: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http/profiles").join(profile);
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut requests: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|ending| ending == "request")).collect();
     requests.sort();
+    requests
+}
+
+async fn play(profile: &str) {
+    let requests = requests(profile);
     assert!(requests.len() >= 9, "only {} exchanges", requests.len());
-    let relay = Relay::start(profile, "").await;
-    let full = Relay::start(profile, "min_free = 1099511627776").await;
+    let own = [profile];
+    // Nothing enables `/sms`: it is everywhere.
+    let profiles = if profile == "sms" { &[][..] } else { &own };
+    let relay = Relay::start(profiles, "").await;
+    let full = Relay::start(profiles, "min_free = 1099511627776").await;
+    let slow = Relay::with(profiles, "networks = [\"127.0.0.1\"]\nmessages_per_minute = 1", "").await;
+    let closed = Relay::with(profiles, "networks = [\"192.0.2.1\"]", "").await;
     let tomorrow = jiff::Zoned::now().tomorrow().unwrap();
     let mut last = Last::default();
     let mut wrong = Vec::new();
-    for path in requests {
-        let request = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+    for path in &requests {
+        let request = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
         let request = request.replace("{HEX}", &last.hex).replace("{ID}", &last.id);
         let request = request.replace("{TOMORROW}", &tomorrow.strftime("%F+%H%%3A%M%%3A00").to_string());
         let request = request.replace("{TOMORROW_COMPACT}", &tomorrow.strftime("%Y%m%d%H%M").to_string());
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let to = if name.contains("unavailable") { &full } else { &relay };
+        let to = match name {
+            _ if name.contains("unavailable") => &full,
+            _ if name.contains("too_fast") => &slow,
+            _ if name.contains("forbidden") => &closed,
+            _ => &relay,
+        };
+        if name.contains("too_fast") {
+            slow.exchange(&std::fs::read(&requests[0]).unwrap()).await;
+        }
         let answered = placed(&to.exchange(request.as_bytes()).await, &mut last);
         let expected_at = path.with_extension("response");
         if std::env::var_os("BLESS").is_some() {
@@ -127,8 +176,9 @@ async fn play(profile: &str) {
             wrong.push(format!("{profile}/{name}: answered\n{answered}\nexpected\n{expected}"));
         }
     }
-    relay.app.stop().await;
-    full.app.stop().await;
+    for relay in [relay, full, slow, closed] {
+        relay.app.stop().await;
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -140,4 +190,4 @@ macro_rules! profiles {
         }
     )*};
 }
-profiles!(clickatell diafaan jasmin kannel nowsms ozeki playsms smseagle teltonika);
+profiles!(alertmanager clickatell diafaan grafana jasmin kannel nowsms ozeki playsms prtg qnap smseagle sms synology teltonika);

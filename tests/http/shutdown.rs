@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 use sms_relay::http::{Behind, Figures, Listener, Server, Settings};
 
-use super::support::{Door, Recorder, form, limits};
+use super::support::{Door, Recorder, form, limits, sms};
 
 #[tokio::test]
 async fn shutdown_lets_a_request_end_and_closes_idle_connections() {
@@ -51,6 +51,7 @@ async fn an_address_in_use_ends_the_start_and_is_named() {
             allow_get: false,
             metrics: false,
             callbacks: false,
+            sms: sms(false),
             profiles: Vec::new(),
             api: false,
             proxies: None,

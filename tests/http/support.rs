@@ -21,7 +21,7 @@ use sms_relay::intake::{
 use sms_relay::model::{
     About, Callback, Client, FinalState, MessageId, PhoneNumber, Secret, State, SubmissionId,
 };
-use sms_relay::profile::Profile;
+use sms_relay::profile::{Answers, Profile};
 use sms_relay::spool::{RequestKey, SpoolError, SubmissionView, Taken};
 use sms_relay::tls::Expiry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -70,7 +70,7 @@ impl Submitter for Recorder {
         let id: SubmissionId = ID.parse().unwrap();
         let mut messages = Vec::new();
         let mut recipients = Vec::new();
-        for to in &form.to {
+        for to in form.to.iter().chain(form.others.iter().flat_map(|other| &other.to)) {
             let outcome = match PhoneNumber::from_e164(to) {
                 Ok(destination) => {
                     let ordinal = u32::try_from(messages.len()).unwrap() + 1;
@@ -213,12 +213,18 @@ pub(crate) fn log_lines() -> Vec<String> {
     String::from_utf8(octets).unwrap().lines().map(|line| line.trim_start().to_owned()).collect()
 }
 
-fn keep_log() {
+/// Keeps the log of each thread from now on.
+pub(crate) fn keep_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
         subscriber.without_time().with_ansi(false).with_writer(|| ToThread).init();
     });
+}
+
+/// `/sms` as the configuration makes it.
+pub(crate) fn sms(allow_get: bool) -> Arc<Profile> {
+    Arc::new(sms_relay::config::sms(allow_get).unwrap_or_else(|problems| panic!("{problems}")))
 }
 
 /// A running door.
@@ -251,8 +257,10 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
         networks: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
         login: credential
             .map(|(username, password)| Login::with_password(username.to_owned(), Secret::from(password))),
+        profiles: None,
         may_choose_sender: false,
         may_choose_lane: false,
+        accepted: Answers::default(),
         program: None,
     }
 }
@@ -311,6 +319,7 @@ impl Door {
             allow_get,
             metrics: allow_get,
             callbacks: name == "calls",
+            sms: sms(allow_get),
             profiles: if name == "posts" { profiles.clone() } else { Vec::new() },
             api: name == "posts",
             proxies: match name {

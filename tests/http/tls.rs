@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::support::{Door, LOOPBACK, PATIENCE, Raw, account, form, limits, log_lines};
+use super::support::{Door, LOOPBACK, PATIENCE, Raw, account, form, limits, log_lines, sms};
 
 const SOON: Duration = Duration::from_millis(300);
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -130,6 +130,7 @@ impl Door {
             allow_get: false,
             metrics: false,
             callbacks: false,
+            sms: sms(false),
             profiles: Vec::new(),
             api: false,
             proxies: None,
@@ -247,6 +248,43 @@ async fn a_certificate_that_ends_is_told_of_in_the_log_and_in_the_metrics() {
         "the certificate expired 3 days ago; clients that check it will not deliver listener=\"secured\"";
     assert!(log_lines().iter().any(|line| line.contains("ERROR") && line.contains(error)));
     assert_ne!(metrics().await, told);
+    door.close().await;
+}
+
+#[tokio::test]
+async fn handshakes_are_counted_by_what_came_of_them() {
+    let authority = Authority::new();
+    let door = Door::secured(limits(), authority.server("one").tls(None)).await;
+    let counted = async || {
+        let metrics = reqwest::get(door.get_url("/metrics")).await.unwrap().text().await.unwrap();
+        let of = |labels: &str| {
+            let begin = format!("sms_relay_http_tls_handshakes_total{{{labels}}} ");
+            let line = metrics.lines().find_map(|line| line.strip_prefix(&begin));
+            line.unwrap_or_else(|| panic!("{begin} in {metrics}")).parse::<u64>().unwrap()
+        };
+        let ok = |version: &str| of(&format!("result=\"ok\",version=\"{version}\""));
+        [ok("1.2"), ok("1.3"), of("result=\"failed\",version=\"none\"")]
+    };
+    assert_eq!(counted().await, [0, 0, 0]);
+    let mut shaken = Vec::new();
+    for version in [&TLS12, &TLS13, &TLS13] {
+        shaken.push(door.shake(authority.config(version, &["h2", "http/1.1"], None)).await.unwrap());
+    }
+    // Somebody who trusts another authority, and somebody who speaks no TLS.
+    assert!(door.shake(Authority::new().config(&TLS13, &[], None)).await.is_err());
+    let mut plain = Raw(door.knock().await);
+    plain.send(HEALTH).await;
+    plain.rest().await;
+    // A handshake is counted when the server is through with it, a moment after the client may be.
+    let all = async {
+        loop {
+            let now = counted().await;
+            if now.iter().sum::<u64>() >= 5 {
+                break now;
+            }
+        }
+    };
+    assert_eq!(timeout(PATIENCE, all).await.expect("all are counted"), [1, 2, 2]);
     door.close().await;
 }
 

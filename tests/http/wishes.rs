@@ -3,7 +3,7 @@
 use serde_json::json;
 use sms_relay::http::{Account, Program};
 use sms_relay::intake::Form;
-use sms_relay::model::{Lane, Secret, TellUrl};
+use sms_relay::model::{Lane, Secret, TellStyle, TellUrl};
 use sms_relay::telling::AllowedHost;
 
 use super::support::{Door, account, limits};
@@ -99,7 +99,9 @@ async fn a_lane_is_for_accounts_that_may_choose() {
 #[tokio::test]
 async fn who_is_told_is_the_accounts_word_or_a_form_s_where_its_host_is_allowed() {
     let door = Door::with(limits(), vec![shop()]).await;
-    let to = |url: &str| Some(TellUrl { url: url.to_owned(), account: "shop".to_owned() });
+    let to = |url: &str| {
+        Some(TellUrl { url: url.to_owned(), account: "shop".to_owned(), style: TellStyle::Signed })
+    };
     assert_eq!(taken(&door, "").await.tell_url, to("https://shop.example.com/usual"));
     for (written, url) in [
         ("https://shop.example.com/7?a%3D1", "https://shop.example.com/7?a=1"),

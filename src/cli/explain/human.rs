@@ -87,6 +87,12 @@ impl Page<'_> {
         let at = told.at.strftime("%Y-%m-%d %H:%M:%S %Z");
         let (listener, address) = (&client.listener, client.address);
         self.field("Came in", &format!("{at} through listener {listener} from {address}{account}"));
+        if let Some((api, _)) = &told.api {
+            let with: Vec<String> =
+                api.with().iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+            self.field("Asked", &printable(&format!("{} at {}{with}", api.profile(), api.path())));
+        }
     }
 
     fn explanation(&mut self, explanation: &Explanation) {
@@ -118,6 +124,9 @@ impl Page<'_> {
             None => self.sum(explanation),
         };
         self.line(0, &end);
+        if let (None, Some((_, answered))) = (&explanation.refusal, &told.api) {
+            self.line(0, &format!("Answered: {} {}", answered.status, answered.outcome.as_str()));
+        }
     }
 
     fn sum(&self, explanation: &Explanation) -> String {
@@ -427,8 +436,15 @@ mod tests {
         };
         let at = Timestamp::from_second(1_800_000_000).unwrap().to_zoned(TimeZone::UTC);
         let end = Ok(explanation);
-        let told =
-            Told { client: &client, at: &at, envelope: None, is_from_header: false, end, currency: "EUR" };
+        let told = Told {
+            client: &client,
+            at: &at,
+            envelope: None,
+            is_from_header: false,
+            end,
+            currency: "EUR",
+            api: None,
+        };
         words(&told, Paint::new(is_coloured))
     }
 

@@ -12,12 +12,14 @@ use jiff::{Timestamp, Zoned};
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 
 use super::Options;
+use super::request::{self, Recorded};
 use crate::cli::Exit;
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, Answered, Api};
 use crate::intake::{Form, Incoming};
 use crate::mail;
 use crate::model::{Client, Door, Envelope, EnvelopeRecipient, MailAddress, Notify, Protocol, ReversePath};
+use crate::profile::Action;
 use crate::smtp::Auth;
 
 /// Octets of text in one encoded word, which may have 75 characters in all (RFC 2047 section 2).
@@ -31,6 +33,8 @@ pub(super) struct Input {
     pub(super) is_from_header: bool,
     /// The mail or form, or the reply of the door that would not let it in.
     pub(super) asked: Result<Asked, String>,
+    /// The API of another gateway that is asked, and its answer where that is known by now.
+    pub(super) api: Option<(Api, Option<Answered>)>,
 }
 
 /// A mail or a form.
@@ -91,7 +95,7 @@ pub(super) fn read(options: &Options, config: &Config) -> Result<Input, Wrong> {
     };
     let client = client(Door::Smtp, name, options.client, account);
     let bytes = match &options.mail {
-        Some(path) => bytes(path, config.smtp.limits.message_octets)?,
+        Some(path) => bytes(path, config.smtp.limits.message_octets, "the mail")?,
         None if options.subject.is_none() && options.text.is_none() => {
             let text = "there is nothing to explain; give a mail as a file, `-` for standard input, --subject or \
                         --text, or --request";
@@ -139,7 +143,7 @@ pub(super) fn read(options: &Options, config: &Config) -> Result<Input, Wrong> {
             let address = client.address;
             Err(format!("554 5.7.1 {address} is in none of the networks that this listener serves"))
         };
-    Ok(Input { client, at, is_from_header, asked })
+    Ok(Input { client, at, is_from_header, asked, api: None })
 }
 
 fn form(options: &Options, config: &Config, at: Zoned) -> Result<Input, Wrong> {
@@ -153,25 +157,72 @@ fn form(options: &Options, config: &Config, at: Zoned) -> Result<Input, Wrong> {
         return Err(Wrong::Arguments(format!("there is no HTTP listener `{name}`")));
     };
     let line = options.request.as_deref().unwrap_or("POST /sms").trim();
-    let (method, target) = request_line(line, options.form.is_some());
+    let recorded = match line.strip_prefix('@') {
+        Some(path) => {
+            if options.form.is_some() {
+                return Err(Wrong::Arguments(
+                    "the request in a file has its own body; leave out --form".to_owned(),
+                ));
+            }
+            // A body of the most that is taken, and a head before it.
+            let most = config.http.limits.body_octets + http::HEAD_OCTETS;
+            let octets = bytes(Path::new(path), most, "the request")?;
+            request::parse(&octets)
+                .map_err(|error| Wrong::Mail(format!("the request in `{path}` {error}")))?
+        }
+        None => {
+            let (method, target) = request_line(line, options.form.is_some());
+            let body = options.form.as_deref().unwrap_or_default().as_bytes().to_vec();
+            Recorded { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body }
+        }
+    };
+    let Recorded { method, target, headers, body } = &recorded;
     if method == "GET" && options.form.is_some() {
         let text = "a GET has no body; put the fields behind the `?`, or write --request 'POST /sms'";
         return Err(Wrong::Arguments(text.to_owned()));
     }
     let mut client = client(Door::Http, name, options.client, options.account.clone());
-    let asked =
-        http::Asked { method, target, body: options.form.as_deref(), account: options.account.as_deref() };
-    let asked = match http::preview(listener, &config.accounts, client.address, &asked) {
+    let asked = http::Asked { method, target, headers, body, account: options.account.as_deref() };
+    let (asked, api) = match http::preview(listener, &config.accounts, client.address, &asked) {
         Ok(preview) => {
             client.account = Some(preview.account);
-            Ok(Asked::Form(preview.form))
+            let form = preview.form.ok_or_else(|| sends_nothing(preview.api.as_ref()))?;
+            (Ok(Asked::Form(form)), preview.api.map(|api| (api, None)))
         }
-        Err(refused) => match refused.note {
-            Some(note) => Err(format!("{refused} ({note})")),
-            None => Err(refused.to_string()),
-        },
+        Err(refused) => {
+            let said = match refused.api.as_deref() {
+                Some((_, answered)) => said(answered, &refused.reason),
+                None => refused.to_string(),
+            };
+            let said = match refused.note {
+                Some(note) => format!("{said} ({note})"),
+                None => said,
+            };
+            let api = refused.api.map(|both| *both);
+            (Err(said), api.map(|(api, answered)| (api, Some(answered))))
+        }
     };
-    Ok(Input { client, at, is_from_header: false, asked })
+    Ok(Input { client, at, is_from_header: false, asked, api })
+}
+
+/// A refusal in the words of another gateway's API, what they mean, and why they are said.
+pub(super) fn said(answered: &Answered, reason: &str) -> String {
+    let body = answered.body.trim();
+    let gap = if body.is_empty() { "" } else { " " };
+    format!("{}{gap}{body} ({}: {reason})", answered.status, answered.outcome.as_str())
+}
+
+/// That a request is understood, and sends nothing.
+fn sends_nothing(api: Option<&Api>) -> Wrong {
+    let (path, profile) = api.map_or(("", ""), |api| (api.path(), api.profile()));
+    let does = match api.map(Api::action) {
+        Some(Action::Login) => "begins a session",
+        Some(Action::Status) => "asks what became of an SMS",
+        Some(Action::Webhook(_)) => "wants nothing sent by its `when`",
+        Some(Action::Send) | None => "asks for nothing",
+    };
+    let path = path.escape_debug();
+    Wrong::Arguments(format!("this request to `{path}` of {profile} {does}; only what sends is explained"))
 }
 
 /// Method and target of `GET /sms?to=.. HTTP/1.1`, of which only the target must be there.
@@ -211,11 +262,11 @@ fn chosen<'a>(
     }
 }
 
-/// The mail in a file, or on standard input.
-fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Wrong> {
+/// What is in a file, or on standard input.
+fn bytes(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Wrong> {
     let is_stdin = path.as_os_str() == "-";
     let shown = if is_stdin { "standard input".to_owned() } else { format!("`{}`", path.display()) };
-    let failed = |error: std::io::Error| Wrong::Mail(format!("the mail in {shown} cannot be read: {error}"));
+    let failed = |error: std::io::Error| Wrong::Mail(format!("{what} in {shown} cannot be read: {error}"));
     let source: Box<dyn Read> = match is_stdin {
         true => Box::new(std::io::stdin()),
         false => Box::new(std::fs::File::open(path).map_err(failed)?),
@@ -223,8 +274,7 @@ fn bytes(path: &Path, limit: usize) -> Result<Vec<u8>, Wrong> {
     let mut bytes = Vec::new();
     source.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > limit {
-        let text =
-            format!("the mail in {shown} has more than {limit} octets, and [smtp] takes no larger one");
+        let text = format!("{what} in {shown} has more than {limit} octets, and no larger one is taken");
         return Err(Wrong::Mail(text));
     }
     Ok(bytes)

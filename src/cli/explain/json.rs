@@ -22,6 +22,13 @@ pub(super) fn object(told: &Told) -> Value {
         "recipients_from_header": told.is_from_header,
         "is_sent": told.is_sent(),
         "currency": told.currency,
+        "api": told.api.as_ref().map(|(api, answered)| json!({
+            "profile": api.profile(),
+            "path": api.path(),
+            "outcome": answered.outcome.as_str(),
+            "status": answered.status,
+            "body": Some(&answered.body).filter(|body| !body.is_empty()),
+        })),
         "envelope_sender": told.envelope.map(|envelope| match &envelope.reverse_path {
             ReversePath::Null => "<>".to_owned(),
             ReversePath::Path(address) => address.to_string(),

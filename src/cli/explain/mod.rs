@@ -1,7 +1,7 @@
 //! `sms-relay explain`: what would become of a mail or a form, and why. Nothing is opened, bound, written
 //! or sent: the configuration and the mail are read, and the rest is thinking.
 //!
-//! - `input`: from the arguments to a mail with its envelope, or a form
+//! - `input`: from the arguments to a mail with its envelope, or a form; `request` reads a request in a file
 //! - `human`: the explanation for people, with `phone` as the screen of a phone and `delivery` as its way there
 //! - `json`: the same for programs
 
@@ -10,6 +10,7 @@ mod human;
 mod input;
 mod json;
 mod phone;
+mod request;
 
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
@@ -20,6 +21,7 @@ use jiff::Zoned;
 
 use super::{DEFAULT_CONFIG, Exit};
 use crate::config;
+use crate::http::{Answered, Api};
 use crate::intake::{self, Explanation, Refusal};
 use crate::model::{Client, Door, Envelope};
 use input::Asked;
@@ -35,6 +37,7 @@ Examples:
   sms-relay explain alarm.eml --to oncall@sms.local
   sms-relay explain --to oncall --subject 'Toner low' --text 'Tray 2 is empty' --at 03:00
   sms-relay explain --request 'GET /sms?to=oncall&text=Door+3' --client 10.1.2.3 --json
+  sms-relay explain --request @kannel.request --listener appliances
 
 Exit codes: 0 something is sent, 1 nothing is, 64 wrong arguments, 65 the mail cannot be read,
 78 the configuration is wrong.";
@@ -59,7 +62,7 @@ pub(super) struct Options {
     /// The text of a mail without a file.
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true, conflicts_with_all = ["request", "form"])]
     text: Option<String>,
-    /// An HTTP request line or a URL, instead of a mail.
+    /// An HTTP request line or a URL, instead of a mail; `@FILE` for a whole request in a file, `@-` on standard input.
     #[arg(long, value_name = "LINE")]
     request: Option<String>,
     /// The body of a POST, like `to=oncall&text=Door+3`.
@@ -94,6 +97,8 @@ struct Told<'a> {
     end: Result<Explanation, String>,
     /// The currency of prices.
     currency: &'a str,
+    /// The API of another gateway that is asked, and its answer.
+    api: Option<(&'a Api, Answered)>,
 }
 
 impl Told<'_> {
@@ -104,7 +109,10 @@ impl Told<'_> {
                 let (code, enhanced) = refusal.kind.smtp();
                 format!("{code} {enhanced} {}", refusal.text)
             }
-            Door::Http => format!("{} {}", refusal.kind.http(), refusal.text),
+            Door::Http => match self.api {
+                Some((api, _)) => input::said(&api.answer(Some(refusal)), &refusal.text),
+                None => format!("{} {}", refusal.kind.http(), refusal.text),
+            },
         }
     }
 
@@ -136,7 +144,12 @@ pub(super) fn explain(options: &Options) -> Exit {
     let now = input.at.timestamp();
     let end = incoming
         .map(|incoming| intake::explain(&config.routing, &config.intake, &input.client, incoming, now));
+    let api = input.api.as_ref().map(|(api, answered)| {
+        let refusal = || end.as_ref().ok().and_then(|explanation| explanation.refusal.as_ref());
+        (api, answered.clone().unwrap_or_else(|| api.answer(refusal())))
+    });
     let told = Told {
+        api,
         client: &input.client,
         at: &input.at,
         envelope: input.asked.as_ref().ok().and_then(Asked::envelope),

@@ -214,7 +214,17 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
             (None, _) | (_, None) => None,
         };
         let to = values::one_or_more(values::text)(&to?)?;
-        Given::Form(Form { to, text, sender, deliver_at, lane, tell_url: None, partial: false })
+        Given::Form(Form {
+            to,
+            text,
+            sender,
+            deliver_at,
+            lane,
+            tell_url: None,
+            partial: false,
+            sender_is_wish: false,
+            others: Vec::new(),
+        })
     } else {
         let to = values::one_or_more(values::address)(&to?)?;
         match path {

@@ -8,17 +8,20 @@ use crate::profile::{Endpoint, Profile};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) struct Candidate<'a> {
     /// Whose it is.
-    pub(super) profile: &'a Profile,
+    pub(in crate::http) profile: &'a Profile,
     /// It.
-    pub(super) endpoint: &'a Endpoint,
+    pub(in crate::http) endpoint: &'a Endpoint,
 }
 
 /// All endpoints at `path`, which is taken after percent-decoding. Those that need more parameters come first, as they
 /// would never get a request otherwise; else the order of the profiles and that of their endpoints.
-pub(in crate::http) fn at<'a>(profiles: &'a [Arc<Profile>], path: &str) -> Vec<Candidate<'a>> {
+pub(in crate::http) fn at<'a>(
+    profiles: impl IntoIterator<Item = &'a Arc<Profile>>,
+    path: &str,
+) -> Vec<Candidate<'a>> {
     let Ok(path) = percent_encoding::percent_decode_str(path).decode_utf8() else { return Vec::new() };
     let mut found: Vec<Candidate<'a>> = profiles
-        .iter()
+        .into_iter()
         .flat_map(|profile| {
             profile.endpoints.iter().map(move |endpoint| Candidate { profile: profile.as_ref(), endpoint })
         })
@@ -29,7 +32,7 @@ pub(in crate::http) fn at<'a>(profiles: &'a [Arc<Profile>], path: &str) -> Vec<C
 }
 
 /// The first whose parameters fit, else the first.
-pub(super) fn likely<'a>(
+pub(in crate::http) fn likely<'a>(
     candidates: &[Candidate<'a>],
     parameter: impl Fn(&str) -> Option<String>,
 ) -> Option<Candidate<'a>> {

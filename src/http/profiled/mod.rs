@@ -1,17 +1,21 @@
-//! The APIs of other gateways, each as its [`Profile`](crate::profile::Profile) describes it.
+//! `/sms` and the APIs of other gateways, each as its [`Profile`](crate::profile::Profile) describes it.
 //!
-//! The order of the checks is that of `/sms`: method, network, credentials in the headers, size, type, credentials in
-//! the fields; only then what is wrong with the fields themselves. What comes of a request is an [`Outcome`], and
-//! the endpoint's answers say how that looks. `find` knows which endpoint is meant, `outcomes` what a failure is for it,
-//! `told` what an answer may tell, `ids` how ids look elsewhere, `sessions` who has logged in.
+//! The order of the checks is what a stranger learns: method, network, credentials in the headers, type, size, credentials
+//! in the fields; only then what is wrong with the fields themselves. What comes of a request is an [`Outcome`], and
+//! the endpoint's answers say how that looks. `find` knows the endpoints of a path, `meant` which of them is meant by which
+//! fields, `outcomes` what a failure is for it, `told` what an answer may tell, `ids` how ids look elsewhere, `sessions` who
+//! has logged in, `webhook` what any JSON becomes. `preview` reads a request that nobody sent.
 
 mod find;
 mod ids;
+mod meant;
 mod outcomes;
+mod preview;
 mod sessions;
 mod told;
+mod voice;
+mod webhook;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant as Clock;
 
@@ -23,33 +27,41 @@ use axum::response::{IntoResponse, Response};
 use jiff::{Timestamp, Zoned};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::account::{Shown, any_from, shown_in_headers};
-use super::answer::{Denial, Unanswered, close_after};
-use super::body::{BodyError, Format, in_headers, read};
+use super::answer::{Denial, Style, Unanswered, close_after};
+use super::body::read_in_time;
+use super::desk::{Desk, Peer};
 use super::fields::Fields;
-use super::form::{Unasked, form};
+use super::form::form;
+use super::let_in::{NotLetIn, WRONG_CREDENTIAL_DELAY, identified, may_ask_for, may_use};
 use super::server::nothing_here;
 use super::status::{Which, look_own};
-use super::submit::{Desk, Peer, WRONG_CREDENTIAL_DELAY, authenticate};
-use super::{Account, answer};
+use super::{Account, Limits, SMS, answer, submit};
 use crate::intake::Form;
-use crate::model::{Client, Door, Masked, SubmissionId};
+use crate::model::{Client, Door, SubmissionId};
 use crate::profile::{Action, Meaning, Outcome, Reply};
 use crate::spool::SpoolError;
 use find::Candidate;
 use ids::AskedId;
-use outcomes::Failure;
+use meant::{is_webhook, readable};
 use told::Told;
+use voice::Voice;
 
-pub(super) use find::at;
+pub(super) use find::{at, likely};
+pub(super) use meant::{Asked, able, at_once, meant, no_method};
+pub(super) use outcomes::Failure;
+pub(super) use preview::preview;
+pub use preview::{Answered, Api};
 pub(super) use sessions::Sessions;
+pub(super) use told::asked as told_of;
+pub(super) use webhook::TURNS;
 
 /// What is known of a request so far: enough to answer it.
 struct Heard<'a> {
     candidate: Candidate<'a>,
-    asked: BTreeMap<String, String>,
+    voice: Voice,
 }
 
 /// Why nothing came of a request.
@@ -58,8 +70,6 @@ enum Stop {
     Failed(Failure),
     /// Whether it was kept is not known: it gets no answer.
     Unanswered,
-    /// Nothing at its path is meant by its parameters.
-    Elsewhere,
 }
 
 impl<T: Into<Failure>> From<T> for Stop {
@@ -71,14 +81,17 @@ impl<T: Into<Failure>> From<T> for Stop {
 /// Serves a request to a path with these endpoints, of which there is at least one.
 pub(super) async fn serve(desk: &Desk, peer: &Peer, at: &[Candidate<'_>], request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    let style = Style::of(&parts.headers);
     let mut query = Fields::default();
     // What is too much of it is told by the one that it is meant for.
     let _ = query.add_form(parts.uri.query().unwrap_or_default().as_bytes());
     let Some(likely) = find::likely(at, |name| query.parameter(name)) else {
-        return nothing_here(&parts.headers);
+        return nothing_here(style);
     };
     let asked = told::asked(&query, &likely.endpoint.reading.names);
-    let mut heard = Heard { candidate: likely, asked };
+    let json = style == Style::Json;
+    let voice = Voice { asked, json, ..Voice::default() };
+    let mut heard = Heard { candidate: likely, voice };
     let mut client = Client {
         door: Door::Http,
         listener: peer.listener.name.clone(),
@@ -86,13 +99,19 @@ pub(super) async fn serve(desk: &Desk, peer: &Peer, at: &[Candidate<'_>], reques
         helo: None,
         account: None,
     };
-    let headers = parts.headers.clone();
-    match take(desk, at, &mut heard, &mut client, parts, body).await {
+    let taken = take(desk, at, &mut heard, &mut client, parts, body).await;
+    let Candidate { profile, endpoint } = heard.candidate;
+    let profile = (!std::ptr::eq(profile, peer.listener.sms.as_ref())).then_some(profile.name.as_str());
+    match taken {
+        Ok((Outcome::Accepted, told)) => {
+            submit::accepted(&client, profile, &told.id, told.messages.len());
+            heard.respond(Outcome::Accepted, &told)
+        }
         Ok((outcome, told)) => {
             info!(
                 id = told.id,
                 outcome = outcome.as_str(),
-                profile = heard.candidate.profile.name,
+                profile,
                 account = client.account.as_deref(),
                 client = %client.address,
                 listener = client.listener,
@@ -101,43 +120,16 @@ pub(super) async fn serve(desk: &Desk, peer: &Peer, at: &[Candidate<'_>], reques
             heard.respond(outcome, &told)
         }
         Err(Stop::Failed(failure)) => {
+            let response = heard.refuse(&failure);
             if let Some(left_out) = desk.line_about(&client) {
-                info!(
-                    outcome = failure.outcome.as_str(),
-                    reason = %Masked(&failure.reason),
-                    note = failure.note,
-                    profile = heard.candidate.profile.name,
-                    account = client.account.as_deref(),
-                    client = %client.address,
-                    listener = client.listener,
-                    left_out,
-                    "request of another gateway's API refused"
-                );
+                let is_form = endpoint.action == Action::Send;
+                submit::refused(&client, profile, is_form, &failure, response.status().as_u16(), left_out);
             }
-            heard.refuse(failure)
+            response
         }
         Err(Stop::Unanswered) => {
-            warn!(
-                profile = heard.candidate.profile.name,
-                account = client.account.as_deref(),
-                client = %client.address,
-                listener = client.listener,
-                "form not stored in time; the connection is closed without an answer, and the client may send it again"
-            );
+            submit::unanswered(&client, profile);
             Extension(Unanswered).into_response()
-        }
-        Err(Stop::Elsewhere) => {
-            if let Some(left_out) = desk.line_about(&client) {
-                info!(
-                    profile = heard.candidate.profile.name,
-                    account = client.account.as_deref(),
-                    client = %client.address,
-                    listener = client.listener,
-                    left_out,
-                    "another gateway's API is asked for what it does not do here"
-                );
-            }
-            nothing_here(&headers)
         }
     }
 }
@@ -153,22 +145,14 @@ async fn take<'a>(
 ) -> Result<(Outcome, Told), Stop> {
     let deadline = Instant::now() + desk.limits.request_time;
     let accounts = desk.accounts.load_full();
-    let takes = |candidate: &&Candidate<'a>| match parts.method {
-        Method::GET => candidate.endpoint.methods.get,
-        Method::POST => candidate.endpoint.methods.post,
-        _ => false,
-    };
-    let able: Vec<Candidate<'a>> = at.iter().filter(takes).copied().collect();
-    let Some(first) = able.first() else {
-        let allow = heard.candidate.endpoint.methods.allow();
-        let reason = format!("this method is not taken here; use {allow}");
-        return Err(Failure::new(Outcome::Method, reason).into());
-    };
+    let able = able(at, &parts.method);
+    let Some(first) = able.first() else { return Err(no_method(heard.candidate).into()) };
     if !able.iter().any(|candidate| std::ptr::eq(candidate.endpoint, heard.candidate.endpoint)) {
         heard.candidate = *first;
     }
     if !any_from(&accounts, client.address) {
-        let reason = format!("nobody may ask from {}; see the networks of the accounts", client.address);
+        let what = if heard.candidate.endpoint.action == Action::Send { "post" } else { "ask" };
+        let reason = format!("nobody may {what} from {}; see the networks of the accounts", client.address);
         return Err(Failure::new(Outcome::Forbidden, reason).into());
     }
     let shown = shown_in_headers(&parts.headers);
@@ -181,16 +165,31 @@ async fn take<'a>(
     let octets = match parts.method == Method::GET {
         true => None,
         false => {
-            let read = timeout_at(deadline, read(body, desk.limits.body_octets)).await.map_err(|_| {
-                let reason = format!("the body did not arrive within {:?}", desk.limits.request_time);
-                Failure { closes: true, ..Failure::new(Outcome::Unavailable, reason) }
-            })?;
-            Some(read?)
+            readable(&able, &parts.headers)?;
+            // The storm of a client that is known is not refused for its size; nobody else may keep so much here.
+            let limits = match early.is_some() && is_webhook(heard.candidate.endpoint) {
+                true => {
+                    Limits { body_octets: desk.limits.body_octets.max(webhook::BODY_OCTETS), ..desk.limits }
+                }
+                false => desk.limits,
+            };
+            Some(read_in_time(body, &limits, deadline).await?)
         }
     };
-    let fields = meant(&able, heard, &parts, octets).await?;
+    let (query, body) = (parts.uri.query(), octets.as_deref());
+    let asked = Asked { headers: &parts.headers, query, octets: body };
+    let fields = match meant(&able, heard.candidate, asked).await {
+        Ok((candidate, fields)) => {
+            heard.candidate = candidate;
+            fields
+        }
+        Err((candidate, failure)) => {
+            heard.candidate = candidate;
+            return Err(failure.into());
+        }
+    };
     let reading = &heard.candidate.endpoint.reading;
-    heard.asked = told::asked(&fields, &reading.names);
+    heard.voice.asked = told::asked(&fields, &reading.names);
     let account = match early {
         Some(account) => account,
         None => match fields.line(&reading.names, Meaning::Session)? {
@@ -198,13 +197,41 @@ async fn take<'a>(
             None => who(desk, &accounts, client, &fields.credential(&reading.names)?).await?,
         },
     };
-    match heard.candidate.endpoint.action {
+    // Only now it is known which of several at the path is meant.
+    may_use(account, &heard.candidate.profile.name).map_err(not_let_in)?;
+    may_ask_for(account, &parts.headers).map_err(not_let_in)?;
+    match &heard.candidate.endpoint.action {
         Action::Send => {
-            let partial = heard.candidate.endpoint.answers.tells_each(&heard.asked);
-            let form = form(&fields, reading, account, Unasked::Ignored, &Zoned::now())?;
+            if heard.candidate.profile.name == SMS {
+                heard.voice.of_account.clone_from(&account.accepted);
+            }
+            let partial = heard.voice.tells_each(heard.candidate.endpoint);
+            let form = form(&fields, reading, account, &Zoned::now())?;
             let form = Form { partial, ..form };
             match timeout_at(deadline, desk.behind.submitter.submit(client, form)).await {
                 Ok(receipt) => Ok((Outcome::Accepted, Told::of_receipt(&receipt?))),
+                Err(_) => Err(Stop::Unanswered),
+            }
+        }
+        Action::Webhook(hook) => {
+            let asked = webhook::Asked {
+                hook,
+                reading,
+                profile: &heard.candidate.profile.name,
+                query: told::query(&fields, &reading.names),
+            };
+            let octets = octets.unwrap_or_default();
+            let form =
+                webhook::form(asked, &parts.headers, octets, account, &desk.webhooks, deadline).await?;
+            let Some(form) = form else {
+                return Ok((Outcome::Accepted, Told::default()));
+            };
+            match timeout_at(deadline, desk.behind.submitter.submit(client, form)).await {
+                Ok(receipt) => {
+                    let receipt = receipt?;
+                    webhook::tell_of_left_out(&receipt, &heard.candidate.profile.name);
+                    Ok((Outcome::Accepted, Told::of_receipt(&receipt)))
+                }
                 Err(_) => Err(Stop::Unanswered),
             }
         }
@@ -227,50 +254,6 @@ async fn take<'a>(
     }
 }
 
-/// The fields of the request as the endpoint reads them that is meant by them.
-async fn meant<'a>(
-    able: &[Candidate<'a>],
-    heard: &mut Heard<'a>,
-    parts: &Parts,
-    octets: Option<Vec<u8>>,
-) -> Result<Fields, Stop> {
-    let mut failed = None;
-    for candidate in able {
-        match fields(candidate, parts, octets.clone()).await {
-            Ok(fields) if candidate.endpoint.is_meant(|name| fields.parameter(name)) => {
-                heard.candidate = *candidate;
-                return Ok(fields);
-            }
-            Ok(_) => {}
-            Err(error) => failed = failed.or(Some((*candidate, error))),
-        }
-    }
-    let (candidate, error) = failed.ok_or(Stop::Elsewhere)?;
-    heard.candidate = candidate;
-    Err(error.into())
-}
-
-async fn fields(
-    candidate: &Candidate<'_>,
-    parts: &Parts,
-    octets: Option<Vec<u8>>,
-) -> Result<Fields, BodyError> {
-    let reading = &candidate.endpoint.reading;
-    let query = parts.uri.query();
-    let mut fields = in_headers(&parts.headers, reading)?;
-    match octets {
-        Some(octets) => {
-            let format = Format::declared(&parts.headers, reading.body)?;
-            format.fields(fields, query, octets, reading).await
-        }
-        None => {
-            fields.add_form(query.unwrap_or_default().as_bytes())?;
-            fields.settle(None, reading)?;
-            Ok(fields)
-        }
-    }
-}
-
 /// The account that shows `shown`.
 async fn who<'a>(
     desk: &Desk,
@@ -278,13 +261,17 @@ async fn who<'a>(
     client: &mut Client,
     shown: &Shown,
 ) -> Result<&'a Account, Failure> {
-    authenticate(desk, accounts, client, shown).await.map_err(|why| {
-        let Denial { reason, note, retry_after, .. } = Denial::from(why);
-        Failure { note, retry_after, ..Failure::new(outcomes::of_not_let_in(why), reason) }
-    })
+    identified(desk, accounts, client, shown).await.map_err(not_let_in)
 }
 
-/// The account of a session. One that is none waits like a wrong password.
+fn not_let_in(why: NotLetIn) -> Failure {
+    let outcome = outcomes::of_not_let_in(&why);
+    let Denial { reason, note, retry_after, .. } = Denial::from(why);
+    Failure { note, retry_after, ..Failure::new(outcome, reason) }
+}
+
+/// The account of a session. One that is none waits like a wrong password, and counts as one; one that is right is let in
+/// however many were wrong before: nobody guesses 128 random bits.
 async fn in_session<'a>(
     desk: &Desk,
     accounts: &'a [Account],
@@ -301,8 +288,15 @@ async fn in_session<'a>(
             Ok(account)
         }
         None => {
+            let wait = desk.logins.wrong_token(client.address);
             sleep(WRONG_CREDENTIAL_DELAY).await;
-            Err(Failure::new(Outcome::NoSession, "this session is over; log in again"))
+            Err(match wait {
+                None => Failure::new(Outcome::NoSession, "this session is over; log in again"),
+                Some(_) => {
+                    let reason = "there were too many wrong sessions from your address; come again later";
+                    Failure { retry_after: wait, ..Failure::new(Outcome::TooFast, reason) }
+                }
+            })
         }
     }
 }
@@ -350,7 +344,7 @@ impl Heard<'_> {
     /// The answer of the API to what came of the request. It is given also where the template fails: what was taken
     /// must not look refused.
     fn respond(&self, outcome: Outcome, told: &Told) -> Response {
-        let words = told.words(&self.asked, Timestamp::now().as_second());
+        let words = told.words(&self.voice.asked, self.voice.json, Timestamp::now().as_second());
         let failed = |reason: String| {
             let profile = &self.candidate.profile.name;
             error!(
@@ -361,13 +355,13 @@ impl Heard<'_> {
             );
             Reply { status: outcome.status(), content_type: "text/plain".to_owned(), body: String::new() }
         };
-        let reply = match self.candidate.endpoint.answers.reply(outcome, &words) {
+        let reply = match self.voice.reply(self.candidate.endpoint, outcome, &words) {
             Ok(Some(reply)) => reply,
             Ok(None) => failed("the profile has none".to_owned()),
             Err(error) => failed(error.to_string()),
         };
         let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = answer::respond(status, answer::Style::Plain, reply.body);
+        let mut response = answer::respond(status, Style::Plain, reply.body);
         let headers = response.headers_mut();
         if let Ok(content_type) = HeaderValue::from_str(&reply.content_type) {
             headers.insert(header::CONTENT_TYPE, content_type);
@@ -380,11 +374,11 @@ impl Heard<'_> {
         response
     }
 
-    fn refuse(&self, failure: Failure) -> Response {
-        let Failure { outcome, reason, closes, retry_after, .. } = failure;
-        let mut response = self.respond(outcome, &Told { reason, ..Told::default() });
-        answer::complete(&mut response, retry_after);
-        if closes {
+    fn refuse(&self, failure: &Failure) -> Response {
+        let told = Told { reason: failure.reason.clone(), ..Told::default() };
+        let mut response = self.respond(failure.outcome, &told);
+        answer::complete(&mut response, failure.retry_after);
+        if failure.closes {
             close_after(&mut response);
         }
         response

@@ -6,29 +6,29 @@ use crate::http::account::Denied;
 use crate::http::body::BodyError;
 use crate::http::fields::FieldError;
 use crate::http::form::FormError;
-use crate::http::submit::NotLetIn;
+use crate::http::let_in::NotLetIn;
 use crate::intake::{Refusal, RefusalKind};
 use crate::profile::{Meaning, Outcome};
 use crate::spool::SpoolError;
 
 /// Why nothing came of a request. Nothing of it was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(in crate::http) struct Failure {
     /// What it is for the API.
-    pub(super) outcome: Outcome,
+    pub(in crate::http) outcome: Outcome,
     /// One sentence: what is wrong, the value, what to do.
-    pub(super) reason: String,
+    pub(in crate::http) reason: String,
     /// What the log says beside it and the client must not learn.
-    pub(super) note: Option<&'static str>,
+    pub(in crate::http) note: Option<&'static str>,
     /// Whether the connection ends with it, because what follows can't be told from this request.
-    pub(super) closes: bool,
+    pub(in crate::http) closes: bool,
     /// How long the client is to wait, where it is known.
-    pub(super) retry_after: Option<Duration>,
+    pub(in crate::http) retry_after: Option<Duration>,
 }
 
 impl Failure {
     /// One that leaves the connection open.
-    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+    pub(in crate::http) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self { outcome, reason: reason.into(), note: None, closes: false, retry_after: None }
     }
 }
@@ -36,15 +36,13 @@ impl Failure {
 impl From<BodyError> for Failure {
     fn from(error: BodyError) -> Self {
         let reason = error.to_string();
-        let closes = matches!(error, BodyError::TooLarge(_) | BodyError::Broken);
+        let closes = matches!(error, BodyError::TooLarge(_) | BodyError::TooSlow(_) | BodyError::Broken);
         let outcome = match error {
             BodyError::TooLarge(_) => Outcome::TooLarge,
+            BodyError::TooSlow(_) => Outcome::TooSlow,
+            BodyError::MediaType(_) | BodyError::Encoded(_) => Outcome::MediaType,
             BodyError::Field(error) => of_field(&error),
-            BodyError::MediaType(_)
-            | BodyError::Encoded(_)
-            | BodyError::Broken
-            | BodyError::Json(_)
-            | BodyError::Multipart(_) => Outcome::BadRequest,
+            BodyError::Broken | BodyError::Json(_) | BodyError::Multipart(_) => Outcome::BadRequest,
         };
         Self { closes, ..Self::new(outcome, reason) }
     }
@@ -80,12 +78,14 @@ impl From<SpoolError> for Failure {
 }
 
 /// Of a credential.
-pub(super) fn of_not_let_in(why: NotLetIn) -> Outcome {
+pub(in crate::http) fn of_not_let_in(why: &NotLetIn) -> Outcome {
     match why {
         NotLetIn::Denied(Denied::Missing) => Outcome::NoCredential,
         NotLetIn::Denied(Denied::Wrong | Denied::WrongNetwork) => Outcome::Unauthorized,
         NotLetIn::TooMany(_) => Outcome::TooFast,
         NotLetIn::Busy => Outcome::Unavailable,
+        NotLetIn::OtherApi(_) => Outcome::NotAllowed,
+        NotLetIn::OtherSite => Outcome::Forbidden,
     }
 }
 
@@ -97,6 +97,7 @@ fn of_field(error: &FieldError) -> Outcome {
         FieldError::Missing { .. }
         | FieldError::Repeated(..)
         | FieldError::Octets { .. }
+        | FieldError::Hex(_)
         | FieldError::Charset(_)
         | FieldError::Type { .. }
         | FieldError::Control(_)
@@ -104,7 +105,8 @@ fn of_field(error: &FieldError) -> Outcome {
     }
 }
 
-fn of_refusal(kind: RefusalKind) -> Outcome {
+/// Of what intake refuses.
+pub(in crate::http) fn of_refusal(kind: RefusalKind) -> Outcome {
     match kind {
         RefusalKind::UnknownRecipient | RefusalKind::DomainNotOurs => Outcome::BadTo,
         RefusalKind::NotAllowed => Outcome::NotAllowed,
@@ -160,6 +162,9 @@ mod tests {
             (failure.outcome, failure.closes)
         };
         assert_eq!(body(BodyError::TooLarge(1)), (Outcome::TooLarge, true));
+        assert_eq!(body(BodyError::TooSlow(Duration::from_secs(1))), (Outcome::TooSlow, true));
+        assert_eq!(body(BodyError::MediaType(String::new())), (Outcome::MediaType, false));
+        assert_eq!(body(BodyError::Encoded(String::new())), (Outcome::MediaType, false));
         assert_eq!(body(BodyError::Broken), (Outcome::BadRequest, true));
         assert_eq!(body(BodyError::Json(String::new())), (Outcome::BadRequest, false));
         assert_eq!(body(missing(Meaning::Text, true).into()), (Outcome::MissingText, false));
@@ -173,8 +178,10 @@ mod tests {
             (NotLetIn::Denied(Denied::WrongNetwork), Outcome::Unauthorized),
             (NotLetIn::TooMany(Duration::from_secs(1)), Outcome::TooFast),
             (NotLetIn::Busy, Outcome::Unavailable),
+            (NotLetIn::OtherApi(String::new()), Outcome::NotAllowed),
+            (NotLetIn::OtherSite, Outcome::Forbidden),
         ] {
-            assert_eq!(of_not_let_in(why), outcome, "{why:?}");
+            assert_eq!(of_not_let_in(&why), outcome, "{why:?}");
         }
     }
 }

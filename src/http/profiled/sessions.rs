@@ -9,7 +9,8 @@ use crate::http::{Account, Login};
 
 /// How long a session lives without a request.
 const IDLE: Duration = Duration::from_secs(15 * 60);
-/// Most sessions; one more ends the one that idles longest.
+/// Most sessions; one more ends the one that idles longest, of an account that has the most: one that logs in for each SMS
+/// takes no session from others.
 const MOST: usize = 1000;
 
 /// All sessions.
@@ -30,7 +31,12 @@ impl Sessions {
     pub(super) fn begin(&mut self, name: String, account: &Account, address: IpAddr, now: Instant) {
         self.0.retain(|_, session| !session.is_over(now));
         if self.0.len() >= MOST {
-            let oldest = self.0.iter().min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
+            let mut numbers: HashMap<&str, usize> = HashMap::new();
+            self.0.values().for_each(|session| *numbers.entry(&session.account).or_default() += 1);
+            let most = numbers.values().copied().max().unwrap_or_default();
+            let of_most =
+                self.0.iter().filter(|(_, session)| numbers.get(session.account.as_str()) == Some(&most));
+            let oldest = of_most.min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
             oldest.and_then(|oldest| self.0.remove(&oldest));
         }
         let (login, account) = (account.login.clone(), account.name.clone());
@@ -46,14 +52,11 @@ impl Sessions {
         address: IpAddr,
         now: Instant,
     ) -> Option<&'a Account> {
-        let session = self.0.get_mut(name)?;
+        // Whoever else shows it does not end it.
+        let session = self.0.get_mut(name).filter(|session| session.address == address)?;
         let account = accounts.iter().find(|account| session.is_of(account) && account.is_from(address));
         if account.is_none() || session.is_over(now) {
             self.0.remove(name);
-            return None;
-        }
-        // Whoever else shows it does not end it.
-        if session.address != address {
             return None;
         }
         session.used = now;
@@ -90,8 +93,10 @@ mod tests {
             name: name.to_owned(),
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             login: password.map(login),
+            profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            accepted: crate::profile::Answers::default(),
             program: None,
         }
     }
@@ -118,9 +123,23 @@ mod tests {
         let (mut sessions, start) = (Sessions::default(), Instant::now());
         let accounts = [account("nas", Some("p1"))];
         sessions.begin("s".to_owned(), &accounts[0], HERE, start);
-        let elsewhere = IpAddr::from([127, 0, 0, 2]);
-        assert_eq!(who(&mut sessions, &accounts, elsewhere, start), None);
-        assert!(who(&mut sessions, &accounts, HERE, start).is_some());
+        // The second is none of the account's.
+        for elsewhere in [IpAddr::from([127, 0, 0, 2]), IpAddr::from([192, 0, 2, 1])] {
+            assert_eq!(who(&mut sessions, &accounts, elsewhere, start), None);
+            assert!(who(&mut sessions, &accounts, HERE, start).is_some());
+        }
+    }
+
+    #[test]
+    fn an_account_that_logs_in_all_the_time_takes_no_session_from_others() {
+        let (mut sessions, start) = (Sessions::default(), Instant::now());
+        let accounts = [account("nas", Some("p1")), account("camera", Some("p2"))];
+        sessions.begin("s".to_owned(), &accounts[1], HERE, start);
+        for n in 0..2 * MOST {
+            sessions.begin(n.to_string(), &accounts[0], HERE, start + SECOND);
+        }
+        assert_eq!(sessions.0.len(), MOST);
+        assert_eq!(who(&mut sessions, &accounts, HERE, start + SECOND).as_deref(), Some("camera"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::ids;
 use crate::http::fields::Fields;
 use crate::intake::{AcceptedSms, Receipt, ReceivedRecipient};
 use crate::model::PhoneNumber;
-use crate::profile::{Meaning, Names, RecipientWords, Words};
+use crate::profile::{Meaning, MessageWords, Names, RecipientWords, Words};
 use crate::spool::{MessageView, SubmissionView};
 
 /// What came of a request.
@@ -19,18 +19,32 @@ pub(super) struct Told {
     pub(super) state: &'static str,
     pub(super) session: String,
     pub(super) recipients: Vec<ToldRecipient>,
+    pub(super) messages: Vec<ToldMessage>,
 }
 
 /// What became of one destination.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ToldRecipient {
     to: String,
+    phone: String,
     ok: bool,
     id: String,
     hex: String,
     number: i64,
+    parts: u32,
     reason: String,
     state: &'static str,
+}
+
+/// One SMS that will be sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ToldMessage {
+    id: String,
+    hex: String,
+    number: i64,
+    to: String,
+    phone: String,
+    parts: u32,
 }
 
 impl Told {
@@ -51,11 +65,12 @@ impl Told {
                 hex: hex.clone(),
                 ..ToldRecipient::default()
             },
-            Ok(sms) => sms.first().map(accepted).unwrap_or_default(),
+            Ok(sms) => sms.first().map(|sms| accepted(message(sms))).unwrap_or_default(),
         };
         let recipients = receipt.recipients.iter().map(recipient).collect();
         let number = receipt.messages.first().map_or(0, |sms| sms.number);
-        Self { id, hex, number, recipients, ..Self::default() }
+        let messages = receipt.messages.iter().map(message).collect();
+        Self { id, hex, number, recipients, messages, ..Self::default() }
     }
 
     /// Of what is known about SMS of one submission, the first of them first.
@@ -63,10 +78,12 @@ impl Told {
         let Some(first) = view.messages.first() else { return Self::default() };
         let recipient = |message: &MessageView| ToldRecipient {
             to: digits(&message.sms.destination),
+            phone: message.sms.destination.to_string(),
             ok: true,
             id: message.sms.id.to_string(),
             hex: ids::of_message(message.sms.id, message.number),
             number: message.number,
+            parts: 0,
             reason: message.cause.as_ref().map(|cause| cause.text.clone()).unwrap_or_default(),
             state: message.state.as_str(),
         };
@@ -81,16 +98,31 @@ impl Told {
         }
     }
 
-    /// The words of an answer to a request with the parameters `asked`.
-    pub(super) fn words<'a>(&'a self, asked: &'a BTreeMap<String, String>, seconds: i64) -> Words<'a> {
+    /// The words of an answer to a request with the parameters `asked`, whose client wants `json` or not.
+    pub(super) fn words<'a>(
+        &'a self,
+        asked: &'a BTreeMap<String, String>,
+        json: bool,
+        seconds: i64,
+    ) -> Words<'a> {
         let recipient = |one: &'a ToldRecipient| RecipientWords {
             to: &one.to,
+            phone: &one.phone,
             ok: one.ok,
             id: &one.id,
             hex: &one.hex,
             number: one.number,
+            parts: one.parts,
             reason: &one.reason,
             state: one.state,
+        };
+        let message = |one: &'a ToldMessage| MessageWords {
+            id: &one.id,
+            hex: &one.hex,
+            number: one.number,
+            to: &one.to,
+            phone: &one.phone,
+            parts: one.parts,
         };
         Words {
             id: &self.id,
@@ -100,21 +132,29 @@ impl Told {
             state: self.state,
             session: &self.session,
             recipients: self.recipients.iter().map(recipient).collect(),
+            messages: self.messages.iter().map(message).collect(),
             asked,
+            json,
             seconds,
         }
     }
 }
 
-fn accepted(sms: &AcceptedSms) -> ToldRecipient {
-    ToldRecipient {
-        to: digits(&sms.destination),
-        ok: true,
+fn message(sms: &AcceptedSms) -> ToldMessage {
+    ToldMessage {
         id: sms.id.to_string(),
         hex: ids::of_message(sms.id, sms.number),
         number: sms.number,
-        ..ToldRecipient::default()
+        to: digits(&sms.destination),
+        phone: sms.destination.to_string(),
+        parts: sms.parts,
     }
+}
+
+/// Of a destination whose first SMS is this one.
+fn accepted(sms: ToldMessage) -> ToldRecipient {
+    let ToldMessage { id, hex, number, to, phone, parts } = sms;
+    ToldRecipient { to, phone, ok: true, id, hex, number, parts, ..ToldRecipient::default() }
 }
 
 /// A number as other gateways write them.
@@ -123,9 +163,18 @@ fn digits(phone: &PhoneNumber) -> String {
 }
 
 /// The parameters that conditions and answers may use: neither credentials nor the text.
-pub(super) fn asked(fields: &Fields, names: &Names) -> BTreeMap<String, String> {
-    let mut asked = fields.parameters();
-    asked.retain(|name, _| match names.meaning(name) {
+pub(in crate::http) fn asked(fields: &Fields, names: &Names) -> BTreeMap<String, String> {
+    without_credentials(fields.parameters(), names)
+}
+
+/// The parameters that the templates of a webhook may use: no credentials. One that comes several times has commas
+/// between its values.
+pub(super) fn query(fields: &Fields, names: &Names) -> BTreeMap<String, String> {
+    without_credentials(fields.joined(), names)
+}
+
+fn without_credentials(mut parameters: BTreeMap<String, String>, names: &Names) -> BTreeMap<String, String> {
+    parameters.retain(|name, _| match names.meaning(name) {
         Some(Meaning::Username | Meaning::Password | Meaning::ApiKey | Meaning::Session | Meaning::Text) => {
             false
         }
@@ -136,11 +185,12 @@ pub(super) fn asked(fields: &Fields, names: &Names) -> BTreeMap<String, String> 
             | Meaning::DeliverAt
             | Meaning::Lane
             | Meaning::CallbackUrl
+            | Meaning::CallbackMask
             | Meaning::Charset
             | Meaning::Id,
         ) => true,
     });
-    asked
+    parameters
 }
 
 #[cfg(test)]
@@ -173,7 +223,7 @@ mod tests {
         };
         let told = Told::of_receipt(&receipt);
         let asked = BTreeMap::new();
-        let words = told.words(&asked, 9);
+        let words = told.words(&asked, false, 9);
         assert_eq!((words.id, words.number, words.seconds), ("01ARZ3NDEKTSV4RRFFQ69G5FAV", 7, 9));
         assert_eq!(words.hex, "01563e3ab5d3d6764c61efb99302bd5b");
         let shown: Vec<_> = words.recipients.iter().map(|to| (to.to, to.ok, to.number, to.reason)).collect();
@@ -185,6 +235,16 @@ mod tests {
         assert_eq!(words.recipients[0].hex, "01563e3ab5d300000000000000000007");
         assert_eq!((words.recipients[1].id, words.recipients[1].hex), ("", ""));
         assert_eq!(words.recipients[2].hex, words.hex);
+        assert_eq!((words.recipients[0].phone, words.recipients[0].parts), ("+393471234567", 1));
+        assert_eq!((words.recipients[1].phone, words.recipients[1].parts), ("", 0));
+        let sms: Vec<_> = words.messages.iter().map(|sms| (sms.id, sms.number, sms.to, sms.phone)).collect();
+        assert_eq!(
+            sms,
+            [
+                ("01ARZ3NDEKTSV4RRFFQ69G5FAV-1", 7, "393471234567", "+393471234567"),
+                ("01ARZ3NDEKTSV4RRFFQ69G5FAV-2", 8, "393487654321", "+393487654321"),
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use super::super::answer::Denial;
 
 /// Most characters of a key.
-const MOST: usize = 255;
+pub(super) const MOST: usize = 255;
 const NAME: &str = "idempotency-key";
 
 /// The key of a request, if it has one: a string of structured fields (RFC 8941 section 3.3.3), or the same without its
@@ -13,7 +13,7 @@ const NAME: &str = "idempotency-key";
 ///
 /// # Errors
 /// 400 for what is no key, and for more than one.
-pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Denial> {
+pub(in crate::http) fn key_of(headers: &HeaderMap) -> Result<Option<String>, Denial> {
     let mut all = headers.get_all(NAME).iter();
     let Some(value) = all.next() else { return Ok(None) };
     let key = value.to_str().ok().and_then(|written| {

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
+use super::super::API;
 use super::super::account::shown_in_headers;
 use super::super::answer::{Denial, Style, respond};
-use super::super::body::{BodyError, Format};
+use super::super::body::{BodyError, Format, read_in_time};
+use super::super::desk::Desk;
 use super::super::fields::shown;
+use super::super::let_in::authenticate;
 use super::super::status::may_look;
-use super::super::submit::{Desk, authenticate, read_body};
 use super::Stop;
 use super::key::key_of;
 use super::problem::{Fault, Problem};
@@ -41,10 +43,10 @@ pub(super) async fn take(
     let accounts = desk.accounts.load_full();
     may_look(&accounts, client.address)?;
     let shown = shown_in_headers(&parts.headers);
-    let account = authenticate(desk, &accounts, client, &shown).await.map_err(Denial::from)?;
+    let account = authenticate(desk, &accounts, client, &shown, API).await.map_err(Denial::from)?;
     let key = key_of(&parts.headers)?;
     is_json(parts)?;
-    let octets = read_body(desk, body, deadline).await?;
+    let octets = read_in_time(body, &desk.limits, deadline).await?;
     let wanted = wanted(&octets, account)?;
     let mut named: Option<Named> = None;
     if let Some(key) = key {

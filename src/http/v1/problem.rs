@@ -7,7 +7,36 @@ use serde_json::{Value, json};
 use super::super::answer::{Denial, respond_as};
 
 /// Most faults that one answer names.
-const MOST_FAULTS: usize = 100;
+pub(super) const MOST_FAULTS: usize = 100;
+
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The same request will be refused again.
+    InvalidRequest,
+    /// No credential, or a wrong one.
+    NotAuthenticated,
+    /// Not from here, or not by this account.
+    NotAllowed,
+    /// There is no such message, or no such path.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
+    /// The body took too long.
+    TooSlow,
+    /// Nothing waits any more.
+    TooLate,
+    /// The body is, or what would come of it.
+    TooLarge,
+    /// No JSON, or compressed.
+    UnsupportedMediaType,
+    /// The key is another request's.
+    KeyUsedBefore,
+    /// To be sent again when there is less.
+    TooManyRequests,
+    /// To be sent again when the relay can.
+    Unavailable,
+}
 
 /// What is wrong with one place of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +73,17 @@ impl Problem {
         Self { denial: Denial::new(status, detail), errors }
     }
 
+    /// What it is about.
+    pub(super) fn kind(&self) -> Kind {
+        Kind::of(self.denial.status)
+    }
+
     /// Its members.
     pub(super) fn json(&self) -> Value {
-        let (slug, title) = kind(self.denial.status);
+        let kind = self.kind();
         let mut members = json!({
-            "type": format!("http-api.md#{slug}"),
-            "title": title,
+            "type": kind.uri(),
+            "title": kind.title(),
             "status": self.denial.status.as_u16(),
             "detail": self.denial.reason,
         });
@@ -70,21 +104,58 @@ impl Problem {
     }
 }
 
-/// The heading in `docs/http-api.md` that tells of refusals with this status, as an anchor and as it stands there.
-fn kind(status: StatusCode) -> (&'static str, &'static str) {
-    match status {
-        StatusCode::BAD_REQUEST => ("invalid-request", "Invalid request"),
-        StatusCode::UNAUTHORIZED => ("not-authenticated", "Not authenticated"),
-        StatusCode::FORBIDDEN => ("not-allowed", "Not allowed"),
-        StatusCode::NOT_FOUND => ("not-found", "Not found"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "Method not allowed"),
-        StatusCode::REQUEST_TIMEOUT => ("too-slow", "Too slow"),
-        StatusCode::CONFLICT => ("too-late", "Too late"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("unsupported-media-type", "Unsupported media type"),
-        StatusCode::UNPROCESSABLE_ENTITY => ("key-used-before", "Key used before"),
-        StatusCode::TOO_MANY_REQUESTS => ("too-many-requests", "Too many requests"),
-        _ => ("unavailable", "Unavailable"),
+impl Kind {
+    /// All of them, in the order of their statuses.
+    pub(super) const ALL: [Self; 12] = [
+        Self::InvalidRequest,
+        Self::NotAuthenticated,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::TooSlow,
+        Self::TooLate,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::KeyUsedBefore,
+        Self::TooManyRequests,
+        Self::Unavailable,
+    ];
+
+    /// The kind that has this status.
+    fn of(status: StatusCode) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.status() == status).unwrap_or(Self::Unavailable)
+    }
+
+    /// Its status, which no other has.
+    pub(super) fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// The heading in `docs/http-api.md` that tells of it.
+    pub(super) fn title(self) -> &'static str {
+        self.parts().1
+    }
+
+    /// `type`: that heading as an anchor.
+    pub(super) fn uri(self) -> String {
+        format!("http-api.md#{}", self.title().to_lowercase().replace(' ', "-"))
+    }
+
+    fn parts(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "Invalid request"),
+            Self::NotAuthenticated => (StatusCode::UNAUTHORIZED, "Not authenticated"),
+            Self::NotAllowed => (StatusCode::FORBIDDEN, "Not allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
+            Self::TooLate => (StatusCode::CONFLICT, "Too late"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Too large"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
+            Self::KeyUsedBefore => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
+            Self::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        }
     }
 }
 
@@ -95,11 +166,12 @@ mod tests {
     #[test]
     fn every_kind_is_a_heading_of_the_manual() {
         let manual = include_str!("../../../docs/http-api.md");
-        for status in [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 503] {
-            let (slug, title) = kind(StatusCode::from_u16(status).unwrap());
-            assert_eq!(slug, title.to_lowercase().replace(' ', "-"));
-            assert!(manual.contains(&format!("\n### {title}\n")), "{title}");
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of(kind.status()), kind, "each has a status of its own");
+            let heading = format!("\n### {}\n{}", kind.title(), kind.status().as_u16());
+            assert!(manual.contains(&heading), "{heading}");
         }
+        assert_eq!(Kind::TooLate.uri(), "http-api.md#too-late");
     }
 
     #[test]

@@ -8,17 +8,19 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::super::API;
 use super::super::account::shown_in_headers;
 use super::super::answer::{Denial, Style, respond};
+use super::super::desk::Desk;
 use super::super::fields::shown;
+use super::super::let_in::authenticate;
 use super::super::status::{Which, cancel, look, may_look, unknown};
-use super::super::submit::{Desk, authenticate};
 use super::super::view;
 use super::Stop;
 use crate::model::Client;
 
 /// Most ids of one question.
-const MOST_IDS: usize = 100;
+pub(super) const MOST_IDS: usize = 100;
 
 /// Everything about one.
 pub(super) async fn one(desk: &Desk, client: &mut Client, parts: &Parts, id: &str) -> Result<Response, Stop> {
@@ -68,7 +70,7 @@ async fn who(desk: &Desk, client: &mut Client, parts: &Parts) -> Result<(), Deni
     let accounts = desk.accounts.load_full();
     may_look(&accounts, client.address)?;
     let shown = shown_in_headers(&parts.headers);
-    authenticate(desk, &accounts, client, &shown).await?;
+    authenticate(desk, &accounts, client, &shown, API).await?;
     Ok(())
 }
 

@@ -11,17 +11,18 @@ use super::super::Account;
 use super::super::answer::Denial;
 use super::super::fields::shown;
 use super::super::form::{may_choose_sender, tell_url};
-use super::super::wishes;
+use super::super::wishes::{self, WishError};
 use super::json::Node;
 use super::problem::{Fault, Problem};
 use crate::intake::Form;
+use crate::model::Lane;
 
 /// Most messages of one request.
 pub(super) const MOST_MESSAGES: usize = 100;
 /// The members of a message.
-const MEMBERS: [&str; 6] = ["to", "text", "from", "deliver_at", "lane", "callback_url"];
+pub(super) const MEMBERS: [&str; 6] = ["to", "text", "from", "deliver_at", "lane", "callback_url"];
 /// The member of a request for several.
-const SEVERAL: &str = "messages";
+pub(super) const SEVERAL: &str = "messages";
 /// What a URI fragment cannot hold as it is (RFC 3986 section 3.5).
 const NO_FRAGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
@@ -146,18 +147,15 @@ impl Reading<'_> {
                     self.checked(&pointer, allowed);
                 }
                 "deliver_at" => {
-                    let written = self.line(&pointer, name, node);
+                    let written = self.string(&pointer, name, node);
                     form.deliver_at = written.and_then(|written| self.time(&pointer, &written));
                 }
                 "lane" => {
-                    let written = self.line(&pointer, name, node);
-                    form.lane = written.and_then(|written| {
-                        let lane = wishes::lane(self.account, &written);
-                        self.checked(&pointer, lane)
-                    });
+                    let written = self.string(&pointer, name, node);
+                    form.lane = written.and_then(|written| self.lane(&pointer, &written));
                 }
                 _ => {
-                    let written = self.line(&pointer, name, node);
+                    let written = self.url(&pointer, name, node);
                     callback_url = written.map(|written| (pointer, written));
                 }
             }
@@ -234,8 +232,14 @@ impl Reading<'_> {
 
     /// On one line, trimmed, and not empty.
     fn line(&mut self, pointer: &str, name: &str, node: Node) -> Option<String> {
+        let written = self.string(pointer, name, node)?;
+        self.on_a_line(pointer.to_owned(), name, &written)
+    }
+
+    /// As it is.
+    fn string(&mut self, pointer: &str, name: &str, node: Node) -> Option<String> {
         match node {
-            Node::Text(text) => self.on_a_line(pointer.to_owned(), name, &text),
+            Node::Text(text) => Some(text),
             other @ (Node::Null | Node::Bool | Node::Number | Node::List(_) | Node::Object(_)) => {
                 self.wrong_type(pointer.to_owned(), name, &other, "a string");
                 None
@@ -243,14 +247,29 @@ impl Reading<'_> {
         }
     }
 
+    /// As it is; what reads URLs would mend it.
+    fn url(&mut self, pointer: &str, name: &str, node: Node) -> Option<String> {
+        let written = self.string(pointer, name, node)?;
+        let is_of = |scheme: &&str| {
+            written.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+        };
+        let is_url = ["http://", "https://"].iter().any(is_of)
+            && !written.contains(|c: char| c.is_control() || c.is_whitespace());
+        if !is_url {
+            let detail =
+                format!("`{name}` is no URL of http or https; write it like https://erp.example/told");
+            self.fault(pointer.to_owned(), detail);
+        }
+        is_url.then_some(written)
+    }
+
     fn on_a_line(&mut self, pointer: String, name: &str, written: &str) -> Option<String> {
-        let line = written.trim();
-        if line.is_empty() {
-            self.fault(pointer, format!("`{name}` is empty"));
-        } else if line.contains(char::is_control) {
+        if written.contains(char::is_control) {
             self.fault(pointer, format!("`{name}` contains a control character; leave it out"));
+        } else if written.trim().is_empty() {
+            self.fault(pointer, format!("`{name}` is empty"));
         } else {
-            return Some(line.to_owned());
+            return Some(written.trim().to_owned());
         }
         None
     }
@@ -275,7 +294,7 @@ impl Reading<'_> {
     }
 
     fn time(&mut self, pointer: &str, written: &str) -> Option<Timestamp> {
-        if !has_zone(written) {
+        if !is_rfc3339(written) {
             let detail =
                 format!("`{}` is not a time; write it like 2031-01-31T07:30:00+01:00", shown(written));
             self.fault(pointer.to_owned(), detail);
@@ -284,17 +303,35 @@ impl Reading<'_> {
         let time = wishes::deliver_at(written);
         self.checked(pointer, time)
     }
+
+    /// In its one spelling.
+    fn lane(&mut self, pointer: &str, written: &str) -> Option<Lane> {
+        let lane = wishes::lane(self.account, written);
+        let lane = lane.and_then(|lane| match lane.as_str() == written {
+            true => Ok(lane),
+            false => Err(WishError::NoLane(shown(written))),
+        });
+        self.checked(pointer, lane)
+    }
 }
 
-/// Whether it ends as RFC 3339 has it: in UTC, or so far from it. A time without is another one in winter.
-fn has_zone(written: &str) -> bool {
-    let has_offset = || {
-        let offset = written.get(written.len().checked_sub(6)?..)?.as_bytes();
-        let is_digit = |n: usize| offset[n].is_ascii_digit();
-        Some(matches!(offset[0], b'+' | b'-') && offset[3] == b':' && [1, 2, 4, 5].into_iter().all(is_digit))
+/// Whether it has the form of RFC 3339 section 5.6, with nanoseconds at the most. A time without a zone is another one
+/// in winter.
+fn is_rfc3339(written: &str) -> bool {
+    let is = |pattern: &str, octets: &[u8]| {
+        let fits = |(pattern, octet): (u8, u8)| match pattern {
+            b'0' => octet.is_ascii_digit(),
+            other => octet.eq_ignore_ascii_case(&other),
+        };
+        pattern.len() == octets.len() && pattern.bytes().zip(octets.iter().copied()).all(fits)
     };
-    written.as_bytes().get(10).is_some_and(|octet| octet.eq_ignore_ascii_case(&b't'))
-        && (written.ends_with(['Z', 'z']) || has_offset() == Some(true))
+    let Some((time, rest)) = written.as_bytes().split_at_checked(19) else { return false };
+    let digits = rest.iter().skip(1).take_while(|octet| octet.is_ascii_digit()).count();
+    let zone = match rest.first() {
+        Some(b'.') if (1..=9).contains(&digits) => &rest[1 + digits..],
+        _ => rest,
+    };
+    is("0000-00-00T00:00:00", time) && (is("Z", zone) || is("+00:00", zone) || is("-00:00", zone))
 }
 
 /// A member's name in a pointer that is a fragment (RFC 6901 sections 3 and 6), cut where it is long.

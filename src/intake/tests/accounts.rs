@@ -48,7 +48,8 @@ async fn a_form_post_chooses_among_the_senders_of_its_account() {
         let form = Form { sender: sender.map(str::to_owned), ..form() };
         intake.submit_form(&client, form).await.map(|_| ())
     };
-    let text = "account `ups` may not send as `Other`; use a sender of its own, or have the operator add this one";
+    let text =
+        "account `ups` may not send as `Other`; use a sender of its own, or have the operator add this one";
     assert_eq!(not_allowed(post(ups(), Some("Other")).await), text);
     post(ups(), Some("Shop")).await.unwrap();
     post(ups(), None).await.unwrap();

@@ -177,7 +177,11 @@ fn a_forms_time_wins_and_its_receipt_names_what_will_be_sent() {
 
 #[test]
 fn a_form_says_where_its_program_is_told() {
-    let tell_url = Some(TellUrl { url: "https://a.example/".to_owned(), account: "shop".to_owned() });
+    let tell_url = Some(TellUrl {
+        url: "https://a.example/".to_owned(),
+        account: "shop".to_owned(),
+        style: crate::model::TellStyle::Signed,
+    });
     let form = Form { tell_url: tell_url.clone(), ..form() };
     assert_eq!(submitted(&routing(), &form).unwrap().tell_url, tell_url);
 }

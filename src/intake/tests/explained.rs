@@ -178,7 +178,9 @@ fn mails_become_what_is_explained() {
 fn forms_become_what_is_explained() {
     let (routing, settings) = (&*RICH, settings(Reports::Operator));
     let mut seen = (0, 0);
-    for to in lists(&["boss", "ops", "+39 328 000 0009", "+393470000001", "nobody", "+447911123456"]) {
+    let second = FormText { to: vec!["ops".to_owned()], text: "Fan 2".to_owned(), ..FormText::default() };
+    let all = lists(&["boss", "ops", "+39 328 000 0009", "+393470000001", "nobody", "+447911123456"]);
+    for (to, others) in all.iter().flat_map(|to| [(to, Vec::new()), (to, vec![second.clone()])]) {
         for (text, sender, name, partial) in [
             ("Door 3", None, None, false),
             ("Door 3", None, None, true),
@@ -192,6 +194,7 @@ fn forms_become_what_is_explained() {
                 text: text.to_owned(),
                 sender: sender.map(str::to_owned),
                 partial,
+                others: others.clone(),
                 ..Form::default()
             };
             let client = account(name);

@@ -61,6 +61,20 @@ async fn of_two_at_once_one_is_taken_and_paid() {
 }
 
 #[tokio::test]
+async fn of_two_at_once_both_are_told_though_the_parts_are_for_one() {
+    let (intake, spool, _guard) = intake(1);
+    let client = ups();
+    let (one, two, other) = tokio::join!(
+        intake.submit_once(&client, form(), Some(key(1))),
+        intake.submit_once(&client, form(), Some(key(1))),
+        intake.submit_once(&client, form(), Some(key(2))),
+    );
+    assert_eq!(taken(one), taken(two));
+    assert_eq!(other, Ok(Once::Other));
+    assert_eq!(spool.backlog().await.unwrap().due, 1);
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_kept() {
     let (intake, _spool, _guard) = intake(9);
     let nobody = Form { to: vec!["nobody".to_owned()], ..form() };

@@ -169,3 +169,114 @@ async fn numbers_are_those_of_the_spool_and_only_what_is_taken_uses_parts() {
     let spent = intake.submit_form(&shop, form(&["boss"])).await.unwrap_err();
     assert!(matches!(spent.kind, RefusalKind::QuotaSpent { .. }), "{spent:?}");
 }
+
+/// A form with a text for each of these.
+fn form_of(texts: &[(&[&str], &str)], partial: bool) -> Form {
+    let owned = |to: &[&str]| to.iter().map(|to| (*to).to_owned()).collect::<Vec<_>>();
+    let other = |(to, text): &(&[&str], &str)| FormText {
+        to: owned(to),
+        text: (*text).to_owned(),
+        ..FormText::default()
+    };
+    Form { others: texts[1..].iter().map(other).collect(), ..form_to(texts[0].0, texts[0].1, partial) }
+}
+
+#[test]
+fn the_texts_of_a_form_are_one_submission() {
+    let form = form_of(&[(&["boss"], "disk"), (&["ops", "nobody"], "fan"), (&["boss"], "disk")], true);
+    let told = receipt(&routing_of_these(), &form).unwrap();
+    let unknown = "`nobody` is not a phone number, and there is no alias of that name";
+    assert_eq!(
+        outcomes(&told),
+        [
+            ("boss", Ok(vec![(1, 11)])),
+            ("ops", Ok(vec![(2, 12), (3, 13)])),
+            ("nobody", Err(unknown)),
+            ("boss", Ok(vec![(1, 11)])),
+        ],
+        "the same words for the same phone are one SMS"
+    );
+    let submission = submitted(&routing_of_these(), &form).unwrap();
+    let texts: Vec<&str> = submission.messages.iter().map(|message| message.sms.text.body.as_str()).collect();
+    assert_eq!(texts, ["disk", "fan", "fan", "disk"]);
+    assert!(matches!(submission.messages[3].fate, Fate::SameAs(id) if id.ordinal == 1));
+    assert_eq!(told.messages.len(), 3);
+}
+
+#[test]
+fn rules_see_each_text_of_a_form_as_if_it_were_alone() {
+    let mut parts = parts_of_these();
+    let when = Conditions { text: Some(Pattern::new("fan").unwrap()), ..Conditions::default() };
+    let action = Action::Drop { reason: "fans do not matter".to_owned() };
+    parts.rules.insert(0, Rule { name: "fans".to_owned(), when, action });
+    let form = form_of(&[(&["boss"], "disk"), (&["boss"], "fan"), (&["boss"], "cpu")], false);
+    let submission = submitted(&parts.build().unwrap(), &form).unwrap();
+    let live: Vec<(&str, bool)> =
+        submission.messages.iter().map(|one| (one.sms.text.body.as_str(), is_live(one))).collect();
+    assert_eq!(live, [("disk", true), ("fan", false), ("cpu", true)]);
+}
+
+#[test]
+fn each_text_of_a_form_has_its_own_wishes() {
+    let mut form = form_of(&[(&["boss"], "disk"), (&["boss"], "fan")], false);
+    form.lane = Some(Lane::Bulk);
+    form.others[0].lane = Some(Lane::Critical);
+    form.others[0].sender = Some("Fans".to_owned());
+    let submission = submitted(&routing_of_these(), &form).unwrap();
+    let wishes: Vec<(Lane, &str)> =
+        submission.messages.iter().map(|one| (one.delivery.lane, one.sms.sender.as_str())).collect();
+    assert_eq!(wishes, [(Lane::Bulk, "Relay"), (Lane::Critical, "Fans")]);
+    form.others[0].sender = Some("TwelveLetter".to_owned());
+    assert_eq!(submitted(&routing_of_these(), &form).unwrap_err().kind, RefusalKind::NotAllowed);
+}
+
+#[test]
+fn a_form_is_refused_whole_for_any_of_its_texts() {
+    let why =
+        |texts: &[(&[&str], &str)]| submitted(&routing_of_these(), &form_of(texts, false)).unwrap_err().text;
+    assert_eq!(why(&[(&["boss"], "a"), (&[], "b")]), "no destination is given");
+    assert_eq!(why(&[(&["boss"], "a"), (&["boss"], " \n")]), "the text is empty");
+    assert!(why(&[(&["boss"], "a"), (&["nobody"], "b")]).contains("`nobody`"));
+}
+
+#[test]
+fn a_sender_that_is_a_wish_is_left_out_where_its_account_may_not_choose_it() {
+    let sender_ids = Some(vec![SenderId::new("Doors").unwrap()]);
+    let routing = limited("shop", Allowance { sender_ids, ..Allowance::default() });
+    let mut form = form_of(&[(&["boss"], "disk"), (&["boss"], "fan")], true);
+    (form.sender, form.others[0].sender) = (Some("Doors".to_owned()), Some("Fans".to_owned()));
+    let prepare = |form: &Form| {
+        let client = Client { account: Some("shop".to_owned()), ..client() };
+        form::prepare(&routing, &settings(Reports::Sender), &client, form, now(), None)
+    };
+    assert_eq!(prepare(&form).unwrap_err().kind, RefusalKind::NotAllowed);
+    let taken = prepare(&Form { sender_is_wish: true, ..form }).unwrap().submission;
+    let senders: Vec<&str> = taken.messages.iter().map(|one| one.sms.sender.as_str()).collect();
+    assert_eq!(senders, ["Doors", "Relay"]);
+}
+
+#[test]
+fn more_destinations_than_there_may_be_sms_are_refused_before_any_is_looked_at() {
+    let many = |count: usize| {
+        let to = (1..count).map(|_| "nobody".to_owned()).chain(["boss".to_owned()]).collect();
+        Form { to, text: "x".to_owned(), partial: true, ..Form::default() }
+    };
+    assert_eq!(receipt(&routing(), &many(MAX_MESSAGES)).unwrap().recipients.len(), MAX_MESSAGES);
+    assert_eq!(
+        receipt(&routing(), &many(MAX_MESSAGES + 1)).map(drop).unwrap_err().kind,
+        RefusalKind::TooMany
+    );
+}
+
+#[test]
+fn all_texts_of_a_form_count_for_the_most_sms_of_one() {
+    let many: Vec<String> = (0..MAX_MESSAGES).map(|n| format!("+39328{n:07}")).collect();
+    let form = |last: usize| {
+        let first = FormText { to: many[..last].to_vec(), text: "b".to_owned(), ..FormText::default() };
+        Form { to: many[last..].to_vec(), text: "a".to_owned(), others: vec![first], ..Form::default() }
+    };
+    assert_eq!(submitted(&routing(), &form(1)).unwrap().messages.len(), MAX_MESSAGES);
+    let mut more = form(1);
+    more.others[0].to.push("+393290000000".to_owned());
+    assert_eq!(submitted(&routing(), &more).unwrap_err().kind, RefusalKind::TooMany);
+}

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{
     Cause, Channel, Encoding, EnhancedStatus, Fate, FinalState, HoldReason, Lane, MessageId, Notify,
-    OnUnknown, Orcpt, ReportTo, Ret, SmsOptions, State, SubmissionId, TellUrl,
+    OnUnknown, Orcpt, ReportTo, Ret, SmsOptions, State, SubmissionId, TellStyle, TellUrl,
 };
 
 pub(in crate::spool) async fn what_was_accepted_is_shown_as_it_was(spool: &dyn Spool) {
@@ -362,7 +362,11 @@ pub(in crate::spool) async fn the_backlog_counts_each_state(spool: &dyn Spool) {
     many.messages[3].fate = Fate::Dropped(later());
     many.messages.push(message(many.id.message(5), phone(9)));
     many.messages[4].fate = Fate::Held { until: at(50), reason: HoldReason::Scheduled };
-    many.tell_url = Some(TellUrl { url: "https://erp.example/sms".to_owned(), account: "erp".to_owned() });
+    many.tell_url = Some(TellUrl {
+        url: "https://erp.example/sms".to_owned(),
+        account: "erp".to_owned(),
+        style: TellStyle::Signed,
+    });
     many.messages.push(message(many.id.message(6), phone(10)));
     many.messages[5].fate = Fate::Refused(later());
     many.forwards = vec![report(many.id, at(0)), report(many.id, at(0))];

@@ -84,6 +84,7 @@ macro_rules! suite {
             tellings: what_was_not_called_after_all_has_not_been_tried
             tellings: what_a_dead_process_was_telling_is_told_again
             tellings: a_telling_raises_its_signal
+            tellings: a_client_of_kannel_is_told_of_what_its_mask_names
             escalation: an_escalation_goes_once_all_others_have_failed
             escalation: an_escalation_is_cancelled_by_a_delivery
             escalation: a_delivery_stops_an_escalation_that_waits_to_be_sent

@@ -4,10 +4,10 @@ use super::super::{Queue, Spool, SpoolError, TellStep, Telling};
 use super::{
     accept_one, at, callback, claim, failure, later, look, refused, sent, settle, submission, take, timeline,
 };
-use crate::model::{Fate, FinalState, Price, Reason, TellUrl};
+use crate::model::{Fate, FinalState, KannelMask, Price, Reason, TellStyle, TellUrl};
 
 fn url() -> TellUrl {
-    TellUrl { url: "https://erp.example/sms".to_owned(), account: "erp".to_owned() }
+    TellUrl { url: "https://erp.example/sms".to_owned(), account: "erp".to_owned(), style: TellStyle::Signed }
 }
 
 async fn tellings(spool: &dyn Spool, now: i64, limit: usize) -> Vec<Telling> {
@@ -153,4 +153,41 @@ pub(in crate::spool) async fn a_telling_raises_its_signal(spool: &dyn Spool) {
     tellings(spool, 3, 9).await;
     spool.settle_telling(id, TellStep::Retry { at: at(9), cause: later() }, at(4)).await.unwrap();
     assert!(raised().await);
+}
+
+pub(in crate::spool) async fn a_client_of_kannel_is_told_of_what_its_mask_names(spool: &dyn Spool) {
+    // Delivered is 1, not delivered 2, rejected 16; 4 and 8 are no ends.
+    for (bits, told) in [
+        (0, &[][..]),
+        (1, &[1]),
+        (2, &[2]),
+        (16, &[3, 4]),
+        (19, &[1, 2, 3, 4]),
+        (31, &[1, 2, 3, 4]),
+        (12, &[]),
+    ] {
+        let to = TellUrl { style: TellStyle::Kannel(KannelMask::from_bits(bits).unwrap()), ..url() };
+        let mut given = submission(0, &[1, 2, 3, 4, 5]);
+        given.tell_url = Some(to.clone());
+        given.messages[3].fate = Fate::Refused(failure());
+        given.messages[4].fate = Fate::Dropped(failure());
+        let [delivered, undelivered, rejected] = [1, 2, 3].map(|n| given.id.message(n));
+        spool.accept(given).await.unwrap();
+        claim(spool, 1).await;
+        for id in [delivered, undelivered] {
+            settle(spool, id, sent(90), 2).await;
+        }
+        take(spool, &callback(delivered, 1, 1, 3), 3).await;
+        take(spool, &callback(undelivered, 1, 1, 6), 4).await;
+        settle(spool, rejected, refused(), 5).await;
+        let found = tellings(spool, 9, 9).await;
+        let mut ordinals: Vec<u32> = found.iter().map(|telling| telling.id.ordinal).collect();
+        ordinals.sort_unstable();
+        assert_eq!(ordinals, told, "{bits}");
+        assert!(found.iter().all(|telling| telling.to == to), "{bits}");
+        assert_eq!(spool.backlog().await.unwrap().tellings, told.len(), "no row that nobody is told by");
+        for telling in found {
+            spool.settle_telling(telling.id, TellStep::Told, at(9)).await.unwrap();
+        }
+    }
 }

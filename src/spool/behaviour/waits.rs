@@ -7,7 +7,7 @@ use super::{
     GATEWAY, LIFETIME, accept_one, at, callback, claim, claim_ids, delivered, due_queue, later, look,
     message, phone, refused, report, retry, room, sent, settle, submission, take, unknown,
 };
-use crate::model::{Channel, Fate, HoldReason, Notify, State, TellUrl, Way, Ways};
+use crate::model::{Channel, Fate, HoldReason, Notify, State, TellStyle, TellUrl, Way, Ways};
 
 /// A time that the clock showed before it was put back.
 const AHEAD: i64 = 5000;
@@ -141,7 +141,11 @@ pub(in crate::spool) async fn what_people_wished_for_stays(spool: &dyn Spool) {
 
 pub(in crate::spool) async fn mail_and_tellings_wait_as_long_as_they_were_to(spool: &dyn Spool) {
     let mut given = submission(0, &[1]);
-    given.tell_url = Some(TellUrl { url: "https://erp.example/sms".to_owned(), account: "erp".to_owned() });
+    given.tell_url = Some(TellUrl {
+        url: "https://erp.example/sms".to_owned(),
+        account: "erp".to_owned(),
+        style: TellStyle::Signed,
+    });
     given.forwards = vec![report(given.id, at(0)), report(given.id, at(0))];
     let id = given.id.message(1);
     let [one, other] = [given.forwards[0].id, given.forwards[1].id];

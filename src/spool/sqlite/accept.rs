@@ -17,8 +17,8 @@ use crate::model::{
 
 const INSERT_SUBMISSION: &str = "INSERT INTO submission (id, received_at, pending, case_at, door, listener, \
      client_address, helo, account, report_to, report_address, report_reason, envid, ret, message_id, subject, \
-     tell_url, tell_account) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+     tell_url, tell_account, tell_mask) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
 
 const INSERT_ORIGINAL: &str = "INSERT INTO original (submission, is_full, content) VALUES (?1, ?2, ?3)";
 
@@ -66,6 +66,7 @@ pub(super) fn accept(
         original.subject,
         submission.tell_url.as_ref().map(|to| &to.url),
         submission.tell_url.as_ref().map(|to| &to.account),
+        submission.tell_url.as_ref().and_then(|to| tellings::mask_column(to.style)),
     ])?;
     if !original.content.is_empty() || original.is_full {
         connection.prepare_cached(INSERT_ORIGINAL)?.execute(params![
@@ -80,7 +81,10 @@ pub(super) fn accept(
     for (message, beginning) in submission.messages.iter().zip(&beginnings) {
         let seq = insert_sms(connection, &mut shared, message, beginning)?;
         numbers.push(seq);
-        if beginning.cause.is_some() && submission.tell_url.is_some() {
+        if let (Some(to), State::Final(end), Some(cause)) =
+            (&submission.tell_url, beginning.state, &beginning.cause)
+            && to.style.wants(end, cause)
+        {
             tellings::insert(connection, effects, seq, submission.received_at)?;
         }
     }

@@ -24,6 +24,7 @@ mod early;
 mod error;
 mod escalation;
 mod expand;
+mod glance;
 mod held;
 mod lane;
 mod mail;
@@ -63,6 +64,8 @@ use super::{
 use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
 };
+
+pub use glance::Glance;
 
 /// The database in the spool's directory; `-wal` and `-shm` stand beside it.
 const FILE: &str = "spool.sqlite";

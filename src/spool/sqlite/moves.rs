@@ -9,15 +9,15 @@ use super::course::Course;
 use super::error::Damage;
 use super::lane::Effects;
 use super::{callbacks, cases, escalation, queue, row, tellings, timeline};
-use crate::model::{Cause, FinalState, MessageId, Notify, Reason, State};
+use crate::model::{Cause, FinalState, MessageId, Notify, Reason, State, TellStyle};
 
 macro_rules! standing {
     ($where:literal) => {
         concat!(
             "SELECT sms.seq, sms.submission, sms.ordinal, sms.state, sms.attempts, sms.asked, sms.head, sms.notify, \
              sms.destination, sms.lane, sms.recipient, sms.escalation, sms.gateway, sms.ways, sms.way, \
-             sms.parts, submission.report_to, submission.tell_url IS NOT NULL AS tells, submission.account \
-             FROM sms CROSS JOIN submission ON submission.id = sms.submission WHERE ",
+             sms.parts, submission.report_to, submission.tell_url IS NOT NULL AS tells, submission.tell_mask, \
+             submission.account FROM sms CROSS JOIN submission ON submission.id = sms.submission WHERE ",
             $where
         )
     };
@@ -68,7 +68,7 @@ pub(super) struct Standing {
     pub(super) gateway: Option<i64>,
     pub(super) course: Course,
     has_somebody: bool,
-    tells: bool,
+    tells: Option<TellStyle>,
     parts: u32,
     account: Option<String>,
 }
@@ -91,7 +91,8 @@ fn read_standing(row: &Row<'_>) -> Result<Standing, Damage> {
         gateway: row::column(row, "gateway")?,
         course: Course::read(row)?,
         has_somebody: row::column::<String>(row, "report_to")? != "nobody",
-        tells: row::column(row, "tells")?,
+        // One that cannot be read is told of all, and set aside when it is to be told.
+        tells: row::column::<bool>(row, "tells")?.then(|| tellings::style(row).unwrap_or(TellStyle::Signed)),
         // Only counted: what cannot be read is no reason to lose an outcome.
         parts: row::column(row, "parts").unwrap_or_default(),
         account: row::column(row, "account").unwrap_or_default(),
@@ -199,7 +200,7 @@ pub(super) fn finish(
     }
     moved(connection, effects, from, state, Some(&row::note(cause)), now)?;
     effects.unused.extend(unused(from, end, now));
-    if from.tells {
+    if from.tells.is_some_and(|style| style.wants(end, cause)) {
         tellings::insert(connection, effects, from.seq, now)?;
     }
     if from.is_escalation { Ok(()) } else { escalation::after(connection, effects, from, end, now) }

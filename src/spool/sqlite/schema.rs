@@ -31,11 +31,15 @@ const PREPARED: usize = 192;
 /// locked or the disk is full.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, SpoolError> {
     directory::private_file(path)?;
-    open_current(path).map_err(|error| match error {
+    open_current(path).map_err(|error| named(path, error))
+}
+
+fn named(path: &Path, error: SpoolError) -> SpoolError {
+    match error {
         SpoolError::Unusable(text) => SpoolError::Unusable(format!("`{}`: {text}", path.display())),
         SpoolError::Unavailable(text) => SpoolError::Unavailable(format!("`{}`: {text}", path.display())),
         SpoolError::Stale(_) | SpoolError::StaleMail(_) => error,
-    })
+    }
 }
 
 fn open_current(path: &Path) -> Result<Connection, SpoolError> {
@@ -59,6 +63,32 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, SpoolError> {
     let connection = connect(path)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
+}
+
+/// Opens a file that another process may have open, for reading only.
+///
+/// # Errors
+/// As [`open_writer`]; also [`SpoolError::Unusable`] for an older version, which is left as it is.
+pub(super) fn open_glance(path: &Path) -> Result<Connection, SpoolError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIME)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let (found, known) = (version(&connection)?, MIGRATIONS.len());
+        if application != APPLICATION_ID {
+            return Err(SpoolError::Unusable("it is no spool of sms-relay".to_owned()));
+        }
+        if found != known {
+            return Err(SpoolError::Unusable(format!(
+                "it has schema version {found} and this sms-relay reads version {known}; use the one that runs with it"
+            )));
+        }
+        Ok(connection)
+    };
+    open().map_err(|error| named(path, error))
 }
 
 fn connect(path: &Path) -> Result<Connection, SpoolError> {

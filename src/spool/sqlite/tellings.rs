@@ -8,7 +8,7 @@ use super::error::Damage;
 use super::lane::Effects;
 use super::row::{self, sms_columns};
 use super::{callbacks, timeline};
-use crate::model::{FinalState, MessageId, State, TellUrl};
+use crate::model::{FinalState, KannelMask, MessageId, State, TellStyle, TellUrl};
 
 pub(super) const INSERT: &str = "INSERT INTO telling (sms, state, since, next_at) VALUES (?1, 'due', ?2, ?2) \
      ON CONFLICT (sms) DO NOTHING";
@@ -17,7 +17,7 @@ pub(super) const DUE: &str = concat!(
     "SELECT ",
     sms_columns!(),
     ", sms.state, sms.ended_at, sms.cause, sms.cause_status, sms.cause_diagnostic, telling.attempts, \
-     submission.tell_url, submission.tell_account FROM telling CROSS JOIN sms ON sms.seq = telling.sms \
+     submission.tell_url, submission.tell_account, submission.tell_mask FROM telling CROSS JOIN sms ON sms.seq = telling.sms \
      CROSS JOIN submission ON submission.id = sms.submission \
      WHERE telling.state = 'due' AND telling.damaged = 0 AND telling.next_at <= ?1 \
      ORDER BY telling.next_at, telling.sms LIMIT ?2"
@@ -100,7 +100,11 @@ fn read_telling(row: &Row<'_>) -> Result<Telling, Damage> {
     let before: u32 = row::column(row, "attempts")?;
     Ok(Telling {
         id: row::message_id(row)?,
-        to: TellUrl { url: row::column(row, "tell_url")?, account: row::column(row, "tell_account")? },
+        to: TellUrl {
+            url: row::column(row, "tell_url")?,
+            account: row::column(row, "tell_account")?,
+            style: style(row)?,
+        },
         attempt: before.checked_add(1).ok_or(Damage("attempts"))?,
         ended_at: row::time(row, "ended_at")?,
         recipient: row::column(row, "recipient")?,
@@ -115,6 +119,21 @@ fn final_state(row: &Row<'_>) -> Result<FinalState, Damage> {
     match row::state(row)? {
         State::Final(state) => Ok(state),
         State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => Err(Damage("state")),
+    }
+}
+
+/// How a program is told.
+pub(super) fn style(row: &Row<'_>) -> Result<TellStyle, Damage> {
+    let bits: Option<u8> = row::column(row, "tell_mask")?;
+    bits.map_or(Ok(TellStyle::Signed), |bits| {
+        KannelMask::from_bits(bits).map(TellStyle::Kannel).ok_or(Damage("tell_mask"))
+    })
+}
+
+pub(super) fn mask_column(style: TellStyle) -> Option<u8> {
+    match style {
+        TellStyle::Signed => None,
+        TellStyle::Kannel(mask) => Some(mask.bits()),
     }
 }
 

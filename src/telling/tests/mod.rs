@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::turns::tests::telling;
 use super::{Settings, Signers, Teller};
-use crate::model::{Price, Secret, TellUrl};
+use crate::model::{FinalState, KannelMask, Price, Reason, Secret, TellStyle, TellUrl};
 use crate::retry::Backoff;
 use crate::spool::Telling;
 use program::{Answer, Got, Program};
@@ -156,6 +156,40 @@ async fn a_program_is_called_until_it_says_yes_and_never_elsewhere() {
         assert_eq!(call.header("idempotency-key"), "01ARZ3NDEKTSV4RRFFQ69G5FAV-1");
     }
     assert!(elsewhere.got().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_of_kannel_is_told_by_its_own_url() {
+    let program = Program::listen("127.0.0.1", vec![Answer::Status(500)], Answer::Status(202)).await;
+    let by_kannel = |path: &str, ordinal, state, reason: Reason| {
+        let mut told = fresh(&format!("http://{}{path}", program.address), ordinal);
+        told.to.style = TellStyle::Kannel(KannelMask::from_bits(31).unwrap());
+        // No secret is needed: nothing is signed.
+        told.to.account = "gone".to_owned();
+        Telling { state, cause: reason.cause(), ..told }
+    };
+    let spool =
+        Tellings::with([by_kannel("/dlr?u=7&s=%d&id=%I", 1, FinalState::Delivered, Reason::Delivered)]);
+    let running = Running::start(&spool, settings());
+    assert_eq!(end(&spool, 1).await, Place::Told);
+    spool.add(by_kannel("/dlr?s=%d&to=%p", 2, FinalState::Failed, Reason::Refused));
+    assert_eq!(end(&spool, 2).await, Place::Told);
+    // Kept by mistake, or changed on disk.
+    spool.add(by_kannel("/dlr?s=%d", 3, FinalState::Cancelled, Reason::RuleDropped));
+    let nothing = "Kannel tells nothing of this end".to_owned();
+    assert_eq!(end(&spool, 3).await, Place::Failed(nothing));
+    running.stop().await;
+    let got = program.got();
+    let lines: Vec<&str> = got.iter().map(|got| got.head.lines().next().unwrap()).collect();
+    let first = "GET /dlr?u=7&s=1&id=01ARZ3NDEKTSV4RRFFQ69G5FAV-1 HTTP/1.1";
+    assert_eq!(lines, [first, first, "GET /dlr?s=16&to=%2B393471234567 HTTP/1.1"], "again after the 500");
+    for call in &got {
+        let head = call.head.to_ascii_lowercase();
+        assert!(
+            !head.contains("signature") && !head.contains("idempotency") && call.body.is_empty(),
+            "{call:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Questions to the relay's HTTP door, one connection each.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use super::{PATIENCE, Relay};
 
@@ -22,7 +23,24 @@ impl Answered {
 
 /// One request and its answer. `headers` are whole lines.
 pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &str) -> Answered {
-    let mut stream = TcpStream::connect(address).unwrap();
+    answer(TcpStream::connect(address).unwrap(), (method, path), headers, body)
+}
+
+/// The same by a client with an address of its own, one of loopback.
+pub fn ask_from(
+    source: Ipv4Addr,
+    address: SocketAddr,
+    request: (&str, &str),
+    headers: &[&str],
+    body: &str,
+) -> Answered {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    answer(TcpStream::from(socket), request, headers, body)
+}
+
+fn answer(mut stream: TcpStream, (method, path): (&str, &str), headers: &[&str], body: &str) -> Answered {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: relay.test\r\nConnection: close\r\n");
     headers.iter().for_each(|line| head.push_str(&format!("{line}\r\n")));

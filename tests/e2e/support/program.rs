@@ -13,7 +13,7 @@ use super::{PATIENCE, World, python};
 /// One call.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// `POST /path`.
+    /// `POST /path HTTP/1.1`.
     pub line: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
@@ -137,11 +137,13 @@ impl Shared {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
-        let mut body = vec![0; length.1.parse().unwrap()];
+        // The connection has ended.
+        let line = lines.first()?.clone();
+        let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
         read.read_exact(&mut body).ok()?;
         let body = String::from_utf8(body).unwrap();
-        Some(Told { line: lines[0].clone(), headers, body, at: Instant::now() })
+        Some(Told { line, headers, body, at: Instant::now() })
     }
 }
 

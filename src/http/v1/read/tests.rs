@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::http::Program;
-use crate::model::{Lane, Secret, TellUrl};
+use crate::model::{Lane, Secret, TellStyle, TellUrl};
 use crate::telling::AllowedHost;
 
 fn account() -> Account {
@@ -10,8 +10,10 @@ fn account() -> Account {
         name: "erp".to_owned(),
         networks: Vec::new(),
         login: None,
+        profiles: None,
         may_choose_sender: true,
         may_choose_lane: true,
+        accepted: crate::profile::Answers::default(),
         program: Some(Program {
             url: None,
             hosts: vec![AllowedHost::parse("erp.example").unwrap()],
@@ -37,7 +39,11 @@ fn a_message_has_all_that_a_form_has() {
         "to": [" +39 347 1234567 ", "oncall,boss"], "text": "Door\r\n\topen\r", "from": "PBX",
         "deliver_at": "2031-01-31T07:30:00+01:00", "lane": "critical", "callback_url": "https://erp.example/told",
     });
-    let url = TellUrl { url: "https://erp.example/told".to_owned(), account: "erp".to_owned() };
+    let url = TellUrl {
+        url: "https://erp.example/told".to_owned(),
+        account: "erp".to_owned(),
+        style: TellStyle::Signed,
+    };
     let form = Form {
         // A string is one destination, commas or not.
         to: vec!["+39 347 1234567".to_owned(), "oncall,boss".to_owned()],
@@ -46,7 +52,7 @@ fn a_message_has_all_that_a_form_has() {
         deliver_at: Some("2031-01-31T06:30:00Z".parse().unwrap()),
         lane: Some(Lane::Critical),
         tell_url: Some(url),
-        partial: false,
+        ..Form::default()
     };
     assert_eq!(read(&body).unwrap(), Wanted::One(form));
     let small = |to: &str| Form { to: vec![to.to_owned()], text: "x".to_owned(), ..Form::default() };
@@ -129,14 +135,63 @@ fn a_request_has_1_to_100_messages() {
 }
 
 #[test]
+fn what_has_one_spelling_has_no_other() {
+    for lane in ["BULK", " bulk", "bulk "] {
+        let (status, told) = faults(read(&json!({ "to": "a", "text": "x", "lane": lane })));
+        assert_eq!((status, told.len()), (400, 1), "{lane}");
+        assert!(told[0].starts_with(&format!("#/lane: `{lane}` is not a lane")), "{told:?}");
+    }
+    let url = |url: &str| read(&json!({ "to": "a", "text": "x", "callback_url": url }));
+    assert!(url("HTTPS://erp.example/told").is_ok());
+    for wrong in [
+        " https://erp.example/told",
+        "https://erp.example/told ",
+        "https://erp.exam\nple/told",
+        "https://erp.example/a b",
+        "https:erp.example/told",
+        "https:\\\\erp.example/told",
+        "",
+    ] {
+        let told = "#/callback_url: `callback_url` is no URL of http or https; write it like https://erp.example/told";
+        assert_eq!(faults(url(wrong)), (400, vec![told.to_owned()]), "{wrong}");
+    }
+}
+
+#[test]
+fn a_line_has_no_control_character_at_its_ends_either() {
+    for to in ["a\n", "\ta", "\u{85}a", "\n"] {
+        let (status, told) = faults(read(&json!({ "to": to, "text": "x" })));
+        assert_eq!(
+            (status, told),
+            (400, vec!["#/to: `to` contains a control character; leave it out".to_owned()])
+        );
+    }
+    assert!(read(&json!({ "to": "\u{a0} a\u{3000}", "text": "x" })).is_ok());
+}
+
+#[test]
 fn a_time_has_its_zone() {
-    for right in ["2031-01-31T07:30:00Z", "2031-01-31t07:30:00.25z", "2031-01-31T07:30:00-05:30"] {
+    for right in [
+        "2031-01-31T07:30:00Z",
+        "2031-01-31t07:30:00.25z",
+        "2031-01-31T07:30:00.123456789+23:59",
+        "2031-01-31T07:30:00-05:30",
+    ] {
         assert!(read(&json!({ "to": "a", "text": "x", "deliver_at": right })).is_ok(), "{right}");
     }
     for wrong in [
         "2031-01-31T07:30:00",
         "2031-01-31 07:30:00Z",
         "2031-01-31T07:30:00+0100",
+        "2031-01-31T07:30:00+01",
+        "2031-01-31T07:30Z",
+        "2031-01-31T07:30:00.Z",
+        "2031-01-31T07:30:00,5Z",
+        "2031-01-31T07:30:00.1234567890Z",
+        "2031-01-31T07:30:00Z[Europe/Rome]",
+        " 2031-01-31T07:30:00Z",
+        "2031-01-31T07:30:00Z ",
+        "\u{e9}031-01-31T07:30:0Z",
         "Z",
         "2031-13-31T07:30:00Z",
     ] {

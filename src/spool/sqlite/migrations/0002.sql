@@ -53,6 +53,8 @@ ALTER TABLE sms ADD COLUMN expand_report TEXT NOT NULL DEFAULT 'none';
 -- Where a program is told, and whose secret signs.
 ALTER TABLE submission ADD COLUMN tell_url TEXT;
 ALTER TABLE submission ADD COLUMN tell_account TEXT;
+-- Of which ends, where it is told as Kannel tells; NULL for all, by a signed call.
+ALTER TABLE submission ADD COLUMN tell_mask INTEGER;
 
 ALTER TABLE attempt ADD COLUMN gateway INTEGER;
 ALTER TABLE attempt ADD COLUMN channel TEXT NOT NULL DEFAULT 'SMS';

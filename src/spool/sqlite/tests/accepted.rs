@@ -7,7 +7,7 @@ use super::super::super::{KEY_LIFETIME, RequestKey, Spool};
 use super::{open, outsider};
 use crate::model::{
     Delivery, Fate, HoldReason, Lane, Legacy, Message, Notify, OnUnknown, Recipient, ReportTo, Submission,
-    TellUrl, Way, Ways,
+    TellStyle, TellUrl, Way, Ways,
 };
 
 /// The columns of each SMS, joined by blanks.
@@ -179,7 +179,11 @@ async fn the_way_out_stands_in_words_and_numbers() {
 #[tokio::test]
 async fn what_is_not_final_is_pending_and_what_is_a_program_is_told_of() {
     let mut given = submission(0, &[1, 2, 3, 4]);
-    given.tell_url = Some(TellUrl { url: "https://shop.example/sms".to_owned(), account: "shop".to_owned() });
+    given.tell_url = Some(TellUrl {
+        url: "https://shop.example/sms".to_owned(),
+        account: "shop".to_owned(),
+        style: TellStyle::Signed,
+    });
     given.messages[1].fate = Fate::Held { until: at(50), reason: HoldReason::Scheduled };
     given.messages[2].fate = Fate::Refused(failure());
     given.messages[3].fate = Fate::Dropped(failure());

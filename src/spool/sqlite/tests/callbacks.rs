@@ -7,7 +7,7 @@ use super::super::super::{Spool, Taken};
 use super::super::lane::Kind;
 use super::super::{SqliteSpool, callbacks};
 use super::{open, outsider};
-use crate::model::{About, Callback, FinalState, State, TellUrl};
+use crate::model::{About, Callback, FinalState, State, TellStyle, TellUrl};
 
 #[tokio::test]
 async fn what_says_nothing_new_is_not_written() {
@@ -110,7 +110,11 @@ async fn a_damaged_telling_is_set_aside_and_harms_no_other() {
     let (spool, directory) = open();
     let outsider = outsider(directory.path());
     let mut given = submission(0, &[1, 2]);
-    given.tell_url = Some(TellUrl { url: "https://erp.example".to_owned(), account: "erp".to_owned() });
+    given.tell_url = Some(TellUrl {
+        url: "https://erp.example".to_owned(),
+        account: "erp".to_owned(),
+        style: TellStyle::Signed,
+    });
     let [a, b] = [1, 2].map(|n| given.id.message(n));
     spool.accept(given).await.unwrap();
     claim_ids(&spool, 1).await;

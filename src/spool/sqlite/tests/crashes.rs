@@ -6,7 +6,7 @@ use std::process::Command;
 use super::super::super::behaviour::{at, callback, claim, failure, report, submission};
 use super::super::super::{MailStep, News, RequestKey, Spool, Step, TellStep};
 use super::{open_in, outsider};
-use crate::model::{FinalState, MailKind, OutgoingMail, TellUrl};
+use crate::model::{FinalState, MailKind, OutgoingMail, TellStyle, TellUrl};
 
 /// Names the directory in which [`a_life_in_another_process`] lives.
 const DIRECTORY: &str = "SMS_RELAY_TEST_SPOOL";
@@ -68,7 +68,11 @@ async fn a_life_in_another_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let spool = open_in(&PathBuf::from(directory));
     let mut given = submission(0, &[1]);
-    given.tell_url = Some(TellUrl { url: "https://erp.example".to_owned(), account: "erp".to_owned() });
+    given.tell_url = Some(TellUrl {
+        url: "https://erp.example".to_owned(),
+        account: "erp".to_owned(),
+        style: TellStyle::Signed,
+    });
     let id = given.id.message(1);
     let key = RequestKey { account: "erp".to_owned(), key: "erp-1".to_owned(), item: 0, digest: [7; 32] };
     spool.accept_once(given, key, "told".to_owned()).await.unwrap();
