@@ -16,6 +16,7 @@ pub mod mail;
 pub mod pattern;
 pub mod profile;
 pub mod retry;
+pub mod rota;
 pub mod text;
 
 // 2: the outside world, and the words of an SMS

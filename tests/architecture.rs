@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of each level; one imports only from levels before its own.
 const LEVELS: [&[&str]; 8] = [
     &["crash_point", "model", "test_log"],
-    &["bounce", "credential", "mail", "pattern", "profile", "retry", "text"],
+    &["bounce", "credential", "mail", "pattern", "profile", "retry", "rota", "text"],
     &["attempts", "gateway", "mailer", "spool", "tls", "wording"],
     &["routing"],
     &["credit", "dispatch", "intake", "reporting", "telling", "tracking"],

@@ -1,0 +1,142 @@
+//! The same every week: who is on call on which days between which times.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+
+use super::{Because, OnCall, instant};
+
+/// How many days ahead somebody else is looked for: a whole week and what reaches into the next day.
+const DAYS_AHEAD: usize = 9;
+
+/// Days of the week.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Days([bool; 7]);
+
+/// Who is on call between two times on some days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shift {
+    /// The days on which it begins.
+    pub days: Days,
+    /// When it begins.
+    pub from: Time,
+    /// When it ends: the next such time, so that one that is the same as `from` makes it a whole day.
+    pub to: Time,
+    /// Who is on call; at least one name.
+    pub who: Vec<String>,
+}
+
+/// An ordinary week of shifts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shifts {
+    /// Where several are on at a time, the first of them counts.
+    pub list: Vec<Shift>,
+    /// Who is there where none is on; nobody where it is empty.
+    pub otherwise: Vec<String>,
+}
+
+impl Days {
+    /// Every day.
+    pub const ALL: Self = Self([true; 7]);
+
+    /// These days.
+    pub fn of(days: impl IntoIterator<Item = Weekday>) -> Self {
+        let mut all = Self::default();
+        for day in days {
+            all.0[place(day)] = true;
+        }
+        all
+    }
+
+    /// From one day to another, both included, over the end of the week where needed.
+    pub fn span(from: Weekday, to: Weekday) -> Self {
+        let mut days = vec![from];
+        while let Some(last) = days.last().copied().filter(|last| *last != to) {
+            days.push(last.next());
+        }
+        Self::of(days)
+    }
+
+    /// The days of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut both = self;
+        for (mine, others) in both.0.iter_mut().zip(other.0) {
+            *mine |= others;
+        }
+        both
+    }
+
+    /// Whether the day is one of them.
+    pub fn contains(self, day: Weekday) -> bool {
+        self.0[place(day)]
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+fn place(day: Weekday) -> usize {
+    usize::try_from(day.to_monday_zero_offset()).unwrap_or_default()
+}
+
+impl Shift {
+    /// From when to when it lasts where it begins on `day`.
+    fn on(&self, day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
+        Some((instant(day, self.from, zone)?, instant(last, self.to, zone)?))
+    }
+
+    /// Whether it is on at `at`, which is a moment of `today`.
+    fn is_on(&self, at: Timestamp, today: Date, zone: &TimeZone) -> bool {
+        let days = [today.yesterday().ok(), Some(today)];
+        days.into_iter().flatten().filter(|day| self.days.contains(day.weekday())).any(|day| {
+            let lasts = self.on(day, zone);
+            lasts.is_some_and(|(from, to)| (from..to).contains(&at))
+        })
+    }
+}
+
+impl Shifts {
+    /// Who is on call at `at`.
+    pub(super) fn on_call(&self, at: Timestamp, zone: &TimeZone) -> OnCall<'_> {
+        let (who, because) = self.decide(at, zone);
+        let until = self.borders(at, zone).into_iter().find(|border| self.decide(*border, zone).0 != who);
+        OnCall { who, because, until }
+    }
+
+    fn decide(&self, at: Timestamp, zone: &TimeZone) -> (&[String], Because) {
+        let today = at.to_zoned(zone.clone()).date();
+        let on = self.list.iter().enumerate().find(|(_, shift)| shift.is_on(at, today, zone));
+        match on {
+            Some((place, shift)) => (&shift.who, Because::Shift(place)),
+            None => (&self.otherwise, Because::Otherwise),
+        }
+    }
+
+    /// The next times after `at` at which a shift begins or ends, in order.
+    fn borders(&self, at: Timestamp, zone: &TimeZone) -> Vec<Timestamp> {
+        let today = at.to_zoned(zone.clone()).date();
+        let yesterday = today.yesterday().unwrap_or(today);
+        let mut borders: Vec<Timestamp> = yesterday
+            .series(jiff::Span::new().days(1))
+            .take(DAYS_AHEAD + 1)
+            .flat_map(|day| {
+                let begins = self.list.iter().filter(move |shift| shift.days.contains(day.weekday()));
+                begins.filter_map(move |shift| shift.on(day, zone))
+            })
+            .flat_map(|(from, to)| [from, to])
+            .filter(|border| *border > at)
+            .collect();
+        borders.sort_unstable();
+        borders.dedup();
+        borders
+    }
+
+    /// Every name, in the order written.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.list.iter().flat_map(|shift| &shift.who).chain(&self.otherwise)
+    }
+}
