@@ -50,7 +50,7 @@ fn it_loads_without_an_error_or_a_warning() {
     assert_eq!(config.gateways[0].api.base_url, "http://127.0.0.1:8026");
     assert!(config.spool.directory.ends_with(Path::new("sms-relay-spool")));
     assert!(config.spool.directory.is_absolute(), "beside the file, wherever that is");
-    assert_eq!(config.routing.resolve_written("everybody").unwrap().len(), 3);
+    assert_eq!(config.routing.resolve_written("everybody", jiff::Timestamp::UNIX_EPOCH).unwrap().len(), 3);
 }
 
 /// Section headers and keys of the example, whether commented out or not: `[smtp]` and

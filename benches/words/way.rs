@@ -112,6 +112,7 @@ impl Way {
             dial_plan: DialPlan::default(),
             allowed: vec![Prefix::new("+39").unwrap()],
             text_recipients: Vec::new(),
+            rotas: Vec::new(),
             aliases: vec![(TO.to_owned(), vec!["+393471234567".to_owned()])],
             rules: rules(),
             no_match: NoMatch::Send,
@@ -153,7 +154,7 @@ impl Way {
             header_sender: header_sender.as_deref(),
             subject: mail.subject.as_deref().unwrap_or_default(),
             text: &mail.text,
-            ..Facts::of(origin)
+            ..Facts::of(origin, jiff::Timestamp::UNIX_EPOCH)
         };
         let source = Source {
             subject: facts.subject,
@@ -167,7 +168,7 @@ impl Way {
             attachments: &mail.attachments,
             received_at: &Timestamp::now().to_zoned(self.time_zone.clone()),
         };
-        let mut destinations = self.routing.resolve(&self.recipient).unwrap();
+        let mut destinations = self.routing.resolve(&self.recipient, jiff::Timestamp::UNIX_EPOCH).unwrap();
         self.routing.check_reach(&origin, self.recipient.local(), &destinations).unwrap();
         go_on(&Known { routing: &self.routing, facts, source, destination: destinations.remove(0) })
     }

@@ -10,6 +10,8 @@ mod emulator;
 mod exit;
 mod explain;
 mod hash_password;
+mod moment;
+mod oncall;
 mod queue;
 mod run;
 mod screen;
@@ -40,6 +42,7 @@ Examples:
   sms-relay explain alarm.eml           what would be sent, and why
   sms-relay run --config relay.toml     the daemon
   sms-relay queue show ID               what became of a message
+  sms-relay oncall                      who is on call now
   sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
 Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 65 wrong input, 69 a port
@@ -67,6 +70,9 @@ enum Command {
     /// Shows what would become of a mail or a form, and why; nothing is sent.
     #[command(long_about = explain::LONG_ABOUT, after_help = explain::EXAMPLES)]
     Explain(Box<explain::Options>),
+    /// Shows who is on call by each rota.
+    #[command(after_help = oncall::EXAMPLES)]
+    Oncall(oncall::Options),
     /// Looks after messages: `queue show ID` tells what became of one.
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -98,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Run { config, dry_run } => run::run(&config, dry_run),
         Command::Check { config } => check::check(&config),
         Command::Explain(options) => explain::explain(&options),
+        Command::Oncall(options) => oncall::oncall(&options),
         Command::Queue(queue) => queue::queue(&queue),
         Command::Demo(options) => demo::demo(&options),
         Command::Emulator(options) => emulator::emulator(&options),

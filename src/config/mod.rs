@@ -27,6 +27,7 @@ mod profiles;
 mod proxies;
 mod reader;
 mod reports;
+mod rotas;
 mod rules;
 mod secrets;
 mod sending;
@@ -431,7 +432,10 @@ mod tests {
         );
 
         let number = PhoneNumber::from_e164("+393471234567").unwrap();
-        assert_eq!(config.routing.resolve_written("93471234567").unwrap(), std::slice::from_ref(&number));
+        assert_eq!(
+            config.routing.resolve_written("93471234567", Timestamp::UNIX_EPOCH).unwrap(),
+            std::slice::from_ref(&number)
+        );
         let client = Client {
             door: Door::Smtp,
             listener: "smtp".to_owned(),
@@ -440,7 +444,7 @@ mod tests {
             account: None,
         };
         let origin = Origin { client: &client, envelope_sender: None };
-        let facts = Facts { subject: "S", text: "T", ..Facts::of(origin) };
+        let facts = Facts { subject: "S", text: "T", ..Facts::of(origin, Timestamp::UNIX_EPOCH) };
         match config.routing.decide(&facts, "x", &number) {
             Decision::Send(plan) => {
                 assert_eq!(plan.sender.as_str(), "Rule");

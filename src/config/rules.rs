@@ -9,6 +9,7 @@ use super::delivery::{self, Around};
 use super::doors::Doors;
 use super::prices;
 use super::reader::{Reader, Section, Value};
+use super::rotas;
 use super::values;
 use super::wording;
 use crate::model::DialPlan;
@@ -37,6 +38,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
 
     let prices = prices::read(&top.section("prices"));
     let aliases = aliases(&top.section("aliases"));
+    let rotas = rotas::read(reader, top);
     let sections = top.sections("rule");
     let mut rules = Vec::new();
     let mut places = Vec::new();
@@ -54,6 +56,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
         allowed: allowed.unwrap_or_default(),
         text_recipients: section.or("text_recipients", Vec::new(), values::list(values::text)),
         aliases: aliases.iter().map(|alias| (alias.name.clone(), alias.targets.clone())).collect(),
+        rotas: rotas.iter().map(|rota| (rota.name.clone(), rota.rota.clone())).collect(),
         rules,
         no_match: written.unwrap_or(usual),
         defaults,
@@ -66,7 +69,8 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
         }
         Err(faults) => faults,
     };
-    let aliases_are_right = !faults.iter().any(|fault| matches!(fault.place, Place::Alias { .. }));
+    let aliases_are_right =
+        !faults.iter().any(|fault| matches!(fault.place, Place::Alias { .. } | Place::Rota(_)));
     for fault in faults {
         let span = match fault.place {
             Place::Domains(item) => {
@@ -79,6 +83,7 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
                 items.unwrap_or_default().get(item).map(Value::span)
             }
             Place::Alias { index, target } => aliases.get(index).map(|alias| alias.place(target)),
+            Place::Rota(index) => rotas.get(index).and_then(|rota| rota.place.clone()),
             Place::Rule { index, key } => places.get(index).and_then(|(rule, when)| match key {
                 Some(key) if when.has(key) => when.place(key),
                 Some(key) => rule.place(key),

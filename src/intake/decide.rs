@@ -449,6 +449,7 @@ mod tests {
             dial_plan: DialPlan::default(),
             allowed: vec![Prefix::new("+39").unwrap()],
             text_recipients: Vec::new(),
+            rotas: Vec::new(),
             aliases: Vec::new(),
             rules: vec![Rule {
                 name: "needles".to_owned(),
@@ -481,7 +482,10 @@ mod tests {
             helo: None,
             account: None,
         };
-        let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }) };
+        let facts = Facts {
+            text,
+            ..Facts::of(Origin { client: &client, envelope_sender: None }, jiff::Timestamp::UNIX_EPOCH)
+        };
         let now = jiff::Timestamp::from_second(1_800_000_000).unwrap();
         let routing = routing();
         let source = Source {

@@ -184,7 +184,7 @@ fn explain_mail(
 ) -> Explanation {
     let origin = Origin { client, envelope_sender: Some(&envelope.reverse_path) };
     let checked = |recipient: &EnvelopeRecipient| {
-        mail::check_recipient(routing, settings, client, &envelope.reverse_path, &recipient.address)
+        mail::check_recipient(routing, settings, client, &envelope.reverse_path, &recipient.address, now)
     };
     // Who is refused at RCPT is no recipient of what follows.
     let named: Vec<Result<(), Refusal>> = envelope.recipients.iter().map(checked).collect();

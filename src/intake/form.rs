@@ -121,12 +121,12 @@ pub(super) fn prepare(
             requested_sender: sender.as_ref(),
             requested_lane: one.lane,
             requested_time: one.deliver_at,
-            ..Facts::of(origin)
+            ..Facts::of(origin, now)
         };
         let known = Known::of_text(place, facts, Source { text: one.text, ..source });
         for written in one.to {
             decisions.begin();
-            let outcome = match mail::reached(routing, &origin, written) {
+            let outcome = match mail::reached(routing, &origin, written, now) {
                 Ok(destinations) => {
                     let recipient =
                         Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };

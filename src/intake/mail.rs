@@ -33,6 +33,7 @@ pub(super) fn check_recipient(
     client: &Client,
     reverse_path: &ReversePath,
     recipient: &MailAddress,
+    now: Timestamp,
 ) -> Result<(), Refusal> {
     if settings.is_postmaster(routing, recipient) {
         return settings.operator_for(recipient).map(|_| ());
@@ -41,7 +42,7 @@ pub(super) fn check_recipient(
     if routing.names_in_text(recipient) {
         return Ok(());
     }
-    let destinations = routing.resolve(recipient)?;
+    let destinations = routing.resolve(recipient, now)?;
     let origin = Origin { client, envelope_sender: Some(reverse_path) };
     routing.check_reach(&origin, recipient.local(), &destinations)?;
     routing.could_route(&origin, recipient.local(), &destinations)?;
@@ -49,11 +50,11 @@ pub(super) fn check_recipient(
 }
 
 /// How many phones a recipient may stand for; for one whose mails name them, as many as there may be.
-pub(super) fn phones(routing: &Routing, recipient: &MailAddress) -> usize {
+pub(super) fn phones(routing: &Routing, recipient: &MailAddress, now: Timestamp) -> usize {
     if routing.names_in_text(recipient) {
         return MAX_MESSAGES;
     }
-    routing.resolve(recipient).map_or(0, |numbers| numbers.len())
+    routing.resolve(recipient, now).map_or(0, |numbers| numbers.len())
 }
 
 /// What becomes of a mail; with `notes`, how it came about is told there.
@@ -82,7 +83,7 @@ pub(super) fn prepare(
         subject: mail.subject.as_deref().unwrap_or_default(),
         text: &mail.text,
         priority: mail.priority,
-        ..Facts::of(origin)
+        ..Facts::of(origin, now)
     };
     let reverse_path = origin.sender_text().unwrap_or_default();
     let received_at = now.to_zoned(TimeZone::system());
@@ -119,12 +120,12 @@ pub(super) fn prepare(
             let addressed = addressed.get_or_init(|| addressed::read(&mail.text));
             let known = known.with_text(&addressed.text);
             for written in named(addressed)? {
-                let destinations = reached(routing, &origin, written)?;
+                let destinations = reached(routing, &origin, written, now)?;
                 decisions.add(&known, &kept, written, &destinations)?;
             }
             continue;
         }
-        let destinations = routing.resolve(&recipient.address)?;
+        let destinations = routing.resolve(&recipient.address, now)?;
         routing.check_reach(&origin, recipient.address.local(), &destinations)?;
         decisions.add(&known, &kept, recipient.address.local(), &destinations)?;
     }
@@ -161,8 +162,9 @@ pub(super) fn reached(
     routing: &Routing,
     origin: &Origin<'_>,
     written: &str,
+    now: Timestamp,
 ) -> Result<Vec<PhoneNumber>, Refusal> {
-    let destinations = routing.resolve_written(written)?;
+    let destinations = routing.resolve_written(written, now)?;
     routing.check_reach(origin, written, &destinations)?;
     routing.could_route(origin, written, &destinations)?;
     Ok(destinations)

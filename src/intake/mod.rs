@@ -201,15 +201,15 @@ impl Intake {
         reverse_path: &ReversePath,
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
-        let routing = self.routing.load_full();
-        mail::check_recipient(&routing, &self.settings, client, reverse_path, recipient)?;
+        let (routing, now) = (self.routing.load_full(), Timestamp::now());
+        mail::check_recipient(&routing, &self.settings, client, reverse_path, recipient, now)?;
         if self.settings.is_postmaster(&routing, recipient) {
             return Ok(());
         }
         match &client.account {
             Some(account) => {
                 let allowance = routing.allowance(Some(account));
-                self.quota.check_parts(account, allowance, Timestamp::now()).await
+                self.quota.check_parts(account, allowance, now).await
             }
             None => Ok(()),
         }
@@ -232,7 +232,7 @@ impl Intake {
         let settings = Arc::clone(&self.settings);
         let submission = if is_large(
             bytes.len(),
-            envelope.recipients.iter().map(|to| mail::phones(&routing, &to.address)),
+            envelope.recipients.iter().map(|to| mail::phones(&routing, &to.address, now)),
         ) {
             let client = client.clone();
             tokio::task::spawn_blocking(move || {
@@ -298,7 +298,7 @@ impl Intake {
     ) -> Result<form::Prepared, Refusal> {
         let now = Timestamp::now();
         self.check_rate(routing, client)?;
-        let phones = |to: &String| routing.resolve_written(to).map_or(0, |numbers| numbers.len());
+        let phones = |to: &String| routing.resolve_written(to, now).map_or(0, |numbers| numbers.len());
         let work = form.texts().map(|one| work(one.text.len(), one.to.iter().map(phones)));
         if work.fold(0, usize::saturating_add) > LARGE {
             let (rules, settings, client) = (Arc::clone(routing), Arc::clone(&self.settings), client.clone());

@@ -46,6 +46,7 @@ fn parts() -> Parts {
         dial_plan: DialPlan::default(),
         allowed: vec![Prefix::new("+39").unwrap()],
         text_recipients: vec!["UPS".to_owned()],
+        rotas: Vec::new(),
         aliases: vec![
             ("ops".to_owned(), vec!["+393280000001".to_owned(), "+393280000002".to_owned()]),
             ("boss".to_owned(), vec!["+393280000001".to_owned()]),
@@ -383,7 +384,7 @@ fn what_is_large_depends_on_the_phones() {
     assert!(!is_large(LARGE, [1].into_iter()) && is_large(LARGE + 1, [1].into_iter()));
     assert!(!is_large(LARGE / 2, [1, 1].into_iter()) && is_large(LARGE / 2, [1, 2].into_iter()));
     assert!(!is_large(LARGE, [0].into_iter()) && is_large(LARGE + 1, [].into_iter()));
-    let phones = |to: &str| mail::phones(&routing(), &MailAddress::parse(to).unwrap());
+    let phones = |to: &str| mail::phones(&routing(), &MailAddress::parse(to).unwrap(), Timestamp::UNIX_EPOCH);
     assert_eq!(["ops@sms.local", "+393280000001@sms.local", "nobody@sms.local"].map(phones), [2, 1, 0]);
     assert_eq!(phones("ups@sms.local"), MAX_MESSAGES);
 }

@@ -77,6 +77,14 @@ impl Rota {
         OnCall { until: [planned.until, next].into_iter().flatten().min(), ..planned }
     }
 
+    /// Whether there are times in an ordinary week at which nobody is on call.
+    pub fn may_be_empty(&self) -> bool {
+        match &self.plan {
+            Plan::Shifts(shifts) => shifts.otherwise.is_empty() && shifts.has_gap(),
+            Plan::Turns(turns) => turns.members.iter().any(Vec::is_empty) || turns.members.is_empty(),
+        }
+    }
+
     /// Every name that is ever on call, as far as is known, in the order written; some may be there twice.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let (shifts, turns) = match &self.plan {

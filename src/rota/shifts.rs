@@ -135,6 +135,17 @@ impl Shifts {
         borders
     }
 
+    /// Whether there is a time in an ordinary week at which none is on. Where shifts follow each other by the clock they do so
+    /// on every night, so that the week is looked at as the clock shows it.
+    pub(super) fn has_gap(&self) -> bool {
+        // A week without a change of the clocks in UTC, which has none.
+        let monday = jiff::civil::date(2001, 1, 1);
+        let Some(begin) = instant(monday, Time::midnight(), &TimeZone::UTC) else { return true };
+        let mut times = self.borders(begin, &TimeZone::UTC);
+        times.push(begin);
+        times.into_iter().any(|time| self.decide(time, &TimeZone::UTC).1 == Because::Otherwise)
+    }
+
     /// Every name, in the order written.
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         self.list.iter().flat_map(|shift| &shift.who).chain(&self.otherwise)

@@ -210,6 +210,24 @@ fn overrides_are_counted_at_the_limit_and_one_more() {
 }
 
 #[test]
+fn a_gap_in_the_week_is_seen() {
+    let working = Days::span(Weekday::Monday, Weekday::Friday);
+    let day = shift(working, (8, 0), (18, 0), "office");
+    let night = shift(working, (18, 0), (8, 0), "night");
+    let weekend = shift(Days::span(Weekday::Saturday, Weekday::Sunday), (8, 0), (8, 0), "boss");
+    let late = shift(Days::span(Weekday::Saturday, Weekday::Sunday), (8, 1), (8, 0), "boss");
+    let may_be_empty = |list: &[&Shift], otherwise: &str| {
+        let list = list.iter().copied().cloned().collect();
+        rota(Plan::Shifts(Shifts { list, otherwise: names(otherwise) }), "").may_be_empty()
+    };
+    assert!(!may_be_empty(&[&day, &night, &weekend], ""));
+    assert!(may_be_empty(&[&day, &night, &late], ""));
+    assert!(may_be_empty(&[&day, &night], "") && may_be_empty(&[], ""));
+    assert!(!may_be_empty(&[&day], "boss") && !may_be_empty(&[], "boss"));
+    assert!(!weekly().may_be_empty());
+}
+
+#[test]
 fn days_span_the_end_of_the_week() {
     let weekend = Days::span(Weekday::Saturday, Weekday::Monday);
     for (day, is_one) in [

@@ -10,8 +10,9 @@ use ipnet::IpNet;
 use super::delivery::check::{Checked, nobody};
 use super::recipient::{Prefix, Recipients};
 use super::rule::{Action, Rule};
-use super::{DEFAULT_RULE, Delivering, Prices, Routing, alias, reach};
+use super::{DEFAULT_RULE, Delivering, Prices, Routing, names, reach};
 use crate::model::{DialPlan, Door, MailAddress, PhoneError, PhoneNumber, SenderId, is_domain};
+use crate::rota::Rota;
 use crate::wording::{Template, Variables, Wording};
 
 /// Most characters of a campaign (SMS Universal API, `campaignId`).
@@ -30,6 +31,8 @@ pub struct Parts {
     pub text_recipients: Vec<String>,
     /// Names, each with the numbers and other names that it stands for, as written.
     pub aliases: Vec<(String, Vec<String>)>,
+    /// Names, each with who is on call when; they may stand wherever an alias may.
+    pub rotas: Vec<(String, Rota)>,
     /// The rules in order.
     pub rules: Vec<Rule>,
     /// What happens when no rule matches.
@@ -108,6 +111,8 @@ pub enum Place {
         /// Which of its targets.
         target: Option<usize>,
     },
+    /// A rota.
+    Rota(usize),
     /// One of the recipients that name their destinations in their text.
     TextRecipient(usize),
     /// A rule, or one of its keys.
@@ -155,6 +160,9 @@ pub enum FaultKind {
     /// Neither number nor alias.
     #[error("{0}, and there is no alias of that name")]
     AliasTarget(PhoneError),
+    /// There are times without anybody.
+    #[error("at some times nobody is on call by rota `{0}`; write `otherwise`, or shifts for the whole week")]
+    NobodyOnCall(String),
     /// Leads to a destination that is not allowed.
     #[error("alias `{0}` leads to a number that `allowed` does not cover; add its prefix there")]
     AliasNotAllowed(String),
@@ -306,21 +314,24 @@ impl Parts {
     pub fn build(self) -> Result<Routing, Vec<Fault>> {
         let mut faults = Vec::new();
         check_domains(&self.domains, &mut faults);
-        let aliases = alias::flatten(&self.aliases, &self.dial_plan, &mut faults);
+        let names = names::read(&self.aliases, &self.rotas, &self.dial_plan, &mut faults);
         let recipients = Recipients {
             domains: self.domains.clone(),
             dial_plan: self.dial_plan.clone(),
             allowed: self.allowed.clone(),
             text_recipients: self.text_recipients.iter().map(|name| name.to_lowercase()).collect(),
-            aliases,
+            names,
+            rotas: self.rotas.iter().map(|(name, _)| name.clone()).collect(),
         };
         self.check_text_recipients(&recipients, &mut faults);
         // With nothing allowed at all the configuration gives one warning, not one for each alias.
         if !self.allowed.is_empty() {
-            for (index, (name, _)) in self.aliases.iter().enumerate() {
-                let numbers = recipients.aliases.get(&name.to_lowercase());
-                if numbers.is_some_and(|numbers| !numbers.iter().all(|number| recipients.allows(number))) {
-                    let place = Place::Alias { index, target: None };
+            let of_alias = |index| Place::Alias { index, target: None };
+            let aliases = self.aliases.iter().enumerate().map(|(n, (name, _))| (of_alias(n), name));
+            let rotas = self.rotas.iter().enumerate().map(|(n, (name, _))| (Place::Rota(n), name));
+            for (place, name) in aliases.chain(rotas) {
+                let numbers = recipients.names.all_phones(&name.to_lowercase());
+                if !numbers.iter().all(|number| recipients.allows(number)) {
                     faults.push(Fault { place, kind: FaultKind::AliasNotAllowed(name.clone()) });
                 }
             }
@@ -354,7 +365,7 @@ impl Parts {
 
     fn check_text_recipients(&self, recipients: &Recipients, faults: &mut Vec<Fault>) {
         for (index, name) in self.text_recipients.iter().enumerate() {
-            let taken = recipients.aliases.contains_key(&name.to_lowercase())
+            let taken = recipients.names.contains(&name.to_lowercase())
                 || name.eq_ignore_ascii_case("postmaster")
                 || PhoneNumber::parse(name, &self.dial_plan).is_ok();
             if taken || MailAddress::new(name, "x").is_err() {
@@ -392,7 +403,7 @@ impl Parts {
         recipients: &Recipients,
     ) -> Option<(&'static str, FaultKind)> {
         let escalation = own.escalation.as_ref()?.as_ref()?;
-        let why = recipients.resolve_written(&escalation.to).err()?;
+        let why = recipients.resolve_ever(&escalation.to).err()?;
         let kind = nobody(&escalation.to, why);
         let is_told = self.allowed.is_empty() && matches!(kind, FaultKind::EscalationNotAllowed(_));
         (!is_told).then_some(("escalate", kind))

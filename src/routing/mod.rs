@@ -10,10 +10,10 @@
 //! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number;
 //!    [`Routing::try_rules`] tells how it came to it.
 
-mod alias;
 mod allowance;
 mod build;
 mod delivery;
+mod names;
 mod price;
 mod reach;
 mod recipient;
@@ -38,6 +38,7 @@ pub use rule::{Action, Conditions, Rule, SendAction, Unmet};
 
 use crate::mail::Priority;
 use crate::model::{Client, Lane, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use crate::rota::Rota;
 use crate::text::Split;
 use crate::wording::{Groups, Wording};
 use jiff::Timestamp;
@@ -80,11 +81,13 @@ pub struct Facts<'a> {
     /// When a form wants to be sent, left out as above. It wins over the rule's time: whoever asks knows
     /// more of this one message.
     pub requested_time: Option<Timestamp>,
+    /// What time it is: whom a rota names depends on it.
+    pub now: Timestamp,
 }
 
 impl<'a> Facts<'a> {
-    /// Nothing is known yet but where it comes from.
-    pub fn of(origin: Origin<'a>) -> Self {
+    /// Nothing is known yet but where it comes from, and when.
+    pub fn of(origin: Origin<'a>, now: Timestamp) -> Self {
         Self {
             origin,
             header_sender: None,
@@ -94,6 +97,7 @@ impl<'a> Facts<'a> {
             priority: Priority::Normal,
             requested_lane: None,
             requested_time: None,
+            now,
         }
     }
 }
@@ -237,14 +241,23 @@ impl Routing {
         self.recipients.names_in_text(recipient)
     }
 
-    /// The numbers behind a mail recipient: its domain is one of ours and its local part an alias
+    /// The numbers behind a mail recipient at a time: its domain is one of ours and its local part an alias or a rota
     /// (without regard to case) or a number. At least one number, none twice, all allowed: an
     /// alias with one number that is not allowed is refused whole.
     ///
     /// # Errors
     /// [`RecipientRefusal`], which says why in a sentence for the peer.
-    pub fn resolve(&self, recipient: &MailAddress) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
-        self.recipients.resolve(recipient)
+    pub fn resolve(
+        &self,
+        recipient: &MailAddress,
+        at: Timestamp,
+    ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.recipients.resolve(recipient, at)
+    }
+
+    /// The rotas, by their names in order.
+    pub fn rotas(&self) -> impl Iterator<Item = (&str, &Rota)> {
+        self.recipients.rotas.iter().filter_map(|name| Some((name.as_str(), self.recipients.rota(name)?)))
     }
 
     /// The first of our domains, for people who need one that works.
@@ -266,8 +279,12 @@ impl Routing {
     ///
     /// # Errors
     /// [`RecipientRefusal`], as [`Routing::resolve`]; never [`RecipientRefusal::DomainNotOurs`].
-    pub fn resolve_written(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
-        self.recipients.resolve_written(written)
+    pub fn resolve_written(
+        &self,
+        written: &str,
+        at: Timestamp,
+    ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.recipients.resolve_written(written, at)
     }
 
     /// Whether some rule may take a recipient, before the content is known. `recipient` is the
@@ -397,7 +414,8 @@ impl Routing {
         let wording = action.wording.as_ref().unwrap_or(&self.defaults.wording);
         let placeholders = &wording.fitting.placeholders;
         let escalation = action.delivering.escalation_over(&self.defaults.delivering);
-        let escalation = escalation.and_then(|escalation| self.escalation_plan(escalation, wording));
+        let escalation =
+            escalation.and_then(|escalation| self.escalation_plan(escalation, wording, facts.now));
         Decision::Send(Plan {
             rule: rule.to_owned(),
             sender: sender.clone(),
@@ -417,8 +435,15 @@ impl Routing {
     }
 
     /// `None` where nobody is behind it, which [`Parts::build`] refuses.
-    fn escalation_plan(&self, escalation: &Escalation, wording: &Wording) -> Option<EscalationPlan> {
-        let phones = self.recipients.resolve_written(&escalation.to).ok()?;
+    fn escalation_plan(
+        &self,
+        escalation: &Escalation,
+        wording: &Wording,
+        now: Timestamp,
+    ) -> Option<EscalationPlan> {
+        // Whoever is on call when it comes to that.
+        let then = now.checked_add(escalation.after).unwrap_or(now);
+        let phones = self.recipients.resolve_written(&escalation.to, then).ok()?;
         let mut wording = wording.clone();
         wording.fitting.split = Split::Parts;
         if let Some(text) = &escalation.text {

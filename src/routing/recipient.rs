@@ -1,10 +1,13 @@
 //! Who a recipient is: our domains, aliases, numbers as people write them, and which
 //! destinations are allowed.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
+
+use super::names::Names;
 use crate::model::{DialPlan, MailAddress, PhoneError, PhoneNumber, same_domain};
+use crate::rota::Rota;
 
 /// Most characters of a recipient that are read and repeated in a refusal; a local part has 64
 /// octets (RFC 5321 section 4.5.3.1.1).
@@ -98,19 +101,25 @@ pub(super) struct Recipients {
     pub(super) allowed: Vec<Prefix>,
     /// Local parts, in lower case, of mail that names its destinations in its text.
     pub(super) text_recipients: Vec<String>,
-    /// Names in lower case, numbers flattened and without duplicates.
-    pub(super) aliases: BTreeMap<String, Vec<PhoneNumber>>,
+    /// Aliases and rotas.
+    pub(super) names: Names,
+    /// The names of the rotas as written, in order.
+    pub(super) rotas: Vec<String>,
 }
 
 impl Recipients {
-    pub(super) fn resolve(&self, recipient: &MailAddress) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+    pub(super) fn resolve(
+        &self,
+        recipient: &MailAddress,
+        at: Timestamp,
+    ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
         if !self.serves(recipient.domain()) {
             return Err(RecipientRefusal::DomainNotOurs {
                 address: shown(&recipient.to_string()),
                 ours: self.domains.first().cloned().unwrap_or_default(),
             });
         }
-        self.resolve_written(recipient.local())
+        self.resolve_written(recipient.local(), at)
     }
 
     pub(super) fn names_in_text(&self, recipient: &MailAddress) -> bool {
@@ -122,11 +131,33 @@ impl Recipients {
         self.domains.iter().any(|ours| same_domain(ours, domain))
     }
 
-    pub(super) fn resolve_written(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+    pub(super) fn resolve_written(
+        &self,
+        written: &str,
+        at: Timestamp,
+    ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.resolved(written, |name| self.names.phones(name, at))
+    }
+
+    /// The same at any time: every phone that may ever be meant.
+    pub(super) fn resolve_ever(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.resolved(written, |name| self.names.contains(name).then(|| self.names.all_phones(name)))
+    }
+
+    /// The rota of this name.
+    pub(super) fn rota(&self, name: &str) -> Option<&Rota> {
+        self.names.rota(&name.to_lowercase())
+    }
+
+    fn resolved(
+        &self,
+        written: &str,
+        behind: impl Fn(&str) -> Option<Vec<PhoneNumber>>,
+    ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
         // Made fit to be shown first, since every refusal repeats it.
         let written = shown(written.trim());
-        let numbers = match self.aliases.get(&written.to_lowercase()) {
-            Some(numbers) => numbers.clone(),
+        let numbers = match behind(&written.to_lowercase()) {
+            Some(numbers) => numbers,
             None => vec![PhoneNumber::parse(&written, &self.dial_plan).map_err(RecipientRefusal::Unknown)?],
         };
         if numbers.iter().all(|number| self.allows(number)) {

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod delivering;
+mod on_call;
 mod reach;
 mod recipients;
 
@@ -27,6 +28,9 @@ fn number(text: &str) -> PhoneNumber {
     PhoneNumber::from_e164(text).unwrap()
 }
 
+/// Where the time does not matter.
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
 fn parts() -> Parts {
     Parts {
         domains: vec!["sms.local".to_owned(), "sms.example.com".to_owned()],
@@ -34,6 +38,7 @@ fn parts() -> Parts {
         allowed: vec![Prefix::new("+39").unwrap()],
         text_recipients: Vec::new(),
         aliases: Vec::new(),
+        rotas: Vec::new(),
         rules: Vec::new(),
         no_match: NoMatch::Refuse,
         defaults: Defaults {
@@ -115,7 +120,7 @@ fn facts<'a>(change: impl FnOnce(&mut Facts<'a>)) -> Facts<'a> {
         header_sender: Some("Printer 3 <p3@example.com>"),
         subject: "Toner",
         text: "Toner is low",
-        ..Facts::of(Origin { client, envelope_sender: Some(sender) })
+        ..Facts::of(Origin { client, envelope_sender: Some(sender) }, NOW)
     };
     change(&mut facts);
     facts
@@ -140,7 +145,7 @@ fn plan(decision: Decision) -> Plan {
 }
 
 fn resolved(routing: &Routing, address: &str) -> String {
-    match routing.resolve(&MailAddress::parse(address).unwrap()) {
+    match routing.resolve(&MailAddress::parse(address).unwrap(), NOW) {
         Ok(numbers) => numbers.iter().map(PhoneNumber::as_str).collect::<Vec<_>>().join(" "),
         Err(refusal) => refusal.to_string(),
     }
@@ -162,7 +167,7 @@ fn a_recipient_is_a_number_or_an_alias_at_one_of_our_domains() {
     assert_eq!(resolved(&routing, "p393471234567@SMS.Example.com"), ALARM);
     assert_eq!(resolved(&routing, "oncall@sms.local"), format!("{NIGHT} {ALARM}"));
     assert_eq!(resolved(&routing, "112@sms.local"), "+393470000003");
-    assert_eq!(routing.resolve_written(" ONCALL ").unwrap(), [number(NIGHT), number(ALARM)]);
+    assert_eq!(routing.resolve_written(" ONCALL ", NOW).unwrap(), [number(NIGHT), number(ALARM)]);
 }
 
 #[test]
@@ -187,7 +192,8 @@ fn a_recipient_that_is_refused_learns_why() {
     ] {
         assert_eq!(resolved(&routing, address), why);
     }
-    let refusal = routing.resolve_written(&format!("a\r\nb{}", "x".repeat(100))).unwrap_err().to_string();
+    let refusal =
+        routing.resolve_written(&format!("a\r\nb{}", "x".repeat(100)), NOW).unwrap_err().to_string();
     assert_eq!(
         refusal,
         format!("`a\\r\\nb{}...` is not a phone number, and there is no alias of that name", "x".repeat(60))
@@ -197,13 +203,13 @@ fn a_recipient_that_is_refused_learns_why() {
 #[test]
 fn nothing_is_allowed_until_a_prefix_says_so() {
     let routing = Parts { allowed: Vec::new(), ..parts() }.build().unwrap();
-    assert!(matches!(routing.resolve_written(ALARM), Err(RecipientRefusal::NotAllowed { .. })));
+    assert!(matches!(routing.resolve_written(ALARM, NOW), Err(RecipientRefusal::NotAllowed { .. })));
     for wrong in ["", "+", "39", "+0", "+39x", "+1234567890123456"] {
         assert!(Prefix::new(wrong).is_err(), "{wrong}");
     }
     let narrow = Parts { allowed: vec![Prefix::new("+39347").unwrap()], ..parts() }.build().unwrap();
-    assert!(narrow.resolve_written(ALARM).is_ok());
-    assert!(narrow.resolve_written("+393481234567").is_err());
+    assert!(narrow.resolve_written(ALARM, NOW).is_ok());
+    assert!(narrow.resolve_written("+393481234567", NOW).is_err());
 }
 
 #[test]
@@ -249,7 +255,7 @@ fn aliases_nest_thirty_two_deep_and_no_deeper() {
         Parts { aliases, ..parts() }
     };
     let routing = chain(32).build().unwrap();
-    assert_eq!(routing.resolve_written("a1").unwrap(), [number(ALARM)]);
+    assert_eq!(routing.resolve_written("a1", NOW).unwrap(), [number(ALARM)]);
     assert_eq!(faults(chain(33)), ["alias `a33` is more than 32 aliases deep; write the numbers directly"]);
 }
 
@@ -529,7 +535,7 @@ fn an_unmet_condition_repeats_a_thousand_octets_and_not_one_more() {
     let when = Conditions { text: Some(Pattern::new("x").unwrap()), ..Conditions::default() };
     let found = |text: &str| {
         let client = client();
-        let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }) };
+        let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }, NOW) };
         let number = PhoneNumber::from_e164("+393471234567").unwrap();
         when.explain("text", &facts, "a", &number).found.unwrap().len()
     };

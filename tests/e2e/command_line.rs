@@ -26,6 +26,7 @@ Commands:
   run            Runs the daemon until SIGTERM; SIGHUP reloads rules, aliases and credentials
   check          Reads a configuration and explains every mistake in it
   explain        Shows what would become of a mail or a form, and why; nothing is sent
+  oncall         Shows who is on call by each rota
   queue          Looks after messages: `queue show ID` tells what became of one
   demo           Shows the main job with everything embedded: relay, platform, mailbox and phones
   emulator       Runs the platform's API on loopback, to try a configuration and send nothing
@@ -43,6 +44,7 @@ Examples:
   sms-relay explain alarm.eml           what would be sent, and why
   sms-relay run --config relay.toml     the daemon
   sms-relay queue show ID               what became of a message
+  sms-relay oncall                      who is on call now
   sms-relay hash-password > ups.hash    what checks a password and does not tell it
 
 Exit codes are those of sysexits(3): 0 fine, 64 wrong arguments, 65 wrong input, 69 a port

@@ -80,6 +80,7 @@ mod machines_get_no_bounce;
 mod mail_becomes_sms;
 mod not_ready_without_room;
 mod notify_is_obeyed;
+mod on_call;
 mod other_gateways;
 mod overload;
 mod platform_asks_for_patience;

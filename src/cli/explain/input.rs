@@ -6,11 +6,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::civil::{DateTime, Time};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 
+use super::super::moment::moment;
 use super::Options;
 use super::request::{self, Recorded};
 use crate::cli::Exit;
@@ -80,7 +79,7 @@ impl Wrong {
 }
 
 pub(super) fn read(options: &Options, config: &Config) -> Result<Input, Wrong> {
-    let at = at(options.at.as_deref())?;
+    let at = moment(options.at.as_deref()).map_err(Wrong::Arguments)?;
     if options.request.is_some() || options.form.is_some() {
         return form(options, config, at);
     }
@@ -364,28 +363,6 @@ fn in_header(section: &[u8], config: &Config) -> Vec<MailAddress> {
     found
 }
 
-/// A point of time, or one of today, or now.
-fn at(written: Option<&str>) -> Result<Zoned, Wrong> {
-    let zone = TimeZone::system();
-    let now = Timestamp::now().to_zoned(zone.clone());
-    let Some(written) = written.map(str::trim) else { return Ok(now) };
-    let local = |time: DateTime| time.to_zoned(zone.clone());
-    let read = written
-        .parse::<Timestamp>()
-        .map(|time| time.to_zoned(zone.clone()))
-        // Before a time alone, which would leave the date unread.
-        .or_else(|_| written.parse::<DateTime>().and_then(local))
-        .or_else(|_| written.parse::<Time>().and_then(|time| local(now.date().to_datetime(time))));
-    read.map_err(|_| {
-        let shown = written.escape_debug();
-        let text = format!(
-            "--at: `{shown}` is no time; write it like 2026-11-21T03:00:00Z, or \"2026-11-21 03:00\" or 03:00 in local \
-             time"
-        );
-        Wrong::Arguments(text)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,20 +391,5 @@ mod tests {
         // A line end cannot begin another field.
         let mail = format!("Subject: {}\r\n\r\n", encoded("a\r\nFrom: b@c"));
         assert_eq!(mail::read(mail.as_bytes()).from, None);
-    }
-
-    #[test]
-    fn times_are_points_or_local() {
-        let read = |text: &str| at(Some(text)).map(|at| at.timestamp().to_string());
-        assert_eq!(read("2026-11-21T03:00:00Z").unwrap(), "2026-11-21T03:00:00Z");
-        assert_eq!(read("2026-11-21T03:00:00+01:00").unwrap(), "2026-11-21T02:00:00Z");
-        let local = |text: &str| at(Some(text)).unwrap().datetime().to_string();
-        // Two days, of which today can be only one.
-        assert_eq!(local("2025-03-04 03:00"), "2025-03-04T03:00:00");
-        assert_eq!(local("2031-03-04T03:00"), "2031-03-04T03:00:00");
-        assert!(local("03:00").ends_with("T03:00:00"));
-        assert!(
-            read("tomorrow").unwrap_err().to_string().starts_with("--at: `tomorrow` is no time; write it")
-        );
     }
 }

@@ -637,7 +637,7 @@ proptest! {
                 for (recipient, address) in recipients.iter().zip(&to) {
                     let rows = || messages.iter().filter(|message| message.recipient.address == *address);
                     prop_assert!(rows().count() > 0);
-                    for phone in routing.resolve_written(recipient).unwrap() {
+                    for phone in routing.resolve_written(recipient, Timestamp::UNIX_EPOCH).unwrap() {
                         let fates = rows().filter(|row| row.sms.destination == phone && !is_escalation(row));
                         prop_assert_eq!(fates.count(), 1);
                         let waiting = rows().filter(|row| row.sms.destination == phone && is_escalation(row));

@@ -149,7 +149,14 @@ fn mails_become_what_is_explained() {
         ] {
             let (mail, client, envelope) = (mails[mail], account(name), envelope(from, to));
             let rcpt = |one: &EnvelopeRecipient| {
-                mail::check_recipient(routing, &settings, &client, &envelope.reverse_path, &one.address)
+                mail::check_recipient(
+                    routing,
+                    &settings,
+                    &client,
+                    &envelope.reverse_path,
+                    &one.address,
+                    now(),
+                )
             };
             let accepted: Vec<bool> = envelope.recipients.iter().map(|one| rcpt(one).is_ok()).collect();
             let left = envelope.recipients.iter().zip(&accepted).filter(|(_, accepted)| **accepted);

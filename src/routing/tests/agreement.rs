@@ -43,7 +43,7 @@ proptest! {
                 let client = client();
                 let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
                 let origin = Origin { client: &client, envelope_sender: Some(&sender) };
-                let facts = Facts { subject, text, ..Facts::of(origin) };
+                let facts = Facts { subject, text, ..Facts::of(origin, NOW) };
                 let decision = routing.decide(&facts, "oncall", &number(destination));
                 prop_assert!(matches!(decision, Decision::Refuse { .. }), "{decision:?}");
             }

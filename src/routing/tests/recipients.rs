@@ -3,7 +3,7 @@
 use super::*;
 
 fn resolved(routing: &Routing, local: &str, domain: &str) -> String {
-    match routing.resolve(&MailAddress::new(local, domain).unwrap()) {
+    match routing.resolve(&MailAddress::new(local, domain).unwrap(), NOW) {
         Ok(numbers) => numbers.iter().map(PhoneNumber::as_str).collect::<Vec<_>>().join(" "),
         Err(refusal) => refusal.to_string(),
     }
