@@ -85,7 +85,7 @@ relay_run() {
     if [ "$1" = stored ]; then
         # The mail that meets the 429 and shuts the gate.
         "$SMTP_SOURCE" -4 -f ups@example.com -t 393470000000@sms.local "inet:$smtp"
-        sleep 0.3
+        await_patience
     fi
     result=$(source_run "$smtp" "$2" "$3")
     stop "$relay"

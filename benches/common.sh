@@ -43,6 +43,17 @@ stop() {
     wait "$1" 2>/dev/null || true
 }
 
+# Waits until the relay has said in its log that the platform wants patience.
+await_patience() {
+    for _ in $(seq 200); do
+        if grep -q 'HTTP 429' "$work/relay.log"; then return; fi
+        sleep 0.05
+    done
+    echo "the relay has not met the 429; the end of its log:" >&2
+    tail -n 5 "$work/relay.log" >&2
+    exit 1
+}
+
 # Has the emulator at $1 ask for an hour's patience.
 shut_gate() {
     curl -sSf -o /dev/null -H 'Content-Type: application/json' "http://$1/emulator/faults" \

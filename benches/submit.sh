@@ -154,7 +154,7 @@ relay_run() {
     if [ "$1" = stored ]; then
         # The SMS that meets the 429 and shuts the gate.
         curl -sSf -o /dev/null -d 'username=bench&password=secret&to=%2B393470000000&text=first' "http://$http/sms"
-        sleep 0.3
+        await_patience
     fi
     wrk_run "$2" "$http" "$3"
     stop "$relay"
