@@ -211,8 +211,8 @@ impl Fields {
 
     /// The first value of this name that is a text; for conditions and answers, not for what is sent.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        let mut named = self.list.iter().chain(&self.around);
-        named.find(|field| field.name.eq_ignore_ascii_case(name)).and_then(|field| self.shown_text(field))
+        let named = self.list.iter().chain(&self.around);
+        named.filter(|field| field.name.eq_ignore_ascii_case(name)).find_map(|field| self.shown_text(field))
     }
 
     /// Every name, in lower case, with its first value that is a text.

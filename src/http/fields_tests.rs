@@ -197,3 +197,11 @@ fn values_are_shown_short_and_escaped() {
     assert_eq!(shown(&"x".repeat(40)), "x".repeat(40));
     assert_eq!(shown(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
 }
+
+#[test]
+fn a_parameter_is_the_first_value_that_is_a_text_however_it_is_asked_for() {
+    let mut fields = Fields::default();
+    fields.add_form(b"op=%D0&OP=ds&op=pv").unwrap();
+    assert_eq!(fields.parameter("op").as_deref(), Some("ds"));
+    assert_eq!(fields.parameters().get("op").map(String::as_str), Some("ds"));
+}
