@@ -48,7 +48,8 @@ pub fn check(input: &[u8]) {
         "POST" => endpoint.methods.post,
         _ => false,
     };
-    let octets = input.len();
+    // What is no UTF-8 became a character of three octets above, and counts as these.
+    let octets = target.len() + body.len();
     let asked = match &seen {
         Ok(seen) => {
             assert!(takes && is_meant(endpoint, &seen.parameters), "{method} {target:?}");
