@@ -139,9 +139,15 @@ fn account(
     let accepted = profiles::accepted(reader, written);
     let profiles = apis.of_account(reader, written);
     let may_choose_lane = written.or("may_choose_lane", false, values::flag);
+    let may_see_all = written.or("may_see_all", false, values::flag);
     let program = callbacks::program(reader, written);
     let known = KnownAccount { name: name.clone(), door: Door::Http, networks: networks.clone() };
     let Some(login) = logins::login(reader, written, &name) else { return (None, known) };
+    if may_see_all && login.is_none() {
+        let text = "with `may_see_all` and `without_password` anybody in its networks could read everybody's messages; \
+                    give this account a password";
+        reader.error(written.place("may_see_all"), text.to_owned());
+    }
     let account = http::Account {
         name,
         networks,
@@ -149,6 +155,7 @@ fn account(
         profiles,
         may_choose_sender,
         may_choose_lane,
+        may_see_all,
         accepted,
         program,
     };

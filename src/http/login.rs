@@ -208,6 +208,7 @@ mod tests {
             profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            may_see_all: false,
             accepted: crate::profile::Answers::default(),
             program: None,
         };

@@ -221,6 +221,8 @@ pub struct Account {
     pub may_choose_sender: bool,
     /// Whether it may choose the lane.
     pub may_choose_lane: bool,
+    /// Whether it may look at what others handed in, mails too. It may end none of that.
+    pub may_see_all: bool,
     /// What `/sms` answers when it has taken a form, in the place of its own answer.
     pub accepted: Answers,
     /// Its program that is told how its SMS ended.

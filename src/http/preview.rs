@@ -137,6 +137,7 @@ mod tests {
             profiles: None,
             may_choose_sender: false,
             may_choose_lane: false,
+            may_see_all: false,
             accepted: Answers::default(),
             program: None,
         }

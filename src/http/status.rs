@@ -1,7 +1,9 @@
 //! `/sms/ID` and `/sms/ID-1`: what became of a form, and its end before its time.
 //!
-//! An account sees what it posted itself. Another's id is answered like one that nobody has.
+//! An account sees what it posted itself, and one that may see all of them everything, mails too. Otherwise another's id is
+//! answered like one that nobody has.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -53,6 +55,15 @@ impl Which {
         match self {
             Self::All(_) => all,
             Self::One(id) => all.into_iter().filter(|message| message.sms.id == id).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(id) => id.fmt(f),
+            Self::One(id) => id.fmt(f),
         }
     }
 }
@@ -117,11 +128,11 @@ async fn answer(
     let written = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
     let Some(which) = Which::parse(written) else { return Err(unknown(written)) };
     let answered = async {
-        let mut view = look(desk, client, which).await?;
         if is_delete {
-            cancel(desk, client, which, &view.messages).await?;
-            view = look(desk, client, which).await?;
+            let own = look_to_cancel(desk, client, which).await?;
+            cancel(desk, client, which, &own.messages).await?;
         }
+        let view = look(desk, client, which).await?;
         let id = which.submission();
         let fate = || view::json(id, &view, &view.messages);
         let page = match style {
@@ -171,13 +182,34 @@ pub(super) fn unknown(written: &str) -> Denial {
     Denial::new(StatusCode::NOT_FOUND, reason)
 }
 
-/// The submission with the SMS that are meant.
+/// The submission with the SMS that are meant, for whoever may see it.
 pub(super) async fn look(desk: &Desk, client: &Client, which: Which) -> Result<SubmissionView, Denial> {
-    let written = match which {
-        Which::All(id) => id.to_string(),
-        Which::One(id) => id.to_string(),
-    };
-    look_own(desk, client, which).await?.ok_or_else(|| unknown(&written))
+    let is_seen = |view: &SubmissionView| is_own(view, client) || may_see_all(desk, client);
+    find(desk, which, is_seen).await?.ok_or_else(|| unknown(&which.to_string()))
+}
+
+/// The same for whoever may end it.
+pub(super) async fn look_to_cancel(
+    desk: &Desk,
+    client: &Client,
+    which: Which,
+) -> Result<SubmissionView, Denial> {
+    let found = look(desk, client, which).await?;
+    if is_own(&found, client) {
+        return Ok(found);
+    }
+    let reason = format!("{which} is another's: this account may look at it, and not cancel it");
+    Err(Denial::new(StatusCode::FORBIDDEN, reason))
+}
+
+fn may_see_all(desk: &Desk, client: &Client) -> bool {
+    let accounts = desk.accounts.load();
+    accounts.iter().any(|account| account.may_see_all && client.account.as_ref() == Some(&account.name))
+}
+
+/// Whether this client's account has posted it.
+fn is_own(view: &SubmissionView, client: &Client) -> bool {
+    view.client.door == Door::Http && view.client.account.is_some() && view.client.account == client.account
 }
 
 /// The submission of this client's account with the SMS that are meant; `None` where there is none, or none of its own.
@@ -186,12 +218,15 @@ pub(super) async fn look_own(
     client: &Client,
     which: Which,
 ) -> Result<Option<SubmissionView>, SpoolError> {
-    let is_own = |view: &SubmissionView| {
-        view.client.door == Door::Http
-            && view.client.account.is_some()
-            && view.client.account == client.account
-    };
-    let found = desk.behind.lookup.look(which.submission()).await?.filter(is_own);
+    find(desk, which, |view| is_own(view, client)).await
+}
+
+async fn find(
+    desk: &Desk,
+    which: Which,
+    may_see: impl Fn(&SubmissionView) -> bool,
+) -> Result<Option<SubmissionView>, SpoolError> {
+    let found = desk.behind.lookup.look(which.submission()).await?.filter(may_see);
     let found = found.map(|view| SubmissionView { messages: which.of(view.messages.clone()), ..view });
     Ok(found.filter(|view| matches!(which, Which::All(_)) || !view.messages.is_empty()))
 }

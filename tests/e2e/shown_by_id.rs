@@ -1,5 +1,7 @@
 //! `sms-relay queue show ID` and the page of a message: one id, the same everywhere.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -62,6 +64,47 @@ fn command_form_page_and_json_tell_the_same_under_one_id() {
     let denied = page("X-Api-Key: wrong");
     assert_eq!(denied.status, 401);
     assert!(!denied.body.contains("gate"), "{}", denied.body);
+}
+
+#[test]
+fn the_id_of_a_mail_opens_a_page_for_those_who_may_see_all() {
+    let mut world = World::new();
+    world.extra = r#"
+[[http.account]]
+name = "night-shift"
+username = "anna"
+networks = ["127.0.0.0/8"]
+password = { env = "ANNA_PASSWORD" }
+may_see_all = true
+"#
+    .to_owned();
+    world.otherwise.push(("[[http.listener]]", "[[http.listener]]\napi = true".to_owned()));
+    let relay = world.start_with(&[("ANNA_PASSWORD", "correct horse")]);
+    let reply = relay.mail("oncall@sms.local", "Fire in hall 3");
+    let id = reply.split(' ').find(|word| word.len() == 26).unwrap_or_else(|| panic!("{reply}")).to_owned();
+    let anna = format!("Authorization: Basic {}", STANDARD.encode("anna:correct horse"));
+    let browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let page = relay.look_until(|| {
+        let page = ask(relay.http, "GET", &format!("/sms/{id}"), &[browser, &anna], "");
+        assert_eq!(page.status, 200, "{}", page.body);
+        if page.body.contains(&format!("<h2>{id}-1: delivered</h2>")) { Ok(page) } else { Err(page.body) }
+    });
+    for piece in ["<pre>Fire in hall 3</pre>", "oncall@sms.local (+393471234567)", "<td>delivered</td>"] {
+        assert!(page.body.contains(piece), "{piece}: {}", page.body);
+    }
+    let json = ask(relay.http, "GET", &format!("/v1/messages/{id}-1"), &[&anna], "");
+    assert_eq!((json.status, &json.json()["messages"][0]["state"]), (200, &json!("delivered")));
+
+    for (method, path, key, status, words) in [
+        ("DELETE", "/sms/", anna.as_str(), 403, "look at it, and not cancel it"),
+        ("DELETE", "/v1/messages/", &anna, 403, "look at it, and not cancel it"),
+        ("GET", "/sms/", "X-Api-Key: swordfish", 404, "no id of a form of yours"),
+        ("GET", "/v1/messages/", "X-Api-Key: swordfish", 404, "no id of a form of yours"),
+    ] {
+        let denied = ask(relay.http, method, &format!("{path}{id}"), &[key], "");
+        assert_eq!(denied.status, status, "{method} {path}: {}", denied.body);
+        assert!(denied.body.contains(words) && !denied.body.contains("Fire"), "{}", denied.body);
+    }
 }
 
 #[test]

@@ -260,6 +260,7 @@ pub(crate) fn account(name: &str, credential: Option<(&str, &str)>) -> Account {
         profiles: None,
         may_choose_sender: false,
         may_choose_lane: false,
+        may_see_all: false,
         accepted: Answers::default(),
         program: None,
     }

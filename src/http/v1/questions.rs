@@ -14,7 +14,7 @@ use super::super::answer::{Denial, Style, respond};
 use super::super::desk::Desk;
 use super::super::fields::shown;
 use super::super::let_in::authenticate;
-use super::super::status::{Which, cancel, look, may_look, unknown};
+use super::super::status::{Which, cancel, look, look_to_cancel, may_look, unknown};
 use super::super::view;
 use super::Stop;
 use crate::model::Client;
@@ -37,7 +37,7 @@ pub(super) async fn cancelled(
 ) -> Result<Response, Stop> {
     let which = asked(desk, client, parts, id).await?;
     let cancelled = async {
-        let found = look(desk, client, which).await?;
+        let found = look_to_cancel(desk, client, which).await?;
         cancel(desk, client, which, &found.messages).await?;
         view(desk, client, which).await
     };

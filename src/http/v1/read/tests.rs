@@ -13,6 +13,7 @@ fn account() -> Account {
         profiles: None,
         may_choose_sender: true,
         may_choose_lane: true,
+        may_see_all: false,
         accepted: crate::profile::Answers::default(),
         program: Some(Program {
             url: None,
