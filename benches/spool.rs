@@ -1,5 +1,6 @@
 //! How fast the spool is on this disk: durable accepts for each number of submitters that wait at
-//! a time, claiming and settling out of a backlog, and callbacks about all of a backlog.
+//! a time, claiming and settling out of a backlog, callbacks about all of a backlog, and a storm: accepting and ending what
+//! one summary tells of.
 //!
 //! `cargo bench --bench spool` measures for two seconds each; `-- 10` for ten. Without `--bench`,
 //! as `cargo test` starts it, it only shows that it works.
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use sms_relay::model::{
-    About, Callback, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, MailAddress, Message,
-    Notify, Original, PartStatus, PhoneNumber, Price, Recipient, ReportTo, SenderId, Sms, SmsOptions,
-    SmsText, Submission, SubmissionId,
+    About, Callback, Cause, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, FinalState,
+    MailAddress, Message, Notify, Original, PartStatus, Passage, PhoneNumber, Price, Recipient, ReportTo,
+    SenderId, Similar, Sms, SmsOptions, SmsText, Submission, SubmissionId,
 };
 use sms_relay::spool::sqlite::Settings;
 use sms_relay::spool::{Room, Spool, SqliteSpool, Step, Taken};
@@ -47,6 +48,11 @@ fn main() -> anyhow::Result<()> {
         for callers in [16, 256] {
             callbacks(if is_bench { 100_000 } else { 500 }, callers).await?;
         }
+        println!(
+            "{:>10} {:>12} {:>12} {:>12} {:>14} {:>14}",
+            "storm", "plain/s", "folded/s", "ended/s", "accept p50 us", "accept max us"
+        );
+        storm(if is_bench { 100_000 } else { 1_500 }).await?;
         Ok(())
     })
 }
@@ -115,8 +121,10 @@ fn submission(phone: usize, now: Timestamp) -> anyhow::Result<Submission> {
             rule: "default".to_owned(),
             delivery: Delivery::until(now + SignedDuration::from_hours(4)),
             fate: Fate::Due,
+            passage: Default::default(),
         }],
         forwards: Vec::new(),
+        remembered: sms_relay::model::Remembered::default(),
     })
 }
 
@@ -214,6 +222,91 @@ async fn claims(backlog: usize, workers: usize, time: Duration) -> anyhow::Resul
     }
     println!("{backlog:>10} {:>12.0} {workers:>14}", done as f64 / spent.as_secs_f64());
     Ok(())
+}
+
+/// Accepts `count` plain SMS to one phone, then `count` that say the same, 256 submitters at a time; then sends the summary
+/// and ends all that was folded, while one submitter goes on: how long its accepts take.
+async fn storm(count: usize) -> anyhow::Result<()> {
+    let plain = storm_accepts(count, &Passage::default()).await?.1;
+    let similar = Similar { key: "link down".to_owned(), window: Duration::from_secs(60) };
+    let passage = Passage { similar: Some(similar), ..Passage::default() };
+    let (directory, folded, spool) = {
+        let (held, rate) = storm_accepts(count, &passage).await?;
+        (held.0, rate, held.1)
+    };
+    anyhow::ensure!(spool.backlog().await?.folded == count - 1, "not all are folded");
+    let now = Timestamp::now() + SignedDuration::from_hours(1);
+    let room =
+        || vec![Room { gateway: "platform".to_owned(), calls: [9; 3], is_open: true, may_hang: false }];
+    loop {
+        let calls = spool.claim_due(now, room()).await?;
+        if calls.is_empty() {
+            break;
+        }
+        for claim in calls.into_iter().flat_map(|call| call.messages) {
+            let cause = Cause::new(EnhancedStatus::SUCCESS, "it has arrived");
+            let note = EnhancedStatus::SUCCESS.to_string();
+            let step = Step::Sent { platform_id: None, parts: None, unicode: None, ask_at: now, note };
+            spool.settle(claim.sms.id, claim.attempt, step, now).await?;
+            let step = Step::Final { state: FinalState::Delivered, cause };
+            spool.settle(claim.sms.id, claim.attempt, step, now).await?;
+        }
+    }
+    let start = Instant::now();
+    let mut times = Vec::new();
+    let ending = {
+        let spool = Arc::clone(&spool);
+        tokio::spawn(async move {
+            while spool.backlog().await?.folded > 0 {
+                spool.claim_due(now, Vec::new()).await?;
+            }
+            anyhow::Ok(start.elapsed())
+        })
+    };
+    while !ending.is_finished() {
+        let before = Instant::now();
+        spool.accept(submission(times.len(), Timestamp::now())?).await?;
+        times.push(before.elapsed());
+    }
+    let spent = ending.await??;
+    times.sort_unstable();
+    let each = |spent: Duration| count as f64 / spent.as_secs_f64();
+    println!(
+        "{count:>10} {:>12.0} {:>12.0} {:>12.0} {:>14} {:>14}",
+        each(plain),
+        each(folded),
+        each(spent),
+        times.get(times.len() / 2).map_or(0, Duration::as_micros),
+        times.last().map_or(0, Duration::as_micros)
+    );
+    drop((spool, directory));
+    Ok(())
+}
+
+/// Accepts so many with this passage, and returns how long that took.
+async fn storm_accepts(
+    count: usize,
+    passage: &Passage,
+) -> anyhow::Result<((tempfile::TempDir, Arc<SqliteSpool>), Duration)> {
+    let directory = directory()?;
+    let spool = open(directory.path())?;
+    let start = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for submitter in 0..256 {
+        let (spool, passage) = (Arc::clone(&spool), passage.clone());
+        tasks.spawn(async move {
+            for _ in (submitter..count).step_by(256) {
+                let mut given = submission(0, Timestamp::now())?;
+                given.messages[0].passage = passage.clone();
+                spool.accept(given).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(((directory, spool), start.elapsed()))
 }
 
 /// Sends `count` SMS and takes a callback about each in random order, one in ten of them twice and one in a hundred

@@ -11,12 +11,14 @@ mod test_log;
 
 // 1: pure logic
 pub mod bounce;
+pub mod budget;
 pub mod credential;
 pub mod mail;
 pub mod pattern;
 pub mod profile;
 pub mod retry;
 pub mod rota;
+pub mod storm;
 pub mod text;
 
 // 2: the outside world, and the words of an SMS
@@ -34,9 +36,11 @@ pub mod routing;
 pub mod credit;
 pub mod dispatch;
 pub mod intake;
+pub mod notices;
 pub mod reporting;
 pub mod telling;
 pub mod tracking;
+pub mod vigil;
 
 // 5: doors
 pub mod http;

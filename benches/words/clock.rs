@@ -16,7 +16,13 @@ fn now(start: Instant) -> f64 {
 }
 
 /// Seconds that `run` takes, once warm.
+#[allow(dead_code, reason = "not every benchmark has one figure")]
 pub(crate) fn cost(run: &mut dyn FnMut()) -> f64 {
+    spread(run)[1]
+}
+
+/// The same at least, in the middle and at most.
+pub(crate) fn spread(run: &mut dyn FnMut()) -> [f64; 3] {
     let start = Instant::now();
     let mut sample = |times: u64| {
         let before = now(start);
@@ -31,7 +37,7 @@ pub(crate) fn cost(run: &mut dyn FnMut()) -> f64 {
     }
     let mut samples: Vec<f64> = (0..SAMPLES).map(|_| sample(times)).collect();
     samples.sort_by(f64::total_cmp);
-    samples[SAMPLES / 2] / times as f64
+    [0, SAMPLES / 2, SAMPLES - 1].map(|place| samples[place] / times as f64)
 }
 
 /// Three digits and a unit.

@@ -57,7 +57,7 @@ fn rule(name: &str, when: Conditions, send: SendAction) -> Rule {
 
 /// Ten rules of an ordinary installation; the eighth is for mails of the UPS.
 fn rules() -> Vec<Rule> {
-    let pattern = |source: &str| Some(Pattern::new(source).unwrap());
+    let pattern = |source: &str| Some(Pattern::new(source).unwrap().into());
     let networks = |network: &str| Some(vec![network.parse().unwrap()]);
     let sender = |name: &str| Some(SenderId::new(name).unwrap());
     let any = Conditions::default;
@@ -113,6 +113,7 @@ impl Way {
             allowed: vec![Prefix::new("+39").unwrap()],
             text_recipients: Vec::new(),
             rotas: Vec::new(),
+            quiet: Vec::new(),
             aliases: vec![(TO.to_owned(), vec!["+393471234567".to_owned()])],
             rules: rules(),
             no_match: NoMatch::Send,
@@ -196,7 +197,7 @@ impl Way {
 
 impl Known<'_> {
     pub(crate) fn decide(&self) -> Plan {
-        match self.routing.decide(&self.facts, TO, &self.destination) {
+        match self.routing.decide(&self.facts, TO, &self.destination).remove(0) {
             Decision::Send(plan) => plan,
             other @ (Decision::Drop { .. } | Decision::Refuse { .. }) => panic!("it is not sent: {other:?}"),
         }

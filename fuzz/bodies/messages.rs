@@ -25,6 +25,7 @@ pub fn check(input: &[u8]) {
             accepted: sms_relay::profile::Answers::default(),
             may_choose_sender: may,
             may_choose_lane: may,
+            may_see_all: false,
             program: None,
         };
         let found = messages(body, &account);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::credit::Credit;
 use crate::gateway::Lines;
 use crate::http::{self, Callbacks, Lookup, Submitter};
-use crate::intake::{Form, Intake, Once, Receipt, Refusal};
+use crate::intake::{Form, Intake, Once, Own, Receipt, Refusal, RefusalKind};
 use crate::model::{
     Callback, Cause, Client, EnhancedStatus, Envelope, MailAddress, MessageId, ReversePath, Secret,
     SubmissionId, TellUrl,
@@ -18,6 +18,7 @@ use crate::model::{
 use crate::smtp::Receiver;
 use crate::spool::{RequestKey, Spool, SpoolError, SubmissionView, Taken};
 use crate::telling::Signers;
+use crate::vigil::{Speaker, Spoken, Unspoken, Vigil};
 
 /// How long one look at the spool answers everybody's `/readyz`: each look is a sync of the disk, and
 /// anybody may ask.
@@ -51,13 +52,19 @@ pub(super) struct FormDoor {
     intake: Arc<Intake>,
     lines: Arc<Lines>,
     credit: Arc<Credit>,
+    vigil: Arc<Vigil>,
     /// The last look, and when it was taken.
     looked: Mutex<Option<(Instant, Result<(), SpoolError>)>>,
 }
 
 impl FormDoor {
-    pub(super) fn new(intake: Arc<Intake>, lines: Arc<Lines>, credit: Arc<Credit>) -> Self {
-        Self { intake, lines, credit, looked: Mutex::default() }
+    pub(super) fn new(
+        intake: Arc<Intake>,
+        lines: Arc<Lines>,
+        credit: Arc<Credit>,
+        vigil: Arc<Vigil>,
+    ) -> Self {
+        Self { intake, lines, credit, vigil, looked: Mutex::default() }
     }
 
     /// Those who ask while a look is taken each take one, too; the spool commits them together.
@@ -96,7 +103,7 @@ impl Submitter for FormDoor {
         let troubles = lines.iter().filter_map(|line| {
             line.gate.trouble().map(|trouble| format!("gateway {}: {trouble}", line.gateway.name()))
         });
-        spool.into_iter().chain(troubles).chain(self.credit.trouble()).collect()
+        spool.into_iter().chain(troubles).chain(self.credit.trouble()).chain(self.vigil.trouble()).collect()
     }
 }
 
@@ -142,5 +149,28 @@ impl Signers for AccountSecrets {
         let accounts = self.0.load();
         let account = accounts.iter().find(|account| account.name == to.account)?;
         account.program.as_ref().map(|program| program.secret.clone())
+    }
+}
+
+/// What the relay itself has to say goes in by it.
+pub(super) struct OwnDoor(pub(super) Arc<Intake>);
+
+#[async_trait]
+impl Speaker for OwnDoor {
+    async fn speak(&self, spoken: Spoken, now: Timestamp) -> Result<SubmissionId, Unspoken> {
+        let Spoken { listener, to, text, lane, is_reported, mails, notes } = spoken;
+        let own = Own { listener, to, text, lane, is_reported, mails, notes };
+        self.0.submit_own(own, now).await.map_err(|refusal| match refusal.kind {
+            RefusalKind::StorageUnavailable
+            | RefusalKind::TooFast { .. }
+            | RefusalKind::QuotaSpent { .. } => Unspoken::Later(refusal.text),
+            RefusalKind::UnknownRecipient
+            | RefusalKind::DomainNotOurs
+            | RefusalKind::NotAllowed
+            | RefusalKind::NothingToSend
+            | RefusalKind::Loop
+            | RefusalKind::TooMany
+            | RefusalKind::TooFarAhead => Unspoken::Refused(refusal.text),
+        })
     }
 }

@@ -9,6 +9,9 @@
 mod clock;
 mod doors;
 pub mod log;
+mod overrides;
+#[cfg(test)]
+mod room;
 pub mod service;
 #[cfg(test)]
 mod simulation;
@@ -34,16 +37,18 @@ use crate::http;
 use crate::intake::Intake;
 use crate::mailer::{Mailer, MailerError};
 use crate::model::SubmissionId;
+use crate::notices::{self, Notices};
 use crate::reporting::{Platforms, Reporting};
 use crate::retry::later;
-use crate::routing::Routing;
 use crate::smtp;
 use crate::spool::sqlite::SqliteSpool;
 use crate::spool::{Spool, SpoolError, SubmissionView};
 use crate::telling::Teller;
 use crate::tls;
 use crate::tracking::{self, Tracking};
-use doors::{AccountSecrets, CallbackDesk, FateDesk, FormDoor, MailDoor};
+use crate::vigil::{self, Vigil};
+use doors::{AccountSecrets, CallbackDesk, FateDesk, FormDoor, MailDoor, OwnDoor};
+use overrides::Overrides;
 
 /// How old the work loop's last beat may be while the relay counts as alive; the loop beats at
 /// least every 10 s.
@@ -85,12 +90,16 @@ pub struct App {
 
 /// What a reload swaps.
 struct Reloadable {
-    routing: Arc<ArcSwap<Routing>>,
+    /// Which swap the rules.
+    overrides: Arc<Overrides>,
     accounts: Arc<ArcSwap<Vec<http::Account>>>,
     callbacks: Arc<ArcSwap<Option<http::CallbackDoor>>>,
     lines: Arc<Lines>,
     credit: Arc<Credit>,
     credit_at_start: credit::Settings,
+    intake: Arc<Intake>,
+    vigil: Arc<Vigil>,
+    vigil_at_start: vigil::Settings,
     mailer: Option<Arc<ArcSwap<Mailer>>>,
     platforms: Arc<ArcSwap<Platforms>>,
     smtp: smtp::Handle,
@@ -148,15 +157,19 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let fixed = fixed(&config);
         let watched = credit_settings(&config);
+        let told = notice_settings(&config);
+        let vigil_at_start = vigil_settings(&config);
         let lines = Arc::new(Lines::new(gateways(config.gateways)?));
         let mailer =
             config.mailer.map(Mailer::new).transpose()?.map(|mailer| Arc::new(ArcSwap::from_pointee(mailer)));
         let spool = Arc::new(SqliteSpool::open(config.spool)?);
         let routing = Arc::new(ArcSwap::from_pointee(config.routing));
+        let overrides = Arc::new(Overrides::new(Arc::clone(&routing), config.overriding));
         let accounts = Arc::new(ArcSwap::from_pointee(config.accounts));
         let shared: Arc<dyn Spool> = spool.clone();
         let is_dry = config.intake.simulate_all;
         let intake = Arc::new(Intake::new(Arc::clone(&routing), Arc::clone(&shared), config.intake));
+        intake.listen(config.listened);
 
         let mail_door = Arc::new(MailDoor(Arc::clone(&intake)));
         let metrics = smtp::Metrics::new();
@@ -164,13 +177,22 @@ impl App {
             .map_err(|error| StartError::Bind { message: error.to_string(), source: error.source })?;
         let mut registry = Registry::default();
         metrics.register(&mut registry);
+        overrides.register(&mut registry);
         let figures = Figures::new();
         figures.register(&mut registry);
         let traffic = Traffic::new();
         traffic.register(&mut registry);
+        intake.figures().register(&mut registry);
         let flow = Flow::default();
         let credit = Arc::new(Credit::new(Arc::clone(&shared), Arc::clone(&lines), watched.clone()));
         credit.register(&mut registry);
+        let rules = Arc::clone(&routing);
+        let budgets = Box::new(move || rules.load().budgets().to_vec());
+        let notices = Notices::new(Arc::clone(&shared), budgets, told);
+        notices.register(&mut registry);
+        let own = Arc::new(OwnDoor(Arc::clone(&intake)));
+        let vigil = Arc::new(Vigil::new(Arc::clone(&shared), own, vigil_at_start.clone()));
+        vigil.register(&mut registry);
         let expiry = tls::Expiry::new();
         expiry.register(registry.sub_registry_with_prefix("sms_relay_http"));
         let http_figures = http::Figures::new();
@@ -179,7 +201,12 @@ impl App {
         tracked.register(&mut registry);
         let taken = tracking::Callbacks::new(Arc::clone(&shared), flow.clone(), tracked);
         let behind = http::Behind {
-            submitter: Arc::new(FormDoor::new(intake, Arc::clone(&lines), Arc::clone(&credit))),
+            submitter: Arc::new(FormDoor::new(
+                Arc::clone(&intake),
+                Arc::clone(&lines),
+                Arc::clone(&credit),
+                Arc::clone(&vigil),
+            )),
             lookup: Arc::new(FateDesk(Arc::clone(&shared))),
             callbacks: Arc::new(CallbackDesk(taken)),
         };
@@ -238,9 +265,13 @@ impl App {
         let teller = Teller::new(Arc::clone(&shared), signers, config.telling);
         workers.spawn(teller.run(stopped.clone()));
         workers.spawn(Arc::clone(&credit).run(stopped.clone()));
+        workers.spawn(notices.run(stopped.clone()));
+        workers.spawn(Arc::clone(&vigil).run(stopped.clone()));
         let platforms = Arc::new(ArcSwap::from_pointee(config.platforms));
         let reporting = Reporting::new(shared, mailer.clone(), Arc::clone(&platforms), config.reporting);
         workers.spawn(reporting.run(stopped.clone()));
+
+        workers.spawn(Arc::clone(&overrides).run(stopped.clone()));
 
         let mut doors = JoinSet::new();
         let (smtp_handle, http_handle) = (smtp.handle(), http.handle());
@@ -258,12 +289,15 @@ impl App {
             drain: config.drain_time,
             addresses,
             reloadable: Reloadable {
-                routing,
+                overrides,
                 accounts,
                 callbacks,
                 lines,
                 credit,
                 credit_at_start: watched,
+                intake,
+                vigil,
+                vigil_at_start,
                 mailer,
                 platforms,
                 smtp: smtp_handle,
@@ -314,15 +348,24 @@ impl App {
         // Who is told stands in [reporting], all of which waits for a restart.
         let watched =
             credit::Settings { gateways: watched.gateways, ..self.reloadable.credit_at_start.clone() };
+        let expected = vigil_settings(&config);
+        let expected = vigil::Settings {
+            expected: expected.expected,
+            heartbeats: expected.heartbeats,
+            silence_is_trouble: expected.silence_is_trouble,
+            ..self.reloadable.vigil_at_start.clone()
+        };
         let gateways = gateways(config.gateways)?;
         let mailer = config.mailer.map(Mailer::new).transpose()?;
         if let (Some(held), Some(mailer)) = (&self.reloadable.mailer, mailer) {
             held.store(Arc::new(mailer));
         }
-        self.reloadable.routing.store(Arc::new(config.routing));
+        self.reloadable.overrides.replace(config.routing, config.overriding);
         self.reloadable.accounts.store(Arc::new(config.accounts));
         self.reloadable.callbacks.store(Arc::new(config.callbacks));
         self.reloadable.credit.reload(watched);
+        self.reloadable.intake.listen(config.listened);
+        self.reloadable.vigil.reload(expected);
         // A report about what a gateway had that is gone still names its host.
         let mut platforms = Platforms::clone(&self.reloadable.platforms.load());
         platforms.extend(config.platforms);
@@ -356,6 +399,21 @@ fn credit_settings(config: &Config) -> credit::Settings {
         hostname: reporting.hostname.clone(),
         lifetime: reporting.lifetime,
     }
+}
+
+/// Who is told of budgets and limits, as for [`credit_settings`].
+fn notice_settings(config: &Config) -> notices::Settings {
+    let credit::Settings { gateways: _, operator, from, hostname, lifetime } = credit_settings(config);
+    notices::Settings { operator, from, hostname, lifetime }
+}
+
+/// Who is to be heard of, and the tests. In a dry run nothing is delivered, so that no test could pass.
+fn vigil_settings(config: &Config) -> vigil::Settings {
+    let mut settings = config.vigil.clone();
+    if config.intake.simulate_all {
+        settings.heartbeats.clear();
+    }
+    settings
 }
 
 /// Gateways' clients, each with how much it may be called.

@@ -70,6 +70,7 @@ fn introduction(report: &Report<'_>) -> String {
     let subject = report.original.subject.as_deref().map(field::one_line).unwrap_or_default();
     let what = match (report.client.door, report.audience) {
         (Door::Http, _) => "A form post asked for an SMS.",
+        (Door::Relay, _) => "The relay itself had an SMS to send.",
         (Door::Smtp, Audience::Sender) => "You sent a mail that was to become an SMS.",
         (Door::Smtp, Audience::Operator) => "A mail came that was to become an SMS.",
     };
@@ -79,7 +80,7 @@ fn introduction(report: &Report<'_>) -> String {
         text.push_str(&format!("  Subject:  {subject}\n"));
     }
     text.push_str(&format!("  Received: {}\n", field::date(report.received_at)));
-    if report.audience == Audience::Operator || report.client.door == Door::Http {
+    if report.audience == Audience::Operator || report.client.door != Door::Smtp {
         text.push_str(&format!("  From:     {}\n", client(report)));
     }
     text.push('\n');

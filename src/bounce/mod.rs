@@ -202,7 +202,7 @@ impl Report<'_> {
         let about = self.original.message_id.as_deref();
         let cause = match self.client.door {
             Door::Smtp => AutoSubmitted::Replied,
-            Door::Http => AutoSubmitted::Generated,
+            Door::Http | Door::Relay => AutoSubmitted::Generated,
         };
         let out = self.letter.head(&self.subject(), cause, about);
         let mut parts = Parts::open(out, &self.letter, "multipart/report; report-type=delivery-status");
@@ -224,6 +224,7 @@ impl Report<'_> {
             (Some(subject), _) if !subject.is_empty() => format!("{what}: {subject}"),
             (_, Door::Http) => format!("{what}: form post {}", self.submission),
             (_, Door::Smtp) => format!("{what}: mail {}", self.submission),
+            (_, Door::Relay) => format!("{what}: SMS {} of the relay", self.submission),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn returned<'a>(report: &Report<'a>) -> Option<Returned<'a>> {
     let content: &[u8] = &report.original.content;
     match report.client.door {
         Door::Smtp if !content.is_empty() => {}
-        Door::Smtp | Door::Http => return None,
+        Door::Smtp | Door::Http | Door::Relay => return None,
     }
     let failure = report.recipients.iter().any(|recipient| recipient.action == Action::Failed);
     if failure && report.include_text && report.original.is_full && encode::is_7bit(content) {

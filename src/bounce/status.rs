@@ -40,7 +40,7 @@ fn write_recipient(door: Door, recipient: &ReportedRecipient<'_>, out: &mut Vec<
     // The envelope address is what the sender knows; the phone behind it is not the sender's to see.
     let kind = match door {
         Door::Smtp => "rfc822",
-        Door::Http => FORM_DESTINATION,
+        Door::Http | Door::Relay => FORM_DESTINATION,
     };
     field::write(out, "Final-Recipient", &field::typed_address(kind, recipient.address));
     field::write(out, "Action", recipient.action.as_str());
@@ -100,7 +100,7 @@ fn received_from(client: &Client) -> Option<String> {
         std::net::IpAddr::V6(address) => format!("[IPv6:{address}]"),
     };
     match (client.door, client.helo.as_deref()) {
-        (Door::Http, _) => None,
+        (Door::Http | Door::Relay, _) => None,
         (Door::Smtp, Some(helo)) if !helo.is_empty() && field::host(helo) == helo => {
             Some(format!("{helo} ({literal})"))
         }

@@ -46,8 +46,9 @@ pub(super) fn oncall(options: &Options) -> Exit {
 
 fn told(options: &Options) -> Result<String, (Exit, String)> {
     let at = moment(options.at.as_deref()).map_err(|reason| (Exit::Usage, reason))?;
-    let loaded = config::load(&options.config).map_err(|problems| (Exit::Config, problems.to_string()))?;
-    let routing = &loaded.config.routing;
+    let loaded = config::load_without_secrets(&options.config);
+    let loaded = loaded.map_err(|problems| (Exit::Config, problems.to_string()))?;
+    let routing = &loaded.config().routing;
     let mut text = String::new();
     let wanted = |name: &str| options.rota.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(name));
     for (name, rota) in routing.rotas().filter(|(name, _)| wanted(name)) {

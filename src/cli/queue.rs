@@ -15,7 +15,7 @@ use crate::config;
 use crate::http::fate;
 use crate::model::{Door, MessageId, SubmissionId};
 use crate::spool::sqlite::Glance;
-use crate::spool::{MessageView, SubmissionView};
+use crate::spool::{MessageView, SubmissionView, TellsOf};
 
 pub(super) const LONG_ABOUT: &str = "\
 Shows what became of a message.
@@ -119,6 +119,7 @@ impl fmt::Display for Told<'_> {
         let what = match client.door {
             Door::Smtp => "mail",
             Door::Http => "form",
+            Door::Relay => "the relay's own",
         };
         write!(f, "{id}: {what} of {} from {}", self.time(view.received_at), client.address)?;
         if let Some(account) = &client.account {
@@ -169,6 +170,14 @@ impl Told<'_> {
             let _ = write!(facts, ", held for {}", reason.as_str());
         }
         writeln!(f, "  {facts}")?;
+        if let Some(summary) = message.folded_into {
+            writeln!(f, "  told by {summary}")?;
+        }
+        if let Some(TellsOf { count, first }) = &message.tells_of {
+            let named: Vec<String> = first.iter().map(ToString::to_string).collect();
+            let more = if u64::try_from(named.len()).is_ok_and(|named| named < *count) { " ..." } else { "" };
+            writeln!(f, "  tells of {count} SMS: {}{more}", named.join(" "))?;
+        }
         if let Some(next) = message.next_at {
             writeln!(f, "  next at {}, given up at {}", self.time(next), self.time(message.expires_at))?;
         }

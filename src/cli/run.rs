@@ -166,9 +166,12 @@ fn log_problems(problems: &Problems) {
 
 fn exit_of(error: &StartError) -> Exit {
     match error {
-        StartError::Spool(SpoolError::Unavailable(_) | SpoolError::Stale(_) | SpoolError::StaleMail(_)) => {
-            Exit::Unavailable
-        }
+        StartError::Spool(
+            SpoolError::Unavailable(_)
+            | SpoolError::Stale(_)
+            | SpoolError::StaleMail(_)
+            | SpoolError::Told(_),
+        ) => Exit::Unavailable,
         StartError::Spool(SpoolError::Unusable(_)) => Exit::CannotCreate,
         StartError::Gateway(_) | StartError::Mailer(_) => Exit::Config,
         StartError::Bind { source, .. } => Exit::of(source),

@@ -28,11 +28,11 @@ pub(super) struct Written {
 pub(super) fn allowance(section: &Section, door: Door) -> Written {
     let (senders, choice) = match door {
         Door::Smtp => (section.optional("senders", some(sender)), Choice::None),
-        Door::Http => (None, section.or("may_choose_sender", Choice::None, choice)),
+        Door::Http | Door::Relay => (None, section.or("may_choose_sender", Choice::None, choice)),
     };
     let reports_to = match door {
         Door::Smtp => None,
-        Door::Http => section.optional("reports_to", values::address),
+        Door::Http | Door::Relay => section.optional("reports_to", values::address),
     };
     let placed = |value: &Value| values::prefix(value).map(|prefix| (prefix, value.span()));
     let destinations = section.optional("allowed", some(placed));

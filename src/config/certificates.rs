@@ -35,6 +35,8 @@ pub(super) fn read(section: &Section, now: Timestamp) -> Given {
         (None, Some(key)) => {
             key.fail("`key` needs its `certificate`; write certificate = \"PATH\"".to_owned())
         }
+        // Where secrets are left alone it is as if it were there.
+        (Some(certificate), Some(_)) if certificate.reader.leaves_secrets() => None,
         (Some(certificate), Some(key)) => identity(certificate, key, now),
     };
     found.map_or(Given::Wrong, |identity| Given::Good(Arc::new(identity)))

@@ -9,7 +9,9 @@ use jiff::{Span, Timestamp};
 use super::reader::{Section, Value};
 use super::values;
 use crate::model::{Channel, Lane, OnUnknown};
-use crate::routing::{Api, ChannelStep, DeliverAt, Delivering, Escalation, LaneBy, SILENT_AFTER, Schedule};
+use crate::routing::{
+    Api, ChannelStep, DeliverAt, Delivering, Escalation, LaneBy, SILENT_AFTER, Schedule, Storming,
+};
 use crate::wording::{Template, Variables};
 
 /// Most characters of the id of a template.
@@ -19,7 +21,7 @@ const MAX_VARIABLES: usize = 50;
 /// Most characters of the name of a variable.
 const MAX_NAME: usize = 64;
 /// The keys read here.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 14] = [
     "lane",
     "gateways",
     "unknown",
@@ -32,6 +34,8 @@ pub(super) const KEYS: [&str; 12] = [
     "variables",
     "silent_after",
     "escalate",
+    "storm",
+    "quiet",
 ];
 
 /// What is known when a rule is read.
@@ -60,6 +64,9 @@ pub(super) fn read(section: &Section, around: Around<'_>) -> Delivering {
         variables: section.optional("variables", variables),
         silent_after: section.optional("silent_after", values::time(Duration::from_secs(10))),
         escalation: escalation(section),
+        // In [storm], or beside these in a rule.
+        storming: Storming::default(),
+        quiet: section.optional("quiet", values::flag),
     }
 }
 
@@ -78,6 +85,8 @@ pub(super) fn defaults(section: &Section, around: Around<'_>) -> Delivering {
         variables,
         silent_after,
         escalation,
+        storming,
+        quiet,
     } = read(section, around);
     Delivering {
         lane: lane.or(Some(LaneBy::Priority)),
@@ -92,6 +101,8 @@ pub(super) fn defaults(section: &Section, around: Around<'_>) -> Delivering {
         variables,
         silent_after: silent_after.or(Some(SILENT_AFTER)),
         escalation,
+        storming,
+        quiet: quiet.or(Some(true)),
     }
 }
 
@@ -216,7 +227,7 @@ fn variables(value: &Value) -> Option<Variables> {
 }
 
 /// A template, which may also be the same words for every message.
-fn template(value: &Value) -> Option<Template> {
+pub(super) fn template(value: &Value) -> Option<Template> {
     let written = values::text(value)?;
     Template::new(&written).map_or_else(|error| value.fail_within(error.range(), error.to_string()), Some)
 }
@@ -275,6 +286,7 @@ mod tests {
             variables = { text = "{{ text }}", plant = "Bologna" }
             silent_after = "3m"
             escalate = { after = "10m", to = "oncall2", text = "still: {{ subject }}" }
+            quiet = false
         "#;
         let (said, problems) = said(all);
         assert_eq!(problems, "");
@@ -293,6 +305,7 @@ mod tests {
         let escalation = said.escalation.flatten().unwrap();
         assert_eq!((escalation.after, escalation.to.as_str()), (Duration::from_secs(600), "oncall2"));
         assert!(matches!(escalation.text, Some(Template::Custom(_))));
+        assert_eq!(said.quiet, Some(false));
     }
 
     #[test]

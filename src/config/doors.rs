@@ -12,8 +12,9 @@ use super::allowance::{self, allowance};
 use super::apis::Apis;
 use super::enabled::{self, Profiles};
 use super::reader::{Reader, Section};
+use super::vigil::Collected;
 use super::{callbacks, certificates, logins, profiles, proxies, values};
-use crate::model::Door;
+use crate::model::{Door, SourceKind};
 use crate::routing::{KnownAccount, KnownListener};
 use crate::{http, smtp};
 
@@ -29,6 +30,8 @@ pub(super) struct Doors {
     pub(super) known_accounts: Vec<KnownAccount>,
     /// What accounts may do, by their names.
     pub(super) allowances: BTreeMap<String, allowance::Written>,
+    /// Who is to be heard of; rules are added as they are read.
+    pub(super) expected: Collected,
 }
 
 /// Reads both sections. A listener or account that is wrong is left out of the settings, but rules
@@ -112,7 +115,8 @@ pub(super) fn read(reader: &Reader, top: &Section, hostname: &str, now: Timestam
         reader.warning(first.span(), text.to_owned());
     }
     let http = http::Settings { listeners, limits };
-    Doors { smtp, http, accounts, callbacks, known_listeners, known_accounts, allowances }
+    let expected = taken.expected;
+    Doors { smtp, http, accounts, callbacks, known_listeners, known_accounts, allowances, expected }
 }
 
 fn http_limits(section: &Section) -> http::Limits {
@@ -135,6 +139,7 @@ fn account(
     may_choose_sender: bool,
 ) -> (Option<http::Account>, KnownAccount) {
     let name = taken.name(reader, written, "account", None);
+    taken.expected.read(written, SourceKind::Account);
     let networks = written.or("networks", private_networks(), values::networks);
     let accepted = profiles::accepted(reader, written);
     let profiles = apis.of_account(reader, written);
@@ -167,6 +172,8 @@ fn account(
 pub(super) struct Taken {
     names: HashSet<(&'static str, String)>,
     binds: HashSet<SocketAddr>,
+    /// Who is to be heard of.
+    pub(super) expected: Collected,
 }
 
 impl Taken {

@@ -9,6 +9,11 @@ use crate::credential::{ApiKeyHash, PasswordHash};
 use crate::http::{Account, Login, Proof};
 use crate::model::Secret;
 
+/// Hashes in place of those that are not looked up: of no password, as nobody knows what would come to zeros.
+const NO_PASSWORD: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NO_KEY: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
 /// What an `[[http.account]]` has its clients show, which may be nothing; `None` when that is wrong.
 pub(super) fn login(reader: &Reader, written: &Section, name: &str) -> Option<Option<Login>> {
     let username = written.or("username", name.to_owned(), values::text);
@@ -89,12 +94,12 @@ fn password(value: &Value) -> Option<Secret> {
 
 /// The hash of a password, here or where a secret of the configuration leads to.
 fn password_hash(value: &Value) -> Option<PasswordHash> {
-    hash_in(value, &here_or_elsewhere(value)?)
+    hash_in(value, &here_or_elsewhere(value, NO_PASSWORD)?)
 }
 
 /// The hash of a password that a secret of the configuration leads to.
 pub(super) fn hash_elsewhere(value: &Value) -> Option<PasswordHash> {
-    hash_in(value, &secrets::secret(value)?)
+    hash_in(value, &secrets::secret_or(value, NO_PASSWORD)?)
 }
 
 fn hash_in(value: &Value, text: &Secret) -> Option<PasswordHash> {
@@ -112,13 +117,13 @@ fn hash_in(value: &Value, text: &Secret) -> Option<PasswordHash> {
 
 /// The hash of an API key, here or where a secret of the configuration leads to.
 fn api_key_hash(value: &Value) -> Option<ApiKeyHash> {
-    let text = here_or_elsewhere(value)?;
+    let text = here_or_elsewhere(value, NO_KEY)?;
     ApiKeyHash::parse(text.expose_secret()).map_err(|error| value.error(error.to_string())).ok()
 }
 
 /// A hash may stand in the file: it is no secret like a password. Whatever else stands there may be one.
-fn here_or_elsewhere(value: &Value) -> Option<Secret> {
-    let DeValue::String(text) = value.item.get_ref() else { return secrets::secret(value) };
+fn here_or_elsewhere(value: &Value, stand_in: &str) -> Option<Secret> {
+    let DeValue::String(text) = value.item.get_ref() else { return secrets::secret_or(value, stand_in) };
     if text.starts_with("$argon2") || text.starts_with("sha256:") {
         return Some(Secret::from(text.as_ref()));
     }

@@ -7,24 +7,29 @@
 //!
 //! `reader` walks the file and notes problems, `values` reads single values, `secrets` finds
 //! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `profiles`, `enabled`, `callbacks`, `gateways`, `sending`,
-//! `reports` and `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `delivery`
+//! `reports`, `budgets` and `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `delivery`
 //! and `wording`
-//! what rules and defaults have. `cases` has the tests, which only `check` runs.
+//! what rules and defaults have, `vigil` who is to be heard of. `cases` has the tests, which only `check` runs.
 
 mod allowance;
 mod apis;
+mod budgets;
 mod callbacks;
 mod cases;
 mod certificates;
+mod conditions;
 mod delivery;
 mod doors;
 mod enabled;
 mod gateways;
 mod logins;
+mod mentions;
+mod overrides;
 mod prices;
 mod problem;
 mod profiles;
 mod proxies;
+mod quiet;
 mod reader;
 mod reports;
 mod rotas;
@@ -32,7 +37,9 @@ mod rules;
 mod secrets;
 mod sending;
 mod smtp;
+mod storms;
 mod values;
+mod vigil;
 mod wording;
 
 use std::collections::BTreeSet;
@@ -44,6 +51,7 @@ use jiff::Timestamp;
 
 pub use cases::{At, Difference, Expect, Outcome, Reason, Tests, compare};
 pub use gateways::ConfiguredGateway;
+pub use overrides::{OverridesFault, Overriding};
 pub use problem::{Problem, Problems, Severity, Spot};
 pub use profiles::all_built_in as built_in_profiles;
 pub use profiles::sms;
@@ -55,6 +63,8 @@ use crate::{dispatch, gateway, http, intake, mailer, reporting, telling, trackin
 use delivery::Around;
 use gateways::Gateways;
 use reader::{Reader, Section, Value};
+use rules::Ruled;
+use vigil::Heartbeats;
 
 /// Most octets of a configuration file; ten thousand aliases take less.
 const MAX_FILE: u64 = 4 << 20;
@@ -74,6 +84,8 @@ pub struct Config {
     pub intake: intake::Settings,
     /// Rules, aliases, allowed destinations. Reloadable.
     pub routing: Routing,
+    /// The same with what overrides of rotas say later; `None` where there are no files of such. Reloadable.
+    pub overriding: Option<Overriding>,
     /// Where everything waits.
     pub spool: sqlite::Settings,
     /// The platform's accounts, in the order in which they are tried where a rule names none.
@@ -88,6 +100,10 @@ pub struct Config {
     pub telling: telling::Settings,
     /// How failures are reported.
     pub reporting: reporting::Settings,
+    /// Who is to be heard of, and tests. Reloadable, but for who is told by mail.
+    pub vigil: crate::vigil::Settings,
+    /// The names that are to be heard of. Reloadable.
+    pub listened: intake::Listened,
     /// The smarthost; `None` where there is none, and `intake.reports` is off then.
     pub mailer: Option<mailer::Settings>,
     /// What the logs look like.
@@ -141,7 +157,10 @@ pub struct Loaded {
 /// syntax errors only.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
-    let reader = Reader::new(path, &source);
+    loaded(Reader::new(path, &source))
+}
+
+fn loaded(reader: Reader<'_>) -> Result<Loaded, Problems> {
     let document = reader.parse()?;
     let (config, tests) = read(&reader, Section::top(&reader, document.get_ref()), Timestamp::now());
     let problems = reader.problems();
@@ -150,6 +169,27 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
             Ok(Loaded { config, tests, warnings: problems, keys: reader.keys() })
         }
         Some(_) | None => Err(problems),
+    }
+}
+
+/// The same for somebody who only looks and may not read the secrets: what files, the environment and credentials hold is
+/// left alone, and something else stands in its place. Certificates are left out.
+///
+/// # Errors
+/// As [`load`], but for what is wrong with secrets and certificates.
+pub fn load_without_secrets(path: &Path) -> Result<WithoutSecrets, Problems> {
+    let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
+    loaded(Reader::new(path, &source).leaving_secrets()).map(|loaded| WithoutSecrets(loaded.config))
+}
+
+/// A configuration that may be looked at and not be run.
+#[derive(Debug)]
+pub struct WithoutSecrets(Config);
+
+impl WithoutSecrets {
+    /// To look at.
+    pub fn config(&self) -> &Config {
+        &self.0
     }
 }
 
@@ -188,14 +228,17 @@ fn read_file(path: &Path) -> Result<String, String> {
 fn read(reader: &Reader, top: Section, now: Timestamp) -> (Option<Config>, Tests) {
     let hostname = top.or("hostname", String::new(), host_name);
     let hostname = if hostname.is_empty() { machine_name() } else { hostname };
-    let doors = doors::read(reader, &top, &hostname, now);
+    let mut doors = doors::read(reader, &top, &hostname, now);
+    let heartbeats = Heartbeats::find(reader, &top, &mut doors);
     let gateways = Gateways::find(reader, &top);
-    let routing = rules::read(reader, &top, &doors, Around { gateways: gateways.names(), now });
-    if let Some(routing) = &routing {
+    let ruled = rules::read(reader, &top, &doors, Around { gateways: gateways.names(), now });
+    let routing = ruled.as_ref().map(|ruled| &ruled.routing);
+    if let Some(routing) = routing {
         gateways.warn_of_unused(reader, routing);
     }
-    let tests = cases::read(reader, &top, &doors, routing.as_ref(), gateways.names());
-    (settings(reader, top, &hostname, doors, gateways, routing), tests)
+    let tests = cases::read(reader, &top, &doors, routing, gateways.names());
+    let tested = tests.recipients();
+    (settings(reader, top, &hostname, doors, gateways, (ruled, tested, heartbeats, now)), tests)
 }
 
 /// Reads what is left before anything is missed.
@@ -205,7 +248,7 @@ fn settings(
     hostname: &str,
     doors: doors::Doors,
     gateways: Gateways<'_>,
-    routing: Option<Routing>,
+    (ruled, tested, heartbeats, now): (Option<Ruled>, Vec<String>, Heartbeats, Timestamp),
 ) -> Option<Config> {
     let spool = sending::spool(&top);
     let tracking = sending::tracking(&top);
@@ -222,19 +265,27 @@ fn settings(
     };
     let has_forms = !doors.http.listeners.is_empty() && doors.accounts.iter().any(is_for_operator);
     let reports = reports::read(reader, &top, hostname, has_forms);
-    reports::named(reader, &top, doors.allowances.values(), reports.as_ref(), routing.as_ref());
+    let routing = ruled.as_ref().map(|ruled| &ruled.routing);
+    reports::named(reader, &top, doors.allowances.values(), reports.as_ref(), routing);
+    let vigil = heartbeats.read(reader, &top, &doors, routing, reports.as_ref(), now);
+    if let (Some(ruled), Some((vigil, _))) = (&ruled, &vigil) {
+        let told: Vec<String> = vigil.recipients().cloned().collect();
+        ruled.unmentioned.warn(reader, &tested, &told);
+    }
     let log = log(&top);
     let section = top.section("shutdown");
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);
     drop((section, top));
-    let (reports, gateways) = (reports?, gateways?);
+    let (reports, gateways, (vigil, listened)) = (reports?, gateways?, vigil?);
+    let Ruled { routing, overriding, unmentioned: _ } = ruled?;
     Some(Config {
         smtp: doors.smtp,
         http: doors.http,
         accounts: doors.accounts,
         callbacks: doors.callbacks,
         intake: reports.intake,
-        routing: routing?,
+        routing,
+        overriding,
         spool: spool?,
         platforms: gateways::hosts(&gateways),
         gateways,
@@ -242,6 +293,8 @@ fn settings(
         tracking,
         telling,
         reporting: reports.reporting,
+        vigil,
+        listened,
         mailer: reports.mailer,
         log,
         drain_time,
@@ -445,7 +498,7 @@ mod tests {
         };
         let origin = Origin { client: &client, envelope_sender: None };
         let facts = Facts { subject: "S", text: "T", ..Facts::of(origin, Timestamp::UNIX_EPOCH) };
-        match config.routing.decide(&facts, "x", &number) {
+        match config.routing.decide(&facts, "x", &number).remove(0) {
             Decision::Send(plan) => {
                 assert_eq!(plan.sender.as_str(), "Rule");
                 assert_eq!(plan.options.campaign_id.as_deref(), Some("c"));

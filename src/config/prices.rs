@@ -44,7 +44,7 @@ fn per_part(value: &Value) -> Option<Vec<(Prefix, Amount)>> {
 }
 
 /// A text, or a number as it is written: what a fraction becomes in between is no business of money.
-fn amount(value: &Value) -> Option<Amount> {
+pub(super) fn amount(value: &Value) -> Option<Amount> {
     let item = value.item.get_ref();
     let whole = item.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
     let written = item.as_str().or(item.as_float().map(|number| number.as_str())).or(whole);

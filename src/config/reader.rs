@@ -24,6 +24,7 @@ pub(super) struct Reader<'a> {
     notes: RefCell<Vec<Note>>,
     masks: RefCell<Vec<Range<usize>>>,
     keys: RefCell<BTreeSet<String>>,
+    leaves_secrets: bool,
 }
 
 struct Note {
@@ -35,7 +36,18 @@ struct Note {
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, source: &'a str) -> Self {
         let empty = RefCell::default;
-        Self { file, source, notes: empty(), masks: RefCell::default(), keys: RefCell::default() }
+        let (masks, keys) = (RefCell::default(), RefCell::default());
+        Self { file, source, notes: empty(), masks, keys, leaves_secrets: false }
+    }
+
+    /// The same, and what is secret is not looked up.
+    pub(super) fn leaving_secrets(self) -> Self {
+        Self { leaves_secrets: true, ..self }
+    }
+
+    /// Whether what is secret is not looked up.
+    pub(super) fn leaves_secrets(&self) -> bool {
+        self.leaves_secrets
     }
 
     /// The parsed document, or every syntax error.

@@ -1,17 +1,15 @@
 //! `[[rota]]`: who is on call when.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::reader::{Reader, Section, Value};
-use super::values;
+use super::{overrides, values};
 use crate::rota::{Days, Overrides, Plan, Rota, Shift, Shifts, Turns};
 
-/// Most octets of a file of overrides.
-const MAX_FILE: u64 = 1 << 20;
 /// Days as they are written; any beginning of three letters or more counts.
 const DAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
@@ -28,6 +26,8 @@ pub(super) struct Written {
     pub(super) name: String,
     pub(super) rota: Rota,
     pub(super) place: Option<Range<usize>>,
+    /// Where its overrides stand.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// Reads every `[[rota]]`; what is wrong is told and left out.
@@ -52,13 +52,15 @@ fn rota(reader: &Reader, section: &Section) -> Option<Written> {
             None
         }
     };
-    let overrides = match section.optional("overrides", values::path) {
-        Some(path) => overrides(reader, section.place("overrides"), &path),
+    let file = section.optional("overrides", values::path);
+    let overrides = match &file {
+        Some(path) => overrides(reader, section.place("overrides"), path),
         None => (!section.has("overrides")).then(Overrides::default),
     };
     let (name, plan, overrides) = (name?, plan?, overrides?);
     let zone = zone.unwrap_or_else(TimeZone::system);
-    is_right.then(|| Written { name, rota: Rota { zone, plan, overrides }, place: section.place("name") })
+    let rota = Rota { zone, plan, overrides };
+    is_right.then(|| Written { name, rota, place: section.place("name"), file })
 }
 
 fn turns(reader: &Reader, section: &Section) -> Option<Turns> {
@@ -94,24 +96,11 @@ fn shift(section: &Section) -> Option<Shift> {
 
 fn overrides(reader: &Reader, place: Option<Range<usize>>, path: &Path) -> Option<Overrides> {
     let told = |text: String| reader.error(place.clone(), text);
-    let fail = |text: String| {
-        told(text);
-        None
-    };
-    let shown = path.display();
-    match std::fs::metadata(path) {
-        Ok(found) if found.len() > MAX_FILE => {
-            return fail(format!("`{shown}` is over 1 MiB; is this the right file?"));
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => return fail(format!("the overrides in `{shown}` cannot be read: {error}")),
-    };
+    let text = overrides::content(path).map_err(told).ok()?;
     match Overrides::read(&text) {
         Ok(overrides) => Some(overrides),
         Err(wrong) => {
+            let shown = path.display();
             wrong.iter().for_each(|error| told(format!("{shown}:{error}")));
             None
         }
@@ -138,7 +127,8 @@ fn members(value: &Value) -> Option<Vec<Vec<String>>> {
     }
 }
 
-fn zone(value: &Value) -> Option<TimeZone> {
+/// A time zone by its name.
+pub(super) fn zone(value: &Value) -> Option<TimeZone> {
     let name = values::text(value)?;
     TimeZone::get(&name).ok().or_else(|| {
         value.fail(format!(
@@ -162,7 +152,7 @@ fn clock(text: &str) -> Option<Time> {
     }
 }
 
-fn time(value: &Value) -> Option<Time> {
+pub(super) fn time(value: &Value) -> Option<Time> {
     let written = values::text(value)?;
     clock(&written).or_else(|| {
         value.fail(format!("`{}` is not a time of day; write it like \"18:00\"", written.escape_debug()))
@@ -178,13 +168,13 @@ fn handover(value: &Value) -> Option<(Weekday, Time)> {
     })
 }
 
-fn weekday(text: &str) -> Option<Weekday> {
+pub(super) fn weekday(text: &str) -> Option<Weekday> {
     let text = text.trim().to_lowercase();
     DAYS.into_iter().find(|(name, _)| text.len() >= 3 && name.starts_with(&text)).map(|(_, day)| day)
 }
 
 /// `"Mon-Fri"`, `"Sat"`, or a list of such.
-fn days(value: &Value) -> Option<Days> {
+pub(super) fn days(value: &Value) -> Option<Days> {
     let one = |value: &Value| {
         let written = values::text(value)?;
         let found = match written.split_once('-') {
@@ -201,7 +191,7 @@ fn days(value: &Value) -> Option<Days> {
     let days = values::one_or_more(one)(value)?;
     let all = days.into_iter().fold(Days::default(), Days::and);
     match all.is_empty() {
-        true => value.fail("`days` is empty; leave it out for every day".to_owned()),
+        true => value.fail(format!("`{}` is empty; leave it out for every day", value.name)),
         false => Some(all),
     }
 }

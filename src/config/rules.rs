@@ -4,28 +4,46 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::allowance;
+use super::budgets;
+use super::conditions;
 use super::delivery::{self, Around};
 use super::doors::Doors;
+use super::mentions::Unmentioned;
+use super::overrides::Overriding;
 use super::prices;
+use super::quiet;
 use super::reader::{Reader, Section, Value};
 use super::rotas;
+use super::storms;
 use super::values;
 use super::wording;
-use crate::model::DialPlan;
+use crate::model::{DialPlan, SourceKind};
 use crate::routing::{
-    Action, Conditions, Defaults, Fault, FaultKind, NoMatch, Parts, Place, Routing, Rule, SendAction,
+    Action, Defaults, Delivering, Fault, FaultKind, NoMatch, Parts, Place, Report, Routing, Rule, SendAction,
 };
 use crate::wording::Wording;
 
+/// What the sections come to.
+pub(super) struct Ruled {
+    pub(super) routing: Routing,
+    /// Where rotas have overrides.
+    pub(super) overriding: Option<Overriding>,
+    pub(super) unmentioned: Unmentioned,
+}
+
 /// Reads the sections and builds the routing.
-pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around<'_>) -> Option<Routing> {
+pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around<'_>) -> Option<Ruled> {
     let section = top.section("routing");
     let defaults_section = top.section("defaults");
     let domains = section.or("domains", vec!["sms.local".to_owned()], values::list(values::text));
     let dial_plan = dial_plan(reader, &section);
     let allowed = section.optional("allowed", values::list(values::prefix));
-    let defaults = defaults(reader, &defaults_section, around);
+    let mut defaults = defaults(reader, &defaults_section, around);
+    let storm_section = top.section("storm");
+    defaults.delivering.storming = storms::read(&storm_section);
     let written =
         section.optional("no_match", values::word(&[("send", NoMatch::Send), ("refuse", NoMatch::Refuse)]));
     // Whoever gives a default sender wants it used; without one nothing can be sent by default.
@@ -39,17 +57,28 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
     let prices = prices::read(&top.section("prices"));
     let aliases = aliases(&top.section("aliases"));
     let rotas = rotas::read(reader, top);
+    let quiet = quiet::read(top);
     let sections = top.sections("rule");
     let mut rules = Vec::new();
     let mut places = Vec::new();
     for section in &sections {
         let when = section.section("when");
+        doors.expected.read(section, SourceKind::Rule);
         if let Some(rule) = rule(reader, section, &when, &defaults.wording, around) {
             rules.push(rule);
             places.push((section, when));
         }
     }
     let allowances = allowance::narrowed(reader, &doors.allowances, allowed.as_deref().unwrap_or_default());
+    let names: Vec<String> = rules.iter().map(|rule: &Rule| rule.name.clone()).collect();
+    let known = budgets::Known {
+        rules: &names,
+        accounts: doors.known_accounts.iter().map(|account| account.name.as_str()).collect(),
+        listeners: doors.known_listeners.iter().map(|listener| listener.name.as_str()).collect(),
+        allowed: allowed.as_deref().unwrap_or_default(),
+        prices: &prices,
+    };
+    let budgets = budgets::read(reader, top, &known);
     let parts = Parts {
         domains,
         dial_plan: dial_plan.clone().unwrap_or_default(),
@@ -57,16 +86,23 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
         text_recipients: section.or("text_recipients", Vec::new(), values::list(values::text)),
         aliases: aliases.iter().map(|alias| (alias.name.clone(), alias.targets.clone())).collect(),
         rotas: rotas.iter().map(|rota| (rota.name.clone(), rota.rota.clone())).collect(),
+        quiet: quiet.iter().map(|one| one.quiet.clone()).collect(),
         rules,
         no_match: written.unwrap_or(usual),
         defaults,
         listeners: doors.known_listeners.clone(),
         accounts: doors.known_accounts.clone(),
     };
-    let faults = match parts.build() {
-        Ok(routing) => {
-            return dial_plan.map(|_| routing.with_allowances(allowances).with_prices(prices));
-        }
+    let files = rotas.iter().enumerate().filter_map(|(n, rota)| Some((n, rota.file.clone()?)));
+    let overriding = Overriding::new(&parts, files.collect());
+    let unmentioned = Unmentioned::of(
+        &parts,
+        aliases.iter().map(|alias| Some(alias.span.clone())),
+        rotas.iter().map(|rota| rota.place.clone()),
+    );
+    let built = parts.build();
+    let faults = match &built {
+        Ok(routing) => routing.warnings(),
         Err(faults) => faults,
     };
     let aliases_are_right =
@@ -84,26 +120,32 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
             }
             Place::Alias { index, target } => aliases.get(index).map(|alias| alias.place(target)),
             Place::Rota(index) => rotas.get(index).and_then(|rota| rota.place.clone()),
+            Place::Quiet { index, who } => quiet.get(index).and_then(|one| one.place(who)),
             Place::Rule { index, key } => places.get(index).and_then(|(rule, when)| match key {
                 Some(key) if when.has(key) => when.place(key),
                 Some(key) => rule.place(key),
                 None => rule.place("name"),
             }),
             Place::DefaultText => defaults_section.place("text"),
+            Place::Default("storm") => storm_section.span(),
             Place::Default(key) => defaults_section.place(key),
             Place::NoMatch => section.place("no_match"),
         };
         // What follows from another mistake is not told: a place that is wrong by itself, a sender
         // that could not be read, and numbers where it is open how to read them.
         let told = span.as_ref().is_some_and(|span| reader.is_wrong(span))
-            || lacks_sender(&fault) && defaults_section.has("sender")
-            || is_about_numbers(&fault) && dial_plan.is_none()
-            || is_about_escalation(&fault) && !aliases_are_right;
-        if !told {
-            reader.error(span, fault.to_string());
+            || lacks_sender(fault) && defaults_section.has("sender")
+            || is_about_numbers(fault) && dial_plan.is_none()
+            || is_about_others(fault) && !aliases_are_right;
+        match (told, fault.kind.is_warning()) {
+            (true, _) => {}
+            (false, true) => reader.warning(span, fault.to_string()),
+            (false, false) => reader.error(span, fault.to_string()),
         }
     }
-    None
+    let routing = built.ok()?.with_allowances(allowances).with_prices(prices);
+    let routing = dial_plan.zip(budgets).map(|(_, budgets)| routing.with_budgets(budgets));
+    routing.map(|routing| Ruled { routing, overriding, unmentioned })
 }
 
 fn lacks_sender(fault: &Fault) -> bool {
@@ -111,13 +153,24 @@ fn lacks_sender(fault: &Fault) -> bool {
 }
 
 /// What is wrong with an alias is told there.
-fn is_about_escalation(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::EscalationTarget(_) | FaultKind::EscalationNotAllowed(_))
+fn is_about_others(fault: &Fault) -> bool {
+    use FaultKind::{
+        Destination, DestinationNotAllowed, EscalationNotAllowed, EscalationTarget, QuietRota, QuietTarget,
+    };
+    matches!(
+        fault.kind,
+        EscalationTarget(_)
+            | EscalationNotAllowed(_)
+            | Destination(_)
+            | DestinationNotAllowed(_)
+            | QuietRota(_)
+            | QuietTarget(_)
+    )
 }
 
 fn is_about_numbers(fault: &Fault) -> bool {
-    use FaultKind::{AliasIsNumber, AliasNotAllowed, AliasTarget};
-    matches!(fault.kind, AliasIsNumber(_) | AliasNotAllowed(_) | AliasTarget(_))
+    use FaultKind::{AliasIsNumber, AliasNotAllowed, AliasTarget, QuietTarget};
+    matches!(fault.kind, AliasIsNumber(_) | AliasNotAllowed(_) | AliasTarget(_) | QuietTarget(_))
 }
 
 fn dial_plan(reader: &Reader, section: &Section) -> Option<DialPlan> {
@@ -206,17 +259,14 @@ fn rule(
     around: Around<'_>,
 ) -> Option<Rule> {
     let name = section.required("name", "\"fire\"", values::name);
-    let conditions = Conditions {
-        networks: when.optional("client", values::one_or_more(values::network)),
-        listeners: when.optional("listener", values::one_or_more(values::text)),
-        accounts: when.optional("account", values::one_or_more(values::text)),
-        envelope_sender: when.optional("envelope_sender", values::pattern),
-        header_sender: when.optional("header_sender", values::pattern),
-        recipient: when.optional("recipient", values::pattern),
-        subject: when.optional("subject", values::pattern),
-        text: when.optional("text", values::pattern),
-    };
+    let conditions = conditions::read(when, &TimeZone::system());
+    let reports = values::word(&[("all", Report::All), ("failures", Report::Failures), ("off", Report::Off)]);
+    let storming = storms::of_rule(section);
     let send = SendAction {
+        to: section.optional("to", values::one_or_more(values::text)),
+        also_to: section.or("also_to", Vec::new(), values::one_or_more(values::text)),
+        continues: section.or("continue", false, values::flag),
+        report: section.or("report", Report::All, reports),
         sender: section.optional("sender", values::sender),
         wording: wording::read(reader, section, default_wording).map(Arc::new),
         campaign_id: section.optional("campaign_id", values::text),
@@ -224,7 +274,7 @@ fn rule(
         simulation: section.or("simulation", false, values::flag),
         skip_rcs_override: section.or("skip_rcs_override", false, values::flag),
         enable_notification: section.optional("enable_notification", values::flag),
-        delivering: delivery::read(section, around),
+        delivering: Delivering { storming, ..delivery::read(section, around) },
     };
     let drop = section.optional("drop", values::text);
     let refuse = section.optional("refuse", refusal);
@@ -233,8 +283,18 @@ fn rule(
         return None;
     }
     let ends = ["drop", "refuse"].into_iter().find(|key| section.has(key));
-    let sends =
-        ["sender", "campaign_id", "lifetime", "simulation", "skip_rcs_override", "enable_notification"];
+    let sends = [
+        "to",
+        "also_to",
+        "continue",
+        "report",
+        "sender",
+        "campaign_id",
+        "lifetime",
+        "simulation",
+        "skip_rcs_override",
+        "enable_notification",
+    ];
     if let Some(ends) = ends
         && let Some(idle) =
             sends.into_iter().chain(wording::KEYS).chain(delivery::KEYS).find(|key| section.has(key))

@@ -26,6 +26,11 @@ const ADVICE: &str =
 
 /// The secret that `{ file = }`, `{ env = }` or `{ credential = }` leads to.
 pub(super) fn secret(value: &Value) -> Option<Secret> {
+    secret_or(value, "not looked up")
+}
+
+/// The same; `stand_in` takes its place where secrets are left alone.
+pub(super) fn secret_or(value: &Value, stand_in: &str) -> Option<Secret> {
     if !matches!(value.item.get_ref(), DeValue::Table(_)) {
         return value.fail(format!("`{}` is a secret and does not belong here; {ADVICE}", value.name));
     }
@@ -36,6 +41,7 @@ pub(super) fn secret(value: &Value) -> Option<Secret> {
         return value.fail(format!("`{}` needs exactly one source; {ADVICE}", value.name));
     };
     let found = match source.name {
+        _ if value.reader.leaves_secrets() => values::text(&source).map(|_| Ok(Secret::from(stand_in)))?,
         "file" => file(&values::path(&source)?, true),
         "env" => environment(&values::text(&source)?),
         _ => {

@@ -129,7 +129,12 @@ impl Dispatch {
                     tracing::error!(%id, %error, "the outcome is not written yet; trying again");
                     tokio::time::sleep(SPOOL_PAUSE).await;
                 }
-                Err(error @ (SpoolError::Stale(_) | SpoolError::StaleMail(_) | SpoolError::Unusable(_))) => {
+                Err(
+                    error @ (SpoolError::Stale(_)
+                    | SpoolError::StaleMail(_)
+                    | SpoolError::Told(_)
+                    | SpoolError::Unusable(_)),
+                ) => {
                     tracing::error!(%id, %error, "the outcome cannot be written");
                     return None;
                 }

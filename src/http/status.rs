@@ -240,7 +240,7 @@ pub(super) async fn cancel(
 ) -> Result<(), Denial> {
     let mut cancelled = 0;
     // Those that would take the place of others go first, so that the end of the others does not release them.
-    for state in [SmsState::Held, SmsState::Due] {
+    for state in [SmsState::Held, SmsState::Folded, SmsState::Due] {
         for message in messages {
             if message.state == state && desk.behind.lookup.cancel(message.sms.id, client).await? {
                 cancelled += 1;

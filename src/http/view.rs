@@ -88,6 +88,11 @@ fn message(message: &MessageView) -> Value {
         "lane": message.lane.as_str(),
         "state": message.state.as_str(),
         "held_for": message.hold_reason.map(|reason| reason.as_str()),
+        "folded_into": message.folded_into.map(|id| id.to_string()),
+        "tells_of": message.tells_of.as_ref().map(|of| json!({
+            "count": of.count,
+            "first": of.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })),
         "since": time(since),
         "ended_at": time(since.filter(|_| is_final)),
         "next_at": time(message.next_at),

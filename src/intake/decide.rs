@@ -1,20 +1,23 @@
 //! From one recipient's numbers to its SMS: asks the routing, fits the text, keeps count.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::MAX_MESSAGES;
 use super::delivering::{ExplainedDelivery, Late, Start};
-use super::escalating::{self, Escalating};
+use super::escalating::{self, Escalating, Reached};
 use super::explain::{ExplainedFate, ExplainedSms};
 use super::notes::Notes;
+use super::passage::{ExplainedStorm, Passing, Thread};
 use super::refusal::{Refusal, RefusalKind};
 use super::repeated::{self, Beside};
+use super::{MAX_MESSAGES, charges};
 use crate::model::{
-    Cause, Delivery, Encoding, Fate, Message, MessageId, PhoneNumber, Reason, Recipient, SenderId, Sms,
-    SmsOptions, SmsText, SubmissionId,
+    Cause, Delivery, Encoding, Fate, Lane, Message, MessageId, Passage, PhoneNumber, Reason, Recipient,
+    SenderId, Sms, SmsOptions, SmsText, SubmissionId,
 };
 use crate::routing::{Content, Decision, Facts, Plan, Routing};
+use crate::storm::one_time;
 use crate::text::{self, Fitting};
 use crate::wording::{Filled, Removed, Source, template};
 
@@ -38,6 +41,8 @@ pub(super) struct Decisions<'a> {
     turn: usize,
     /// Why the first of these was refused.
     refusal_of_turn: Option<Refusal>,
+    /// What the mail says about those before it, once somebody asked.
+    thread: OnceCell<Thread>,
     /// Who gets what of them is not delivered.
     escalating: Vec<Escalating>,
     late: Late,
@@ -132,6 +137,7 @@ impl<'a> Decisions<'a> {
             same_as: BTreeMap::new(),
             turn: 0,
             refusal_of_turn: None,
+            thread: OnceCell::new(),
             escalating: Vec::new(),
             late,
             refusal: None,
@@ -183,36 +189,64 @@ impl<'a> Decisions<'a> {
         destinations: &[PhoneNumber],
     ) -> Result<(), Refusal> {
         for destination in destinations {
-            let decision = match self.notes {
-                None => {
-                    let content = self.content.entry(known.words).or_default();
-                    self.routing.decide_next(content, &known.facts, written, destination)
+            if self.notes.is_none() {
+                let content = self.content.entry(known.words).or_default();
+                for decision in self.routing.decide_next(content, &known.facts, written, destination) {
+                    self.take(known, recipient, written, destination, decision)?;
                 }
-                Some(_) => {
-                    let (tried, decision) = self.routing.try_rules(&known.facts, written, destination);
-                    self.note(|notes| notes.tried(tried));
-                    decision
-                }
-            };
-            let new = match decision {
-                Decision::Send(plan) => self.send(known, recipient, written, destination, plan),
-                Decision::Refuse { rule, reason } => {
-                    let refusal = Refusal { kind: RefusalKind::NotAllowed, text: reason };
-                    vec![self.refused(known, recipient, written, destination, rule, refusal)]
-                }
-                Decision::Drop { rule, reason } => {
-                    let fate = ExplainedFate::Dropped { reason: reason.clone() };
-                    self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
-                    let cause =
-                        Reason::RuleDropped.told(format!("{} {rule}: {reason}", Reason::RuleDropped.words()));
-                    vec![self.unsent(known, recipient, destination, rule, Fate::Dropped(cause))]
-                }
-            };
-            if self.messages.len() + new.len() > MAX_MESSAGES {
-                return Err(too_many());
+                continue;
             }
-            self.messages.extend(new);
+            for (tried, decision) in self.routing.try_rules(&known.facts, written, destination) {
+                self.note(|notes| notes.tried(tried, destination));
+                self.take(known, recipient, written, destination, decision)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Makes the rows of one decision about a phone that the recipient stands for.
+    fn take(
+        &mut self,
+        known: &Known<'_>,
+        recipient: &Recipient,
+        written: &str,
+        destination: &PhoneNumber,
+        decision: Decision,
+    ) -> Result<(), Refusal> {
+        match decision {
+            Decision::Send(mut plan) => {
+                let notify = plan.report.narrow(recipient.notify);
+                let recipient = &Recipient { notify, ..recipient.clone() };
+                let mut phones = std::mem::take(&mut plan.phones);
+                let Some(last) = phones.pop() else { return Ok(()) };
+                for phone in phones {
+                    let new = self.send(known, recipient, written, &phone, plan.clone());
+                    self.keep(new)?;
+                }
+                let new = self.send(known, recipient, written, &last, plan);
+                self.keep(new)
+            }
+            Decision::Refuse { rule, reason } => {
+                let refusal = Refusal { kind: RefusalKind::NotAllowed, text: reason };
+                let row = self.refused(known, recipient, written, destination, rule, refusal);
+                self.keep(vec![row])
+            }
+            Decision::Drop { rule, reason } => {
+                let fate = ExplainedFate::Dropped { reason: reason.clone() };
+                self.note(|notes| notes.decided(destination, known.named(written), &rule, fate));
+                let cause =
+                    Reason::RuleDropped.told(format!("{} {rule}: {reason}", Reason::RuleDropped.words()));
+                let row = self.unsent(known, recipient, destination, rule, Fate::Dropped(cause));
+                self.keep(vec![row])
+            }
+        }
+    }
+
+    fn keep(&mut self, new: Vec<Message>) -> Result<(), Refusal> {
+        if self.messages.len() + new.len() > MAX_MESSAGES {
+            return Err(too_many());
+        }
+        self.messages.extend(new);
         Ok(())
     }
 
@@ -248,6 +282,8 @@ impl<'a> Decisions<'a> {
             true => plan.delivery.variables.fill(source, &kept.text, written, &plan.groups),
             false => Filled::default(),
         };
+        let thread = || self.thread.get_or_init(|| Thread::of(source.headers)).clone();
+        let passing = Passing::new(&plan, &known.facts, source, &kept.text, written, thread);
         let escalated = plan
             .delivery
             .escalation
@@ -258,14 +294,29 @@ impl<'a> Decisions<'a> {
         for problem in problems.into_iter().flatten().filter(|_| self.notes.is_none()) {
             tracing::warn!(%id, rule = plan.rule, problem, "the rule's template failed; subject and text are sent");
         }
+        if let Some(problem) = passing.problem.as_ref().filter(|_| self.notes.is_none()) {
+            tracing::warn!(%id, rule = plan.rule, problem, "a key for storms failed; the words are compared");
+        }
         if composed.texts.is_empty() {
             let text = Reason::NothingToSend.words().to_owned();
             let refusal = Refusal { kind: RefusalKind::NothingToSend, text };
             return vec![self.refused(known, recipient, written, destination, plan.rule, refusal)];
         }
+        let is_held = plan.delivery.is_quiet && !is_exempt(plan.delivery.lane, &composed.words);
+        let start = match is_held {
+            true => start.when_awake(|at| self.routing.awake_from(destination, at)),
+            false => start,
+        };
         // The channels of a routing that was built make ways.
         let ways = plan.delivery.ways(&filled).unwrap_or_default();
         let delivery = start.delivery(&plan.delivery, ways, plan.lifetime, self.late, recipient.notify);
+        let is_several = composed.texts.len() > 1;
+        let storms: Vec<ExplainedStorm> = composed
+            .texts
+            .iter()
+            .enumerate()
+            .map(|(n, text)| passing.of(destination, text, is_several.then_some(n)))
+            .collect();
         let mut explained = self.notes.is_some().then(|| ExplainedFate::Sent {
             sender: plan.sender.clone(),
             removed: kept.removed.clone(),
@@ -274,15 +325,18 @@ impl<'a> Decisions<'a> {
             template_problem: composed.template_problem.clone(),
             words: composed.words.clone(),
             sms: Vec::new(),
-            delivery: Box::new(ExplainedDelivery::new(start, &delivery, filled.problem.clone())),
+            delivery: Box::new(ExplainedDelivery::new(start, &delivery, plan.report, filled.problem.clone())),
         });
         let place = self.messages.len();
         let of = place..place + composed.texts.len();
         let text = escalated.and_then(|composed| composed.texts.into_iter().next());
         let text = text.unwrap_or_else(|| composed.texts[0].clone());
         let escalating = plan.delivery.escalation.as_ref().map(|escalation| {
-            Escalating::new(of, &plan, escalation, recipient, start.time(), &delivery, text)
+            let reached = Reached::by(self.routing, escalation, start.time(), is_held);
+            Escalating::new(of, &passing, escalation, recipient, reached, &delivery, text)
         });
+        let first_storm = storms.first().cloned().unwrap_or_default();
+        let mut passages = storms.into_iter().map(|storm| storm.passage);
         let Plan { rule, sender, mut options, .. } = plan;
         start.put_into(&mut options);
         let message = |(n, text): (usize, SmsText)| Message {
@@ -297,6 +351,7 @@ impl<'a> Decisions<'a> {
             rule: rule.clone(),
             delivery: delivery.clone(),
             fate: start.fate(),
+            passage: passages.next().unwrap_or_default(),
         };
         let mut all: Vec<Message> = composed.texts.into_iter().enumerate().map(message).collect();
         let mut same_as = vec![None; all.len()];
@@ -323,6 +378,8 @@ impl<'a> Decisions<'a> {
             *sms = told
                 .map(|(message, same_as)| ExplainedSms::new(self.routing, &message.sms, same_as))
                 .collect();
+            delivery.storm = first_storm;
+            delivery.budgets = charges::of_all(self.routing, known.facts.origin.client, &all);
             delivery.escalation = escalating.as_ref().and_then(|one| one.explained(self.routing, id));
         }
         if let Some(fate) = explained {
@@ -391,7 +448,8 @@ impl<'a> Decisions<'a> {
             options: SmsOptions::default(),
         };
         let delivery = Delivery::until(known.source.received_at.timestamp());
-        Message { sms, recipient: recipient.clone(), rule, delivery, fate }
+        let passage = Passage::default();
+        Message { sms, recipient: recipient.clone(), rule, delivery, fate, passage }
     }
 
     /// Everything is decided.
@@ -420,6 +478,11 @@ impl<'a> Decisions<'a> {
     }
 }
 
+/// Whether it is sent at once, whoever sleeps.
+fn is_exempt(lane: Lane, words: &str) -> bool {
+    lane == Lane::Critical || one_time::is_one_time_password(words)
+}
+
 pub(super) fn too_many() -> Refusal {
     let text = format!("the mail stands for more than {MAX_MESSAGES} SMS in all; send several mails");
     Refusal { kind: RefusalKind::TooMany, text }
@@ -443,13 +506,14 @@ mod tests {
 
     /// Sends everything in 255 parts, but drops a text that has `needle` in it.
     fn routing() -> Routing {
-        let when = Conditions { text: Some(Pattern::new("needle").unwrap()), ..Conditions::default() };
+        let when = Conditions { text: Some(Pattern::new("needle").unwrap().into()), ..Conditions::default() };
         let parts = Parts {
             domains: vec!["sms.local".to_owned()],
             dial_plan: DialPlan::default(),
             allowed: vec![Prefix::new("+39").unwrap()],
             text_recipients: Vec::new(),
             rotas: Vec::new(),
+            quiet: Vec::new(),
             aliases: Vec::new(),
             rules: vec![Rule {
                 name: "needles".to_owned(),

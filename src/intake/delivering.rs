@@ -6,10 +6,11 @@ use jiff::{Span, Timestamp, Zoned};
 
 use super::Settings;
 use super::escalating::ExplainedEscalation;
+use super::passage::ExplainedStorm;
 use super::refusal::{Refusal, RefusalKind};
-use crate::model::{Delivery, Fate, HoldReason, Lane, Notify, OnUnknown, ReportTo, SmsOptions, Ways};
+use crate::model::{Charge, Delivery, Fate, HoldReason, Lane, Notify, OnUnknown, ReportTo, SmsOptions, Ways};
 use crate::retry::later;
-use crate::routing::{DeliveryPlan, Schedule};
+use crate::routing::{DeliveryPlan, Report, Schedule};
 
 /// How late is late, for somebody who can be told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,10 +42,17 @@ impl Late {
 pub(super) enum Start {
     /// At once.
     Now(Timestamp),
-    /// The relay holds it until then.
-    Held(Timestamp),
-    /// The platform gets it at once and holds it until then.
-    Platform(Timestamp),
+    /// The relay holds it.
+    Held(Later),
+    /// The platform gets it at once and holds it.
+    Platform(Later),
+}
+
+/// Until when something waits, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Later {
+    until: Timestamp,
+    because: HoldReason,
 }
 
 impl Start {
@@ -63,16 +71,33 @@ impl Start {
             let text = format!("{shown} is more than a year ahead; ask for an earlier time");
             return Err(Refusal { kind: RefusalKind::TooFarAhead, text });
         }
+        let later = Later { until: at, because: HoldReason::Scheduled };
         Ok(match plan.schedule {
-            Schedule::Relay => Self::Held(at),
-            Schedule::Platform => Self::Platform(at),
+            Schedule::Relay => Self::Held(later),
+            Schedule::Platform => Self::Platform(later),
         })
+    }
+
+    /// The same, later where whoever gets it sleeps: `awake_from` says until when. What was to be sent at once is held by the
+    /// relay, whoever waits for what is scheduled: it can be cancelled, and says why it waits.
+    pub(super) fn when_awake(self, awake_from: impl Fn(Timestamp) -> Timestamp) -> Self {
+        let (planned, awake) = (self.time(), awake_from(self.time()));
+        if awake <= planned {
+            return self;
+        }
+        let later = Later { until: awake, because: HoldReason::Quiet };
+        match self {
+            Self::Now(_) | Self::Held(_) => Self::Held(later),
+            Self::Platform(_) => Self::Platform(later),
+        }
     }
 
     /// The time that it is meant to be sent.
     pub(super) fn time(self) -> Timestamp {
         match self {
-            Self::Now(at) | Self::Held(at) | Self::Platform(at) => at,
+            Self::Now(at) | Self::Held(Later { until: at, .. }) | Self::Platform(Later { until: at, .. }) => {
+                at
+            }
         }
     }
 
@@ -80,7 +105,7 @@ impl Start {
     pub(super) fn fate(self) -> Fate {
         match self {
             Self::Now(_) | Self::Platform(_) => Fate::Due,
-            Self::Held(until) => Fate::Held { until, reason: HoldReason::Scheduled },
+            Self::Held(Later { until, because }) => Fate::Held { until, reason: because },
         }
     }
 
@@ -88,7 +113,7 @@ impl Start {
     pub(super) fn put_into(self, options: &mut SmsOptions) {
         options.scheduled_at = match self {
             Self::Now(_) | Self::Held(_) => None,
-            Self::Platform(at) => Some(at),
+            Self::Platform(later) => Some(later.until),
         };
     }
 
@@ -129,10 +154,18 @@ pub struct ExplainedDelivery {
     pub held_until: Option<Timestamp>,
     /// Until when the platform holds it.
     pub scheduled_at: Option<Timestamp>,
+    /// Why it waits until then; `None` where it does not.
+    pub held_because: Option<HoldReason>,
     /// When it is given up.
     pub expires_at: Timestamp,
+    /// Of what its sender is told at most.
+    pub report: Report,
     /// Who gets it when it is not delivered.
     pub escalation: Option<ExplainedEscalation>,
+    /// What becomes of it in a storm; of several SMS that are one text, the first.
+    pub storm: ExplainedStorm,
+    /// What its SMS together are charged to.
+    pub budgets: Vec<Charge>,
 }
 
 impl ExplainedDelivery {
@@ -141,11 +174,16 @@ impl ExplainedDelivery {
         self.held_until.or(self.scheduled_at)
     }
 
-    pub(super) fn new(start: Start, delivery: &Delivery, variable_problem: Option<String>) -> Self {
-        let (held_until, scheduled_at) = match start {
-            Start::Now(_) => (None, None),
-            Start::Held(at) => (Some(at), None),
-            Start::Platform(at) => (None, Some(at)),
+    pub(super) fn new(
+        start: Start,
+        delivery: &Delivery,
+        report: Report,
+        variable_problem: Option<String>,
+    ) -> Self {
+        let (held_until, scheduled_at, held_because) = match start {
+            Start::Now(_) => (None, None, None),
+            Start::Held(later) => (Some(later.until), None, Some(later.because)),
+            Start::Platform(later) => (None, Some(later.until), Some(later.because)),
         };
         Self {
             lane: delivery.lane,
@@ -155,8 +193,12 @@ impl ExplainedDelivery {
             on_unknown: delivery.on_unknown,
             held_until,
             scheduled_at,
+            held_because,
             expires_at: delivery.expires_at,
+            report,
             escalation: None,
+            storm: ExplainedStorm::default(),
+            budgets: Vec::new(),
         }
     }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::explain::ExplainedSms;
+use super::passage::Passing;
 use crate::model::{
-    Channel, Delivery, Fate, HoldReason, Message, MessageId, Notify, PhoneNumber, Recipient, SenderId, Sms,
-    SmsOptions, SmsText, Ways,
+    Channel, Delivery, Fate, HoldReason, Message, MessageId, Notify, Passage, PhoneNumber, Recipient,
+    SenderId, Sms, SmsOptions, SmsText, Ways,
 };
 use crate::retry::later;
-use crate::routing::{EscalationPlan, Plan, Routing};
+use crate::routing::{EscalationPlan, Routing};
 
 /// The escalation of one recipient's SMS to one phone, before it is known whether they are sent.
 #[derive(Clone, Debug)]
@@ -25,12 +26,46 @@ pub(super) struct Escalating {
     sender: SenderId,
     options: SmsOptions,
     text: SmsText,
+    /// The phones, and what the SMS to each has to pass.
     phones: Vec<PhoneNumber>,
+    passages: BTreeMap<PhoneNumber, Passage>,
     delivery: Delivery,
     until: Timestamp,
+    /// Those who sleep then, and until when.
+    asleep: BTreeMap<PhoneNumber, Timestamp>,
     /// As written.
     to: String,
     after: Duration,
+    lifetime: Duration,
+}
+
+/// Who gets an escalation, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// When it is due.
+    pub(super) until: Timestamp,
+    /// Whoever is behind its name then.
+    pub(super) phones: Vec<PhoneNumber>,
+    /// Those of them that it may go to later only, and when.
+    pub(super) asleep: BTreeMap<PhoneNumber, Timestamp>,
+}
+
+impl Reached {
+    /// Those of `escalation`, which is for what is sent at `start`. Quiet hours count where `is_held` by them.
+    pub(super) fn by(
+        routing: &Routing,
+        escalation: &EscalationPlan,
+        start: Timestamp,
+        is_held: bool,
+    ) -> Self {
+        let until = later(start, escalation.after);
+        // The plan has those of a time that begins now.
+        let phones = routing.resolve_written(&escalation.to, until);
+        let phones = phones.unwrap_or_else(|_| escalation.phones.clone());
+        let awake = |phone: &PhoneNumber| (phone.clone(), routing.awake_from(phone, until));
+        let asleep = phones.iter().filter(|_| is_held).map(awake).filter(|(_, awake)| *awake > until);
+        Self { until, asleep: asleep.collect(), phones }
+    }
 }
 
 /// By recipient, the SMS by which it is to get the words: its own, or others in their stead.
@@ -91,22 +126,25 @@ pub struct ExplainedEscalation {
     pub to: String,
     /// The phones.
     pub phones: Vec<PhoneNumber>,
+    /// Those of them that get it later, at the end of their quiet hours.
+    pub asleep: BTreeMap<PhoneNumber, Timestamp>,
     /// The words as the phones show them, with the price for one of them.
     pub sms: ExplainedSms,
 }
 
 impl Escalating {
-    /// That of `delivery`, which is sent at `start`, with the words `text`.
+    /// That of `delivery`, with the words `text`.
     pub(super) fn new(
         of: Range<usize>,
-        plan: &Plan,
+        passing: &Passing<'_>,
         escalation: &EscalationPlan,
         recipient: &Recipient,
-        start: Timestamp,
+        reached: Reached,
         delivery: &Delivery,
         text: SmsText,
     ) -> Self {
-        let until = later(start, escalation.after);
+        let plan = passing.whole;
+        let Reached { until, phones, asleep } = reached;
         // Whoever wants to know of no failure wants to know of this one neither (RFC 3461 section 4.1).
         let notify = match recipient.notify.wants_failure() {
             true => Notify::On { success: false, failure: true, delay: false },
@@ -118,8 +156,12 @@ impl Escalating {
             rule: plan.rule.clone(),
             sender: plan.sender.clone(),
             options: plan.options.clone(),
+            passages: phones
+                .iter()
+                .map(|phone| (phone.clone(), passing.of_escalation(phone, &text)))
+                .collect(),
             text,
-            phones: escalation.phones.clone(),
+            phones,
             delivery: Delivery {
                 // The surest way: a template has no words of its own.
                 ways: Ways::only(plan.delivery.sms_way.clone()),
@@ -128,8 +170,10 @@ impl Escalating {
                 ..delivery.clone()
             },
             until,
+            asleep,
             to: escalation.to.clone(),
             after: escalation.after,
+            lifetime: plan.lifetime,
         }
     }
 
@@ -144,13 +188,15 @@ impl Escalating {
         let [ours, theirs] = [self, other].map(|one| watched.get(&one.recipient.address));
         self.text == other.text
             && (self.recipient.address == other.recipient.address
-                || (self.until, &self.sender, &self.options) == (other.until, &other.sender, &other.options)
+                || (self.until, &self.asleep) == (other.until, &other.asleep)
+                    && (&self.sender, &self.options) == (&other.sender, &other.options)
                     && self.recipient.notify.wants_failure() >= other.recipient.notify.wants_failure()
                     && ours == theirs)
     }
 
-    fn fate(&self) -> Fate {
-        Fate::Held { until: self.until, reason: HoldReason::Escalation }
+    /// When the phone gets it.
+    fn until(&self, phone: &PhoneNumber) -> Timestamp {
+        self.asleep.get(phone).copied().unwrap_or(self.until)
     }
 
     fn sms(&self, id: MessageId, phone: &PhoneNumber) -> Sms {
@@ -166,12 +212,14 @@ impl Escalating {
     /// The row for one of the phones.
     pub(super) fn message(&self, id: MessageId, phone: &PhoneNumber) -> Message {
         debug_assert!(self.delivery.ways.as_slice().iter().all(|way| way.channel() == Channel::Sms));
+        let until = self.until(phone);
         Message {
             sms: self.sms(id, phone),
             recipient: self.recipient.clone(),
             rule: self.rule.clone(),
-            delivery: self.delivery.clone(),
-            fate: self.fate(),
+            delivery: Delivery { expires_at: later(until, self.lifetime), ..self.delivery.clone() },
+            fate: Fate::Held { until, reason: HoldReason::Escalation },
+            passage: self.passages.get(phone).cloned().unwrap_or_default(),
         }
     }
 
@@ -183,6 +231,7 @@ impl Escalating {
             at: self.until,
             to: self.to.clone(),
             phones: self.phones.clone(),
+            asleep: self.asleep.clone(),
             sms: ExplainedSms::new(routing, &sms, None),
         })
     }

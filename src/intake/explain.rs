@@ -64,7 +64,10 @@ pub struct ExplainedPhone {
     pub destination: PhoneNumber,
     /// The destination as written, where the mail's text names it.
     pub named: Option<String>,
-    /// The rules that were asked, in order; the last one matched unless it has an unmet condition.
+    /// Whether the rule sends it there, and not the recipient.
+    pub is_of_rule: bool,
+    /// The rules that were asked, in order, since the decision before for the same phone of the recipient; the one that
+    /// matched has no unmet condition, and where it goes on, those that were asked in vain may stand behind it.
     pub tried: Vec<Tried>,
     /// The rule that decided; [`DEFAULT_RULE`](crate::routing::DEFAULT_RULE) without one.
     pub rule: String,

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::mail::Headers;
 use crate::model::{
-    Client, Lane, Message, MessageId, Notify, Original, PhoneNumber, Recipient, SenderId, Submission,
-    SubmissionId,
+    Client, Lane, Message, MessageId, Notify, Original, PhoneNumber, Recipient, Remembered, SenderId,
+    Submission, SubmissionId,
 };
 use crate::routing::{Facts, Origin, Routing};
 use crate::wording::Source;
@@ -124,9 +124,11 @@ pub(super) fn prepare(
             ..Facts::of(origin, now)
         };
         let known = Known::of_text(place, facts, Source { text: one.text, ..source });
+        // Whoever is on call then gets it.
+        let at = one.deliver_at.map_or(now, |wanted| wanted.max(now));
         for written in one.to {
             decisions.begin();
-            let outcome = match mail::reached(routing, &origin, written, now) {
+            let outcome = match mail::reached(routing, &origin, written, at) {
                 Ok(destinations) => {
                     let recipient =
                         Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };
@@ -163,6 +165,7 @@ pub(super) fn prepare(
         original: Original::default(),
         messages,
         forwards: Vec::new(),
+        remembered: Remembered::default(),
     };
     Ok(Prepared { submission, recipients })
 }

@@ -14,7 +14,7 @@ use super::{MAX_MESSAGES, Settings, report_to, trace};
 use crate::mail::{self, Headers, Mail};
 use crate::model::{
     Client, Envelope, EnvelopeRecipient, MailAddress, MailId, MailKind, Original, OutgoingMail, PhoneNumber,
-    Recipient, Ret, ReversePath, Submission, SubmissionId,
+    Recipient, Remembered, Ret, ReversePath, Submission, SubmissionId,
 };
 use crate::retry::later;
 use crate::routing::{Facts, Origin, Routing};
@@ -45,7 +45,7 @@ pub(super) fn check_recipient(
     let destinations = routing.resolve(recipient, now)?;
     let origin = Origin { client, envelope_sender: Some(reverse_path) };
     routing.check_reach(&origin, recipient.local(), &destinations)?;
-    routing.could_route(&origin, recipient.local(), &destinations)?;
+    routing.could_route(&origin, now, recipient.local(), &destinations)?;
     Ok(())
 }
 
@@ -82,6 +82,7 @@ pub(super) fn prepare(
         header_sender: header_sender.as_deref(),
         subject: mail.subject.as_deref().unwrap_or_default(),
         text: &mail.text,
+        headers: Some(Headers::of(&mail, bytes)),
         priority: mail.priority,
         ..Facts::of(origin, now)
     };
@@ -138,6 +139,7 @@ pub(super) fn prepare(
         original: original(settings, envelope, &mail, &trace, bytes),
         messages: decisions.finish()?.messages,
         forwards,
+        remembered: Remembered::default(),
     })
 }
 
@@ -166,7 +168,7 @@ pub(super) fn reached(
 ) -> Result<Vec<PhoneNumber>, Refusal> {
     let destinations = routing.resolve_written(written, now)?;
     routing.check_reach(origin, written, &destinations)?;
-    routing.could_route(origin, written, &destinations)?;
+    routing.could_route(origin, now, written, &destinations)?;
     Ok(destinations)
 }
 

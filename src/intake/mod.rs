@@ -5,14 +5,19 @@
 //! that a submission is decided by one set of rules from its first octet to its last, whatever is
 //! reloaded meanwhile; and that no account gets more than it may have.
 
+mod charges;
 mod decide;
 mod delivering;
 mod escalating;
 mod explain;
+mod figures;
 mod form;
+mod heard;
 mod mail;
 mod notes;
 mod once;
+mod own;
+mod passage;
 mod quota;
 mod refusal;
 mod repeated;
@@ -40,8 +45,12 @@ pub use escalating::ExplainedEscalation;
 pub use explain::{
     ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Explanation, Incoming, explain,
 };
+pub use figures::Figures;
+pub use heard::{Listened, ListenedNetwork};
 use once::UnderWay;
 pub use once::{Answer, AnswerSms, Once};
+pub use own::Own;
+pub use passage::{Exempt, ExplainedStorm};
 use quota::{Quota, Reservation};
 pub use refusal::{Refusal, RefusalKind};
 
@@ -164,13 +173,40 @@ pub struct Intake {
     settings: Arc<Settings>,
     quota: Quota,
     under_way: UnderWay,
+    listened: ArcSwap<Listened>,
+    figures: Figures,
+    clock: Clock,
 }
+
+/// Tells what time it is. What an account may send in a minute is counted by the machine's own clock.
+type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Intake {
     /// An intake into `spool` by the rules that `routing` holds at the time.
     pub fn new(routing: Arc<ArcSwap<Routing>>, spool: Arc<dyn Spool>, settings: Settings) -> Self {
+        Self::with_clock(routing, spool, settings, Box::new(Timestamp::now))
+    }
+
+    /// The same by another clock.
+    pub(crate) fn with_clock(
+        routing: Arc<ArcSwap<Routing>>,
+        spool: Arc<dyn Spool>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
         let quota = Quota::new(Arc::clone(&spool));
-        Self { routing, spool, settings: Arc::new(settings), quota, under_way: UnderWay::default() }
+        let (settings, under_way, figures) = (Arc::new(settings), UnderWay::default(), Figures::default());
+        Self { routing, spool, settings, quota, under_way, listened: ArcSwap::default(), figures, clock }
+    }
+
+    /// From now on it is remembered of these when they were heard of; of nobody before the first call.
+    pub fn listen(&self, listened: Listened) {
+        self.listened.store(Arc::new(listened));
+    }
+
+    /// What it counts.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Whether a mail may begin: its client's account may send under this reverse path, and not too
@@ -201,7 +237,7 @@ impl Intake {
         reverse_path: &ReversePath,
         recipient: &MailAddress,
     ) -> Result<(), Refusal> {
-        let (routing, now) = (self.routing.load_full(), Timestamp::now());
+        let (routing, now) = (self.routing.load_full(), (self.clock)());
         mail::check_recipient(&routing, &self.settings, client, reverse_path, recipient, now)?;
         if self.settings.is_postmaster(&routing, recipient) {
             return Ok(());
@@ -225,7 +261,7 @@ impl Intake {
         envelope: Envelope,
         bytes: Vec<u8>,
     ) -> Result<SubmissionId, Refusal> {
-        let now = Timestamp::now();
+        let now = (self.clock)();
         let routing = self.routing.load_full();
         self.check_rate(&routing, client)?;
         let rules = Arc::clone(&routing);
@@ -276,7 +312,7 @@ impl Intake {
         };
         // Before anything that may be otherwise today: rules, rates, the parts that it used up itself.
         if let Some(key) = &key
-            && let Some(before) = self.spool.accepted_before(key.clone(), Timestamp::now()).await?
+            && let Some(before) = self.spool.accepted_before(key.clone(), (self.clock)()).await?
         {
             return Once::of_before(before);
         }
@@ -296,7 +332,7 @@ impl Intake {
         client: &Client,
         form: Form,
     ) -> Result<form::Prepared, Refusal> {
-        let now = Timestamp::now();
+        let now = (self.clock)();
         self.check_rate(routing, client)?;
         let phones = |to: &String| routing.resolve_written(to, now).map_or(0, |numbers| numbers.len());
         let work = form.texts().map(|one| work(one.text.len(), one.to.iter().map(phones)));
@@ -320,6 +356,8 @@ impl Intake {
         if self.settings.simulate_all {
             submission.messages.iter_mut().for_each(|message| message.sms.options.simulation = true);
         }
+        charges::charge(routing, &mut submission);
+        submission.remembered.heard = self.listened.load().heard(&submission);
         let (id, report_to) = (submission.id, submission.report_to.clone());
         let reservation = match &submission.client.account {
             Some(account) => {
@@ -331,6 +369,7 @@ impl Intake {
             }
             None => None,
         };
+        let dropped = Figures::dropped(&submission);
         let accepted = match once {
             Some((key, answer)) => self.spool.accept_once(submission, key, answer).await,
             None => self.spool.accept(submission).await.map(Accepted::New),
@@ -339,6 +378,9 @@ impl Intake {
             reservation.into_iter().for_each(Reservation::give_back);
         }
         let accepted = accepted?;
+        if matches!(accepted, Accepted::New(_)) {
+            self.figures.accepted(dropped);
+        }
         if let ReportTo::Nobody(reason) = report_to {
             tracing::debug!(%id, reason, "nobody would be told of a failure");
         }

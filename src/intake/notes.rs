@@ -11,8 +11,10 @@ use crate::routing::Tried;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     recipients: Vec<Result<Vec<ExplainedPhone>, Refusal>>,
-    /// The rules that were asked for the phone that is being decided.
+    /// The rules that were asked for what is being decided.
     tried: Vec<Tried>,
+    /// The phone that they were asked for.
+    asked: Option<PhoneNumber>,
     /// Where the SMS are told of, by their places among the messages.
     places: HashMap<usize, (usize, usize, usize)>,
     /// Whether it came to the end.
@@ -32,9 +34,10 @@ impl Notes {
         }
     }
 
-    /// The rules that were asked for the next phone.
-    pub(super) fn tried(&mut self, tried: Vec<Tried>) {
-        self.tried = tried;
+    /// The rules that were asked for the next decision, which may be for several phones.
+    /// `asked` is the phone that the recipient stands for.
+    pub(super) fn tried(&mut self, tried: Vec<Tried>, asked: &PhoneNumber) {
+        (self.tried, self.asked) = (tried, Some(asked.clone()));
     }
 
     /// What that phone gets. `named` is the destination where the mail's text names it.
@@ -48,7 +51,8 @@ impl Notes {
         let phone = ExplainedPhone {
             destination: destination.clone(),
             named: named.map(str::to_owned),
-            tried: std::mem::take(&mut self.tried),
+            is_of_rule: self.asked.as_ref().is_some_and(|asked| asked != destination),
+            tried: self.tried.clone(),
             rule: rule.to_owned(),
             fate,
         };

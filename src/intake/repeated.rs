@@ -44,8 +44,9 @@ pub(super) fn beside(messages: &[Message], new: &[Message]) -> Beside {
 fn says_the_same(earlier: &Message, new: &Message) -> bool {
     let (one, other) = (&earlier.sms, &new.sms);
     let is_sent = match earlier.fate {
-        Fate::Due | Fate::Held { reason: HoldReason::Scheduled, .. } => true,
-        Fate::Held { reason: HoldReason::Escalation, .. }
+        Fate::Due
+        | Fate::Held { reason: HoldReason::Scheduled | HoldReason::Quiet | HoldReason::Budget, .. } => true,
+        Fate::Held { reason: HoldReason::Escalation | HoldReason::Summary, .. }
         | Fate::Refused(_)
         | Fate::Dropped(_)
         | Fate::SameAs(_) => false,

@@ -4,9 +4,11 @@ mod accounts;
 mod addressed;
 mod delivered;
 mod explained;
+mod fan_out;
 mod once;
 mod received;
 mod repeated;
+mod storms;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +28,7 @@ fn now() -> Timestamp {
 }
 
 fn rule(name: &str, subject: &str, action: Action) -> Rule {
-    let when = Conditions { subject: Some(Pattern::new(subject).unwrap()), ..Conditions::default() };
+    let when = Conditions { subject: Some(Pattern::new(subject).unwrap().into()), ..Conditions::default() };
     Rule { name: name.to_owned(), when, action }
 }
 
@@ -38,7 +40,10 @@ fn parts() -> Parts {
     let reason = |text: &str| text.to_owned();
     let vip = Rule {
         name: "vip".to_owned(),
-        when: Conditions { recipient: Some(Pattern::new("^\\+39347").unwrap()), ..Conditions::default() },
+        when: Conditions {
+            recipient: Some(Pattern::new("^\\+39347").unwrap().into()),
+            ..Conditions::default()
+        },
         action: Action::Refuse { reason: reason("the director sleeps") },
     };
     Parts {
@@ -47,6 +52,7 @@ fn parts() -> Parts {
         allowed: vec![Prefix::new("+39").unwrap()],
         text_recipients: vec!["UPS".to_owned()],
         rotas: Vec::new(),
+        quiet: Vec::new(),
         aliases: vec![
             ("ops".to_owned(), vec!["+393280000001".to_owned(), "+393280000002".to_owned()]),
             ("boss".to_owned(), vec!["+393280000001".to_owned()]),

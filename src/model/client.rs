@@ -9,14 +9,17 @@ pub enum Door {
     Smtp,
     /// An HTTP listener.
     Http,
+    /// The relay itself: a summary, a test, or word of somebody who is silent.
+    Relay,
 }
 
 impl Door {
-    /// The word used in the spool, the logs and rules: `smtp` or `http`.
+    /// The word used in the spool, the logs and rules: `smtp`, `http` or `relay`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Smtp => "smtp",
             Self::Http => "http",
+            Self::Relay => "relay",
         }
     }
 }

@@ -10,10 +10,12 @@ mod client;
 mod client_key;
 mod domain;
 mod envelope;
+mod heard;
 mod id;
 mod lane;
 mod mail_out;
 mod outcome;
+mod passage;
 mod phone;
 mod price;
 mod reason;
@@ -32,10 +34,14 @@ pub use client::{Client, Door};
 pub use client_key::ClientKey;
 pub use domain::{address_literal, is_domain, is_international, same_domain};
 pub use envelope::{Envelope, EnvelopeRecipient, Notify, Orcpt, Protocol, Ret};
+pub use heard::{Remembered, Source, SourceError, SourceKind};
 pub use id::{IdError, MailId, MessageId, SubmissionId};
 pub use lane::Lane;
 pub use mail_out::{MailKind, OutgoingMail};
 pub use outcome::{Cause, CreditOutcome, DeliveryStatus, SendOutcome, StatusOutcome};
+pub use passage::{
+    Charge, Digest, Limit, LimitScope, LimitStep, Pairing, Passage, Period, Similar, SummaryForm, Unit,
+};
 pub use phone::{AlwaysMasked, DialPlan, Masked, PhoneError, PhoneNumber, show_full_numbers};
 pub use price::Price;
 pub use reason::Reason;

@@ -8,6 +8,8 @@ use std::str::FromStr;
 pub enum State {
     /// Waits on purpose until a time; the reason is kept.
     Held,
+    /// Told by a summary: it ends as that one does.
+    Folded,
     /// May be tried at its next attempt time.
     Due,
     /// A worker has it: attempt n is recorded and the call may be under way.
@@ -46,8 +48,9 @@ impl FinalState {
 }
 
 impl State {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Held,
+        Self::Folded,
         Self::Due,
         Self::Claimed,
         Self::Unknown,
@@ -63,6 +66,7 @@ impl State {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
+            Self::Folded => "folded",
             Self::Due => "due",
             Self::Claimed => "claimed",
             Self::Unknown => "unknown",
@@ -79,7 +83,12 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         use FinalState::{Cancelled, Delivered, Expired, Failed, Undelivered};
         match self {
-            Self::Held => matches!(next, Self::Due | Self::Final(Cancelled | Expired)),
+            // Held: its time has come, and a budget holds it on. Folded: other limits do.
+            Self::Held => {
+                matches!(next, Self::Held | Self::Folded | Self::Due | Self::Final(Cancelled | Expired))
+            }
+            // As its summary ends; cancelled also by its recovery.
+            Self::Folded => matches!(next, Self::Final(_)),
             // Sent: the platform itself says that it has one that we took for not taken.
             Self::Due => {
                 matches!(next, Self::Claimed | Self::Sent | Self::Final(Cancelled | Expired))
@@ -133,17 +142,21 @@ mod tests {
         for state in State::ALL {
             match state {
                 State::Final(_) => assert!(State::ALL.iter().all(|next| !state.may_become(*next))),
-                State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => assert!(
-                    State::ALL.iter().any(|next| matches!(next, State::Final(_)) && state.may_become(*next)),
-                    "{state}"
-                ),
+                State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Sent => {
+                    assert!(
+                        State::ALL
+                            .iter()
+                            .any(|next| matches!(next, State::Final(_)) && state.may_become(*next)),
+                        "{state}"
+                    )
+                }
             }
         }
     }
 
     #[test]
     fn what_waits_is_called_about_only_once_its_attempt_is_recorded() {
-        for waiting in [State::Held, State::Due] {
+        for waiting in [State::Held, State::Folded, State::Due] {
             assert!(!waiting.may_become(State::Unknown));
         }
         assert!(!State::Held.may_become(State::Claimed));

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::{
-    Cause, Client, Lane, MailAddress, MessageId, Notify, OnUnknown, Orcpt, OutgoingMail, Reason, Ret, Sms,
-    SubmissionId, TellUrl, Ways,
+    Cause, Client, Lane, MailAddress, MessageId, Notify, OnUnknown, Orcpt, OutgoingMail, Passage, Reason,
+    Remembered, Ret, Sms, SubmissionId, TellUrl, Ways,
 };
 
 /// One accepted mail or form post.
@@ -28,6 +28,8 @@ pub struct Submission {
     pub messages: Vec<Message>,
     /// Mail that it causes at once (postmaster's); mostly none.
     pub forwards: Vec<OutgoingMail>,
+    /// What is to be known of it after a crash.
+    pub remembered: Remembered,
 }
 
 /// Who is told when something could not be sent.
@@ -72,6 +74,8 @@ pub struct Message {
     pub delivery: Delivery,
     /// How it starts.
     pub fate: Fate,
+    /// What stands between it and the platform.
+    pub passage: Passage,
 }
 
 /// How an SMS is to reach its phone.
@@ -162,14 +166,26 @@ pub enum HoldReason {
     /// It takes the place of the others of its recipient, and of those that go in their stead ([`Fate::SameAs`]), if
     /// none of them is delivered by then; at once when all of them have failed.
     Escalation,
+    /// Whom it is for sleeps until then.
+    Quiet,
+    /// It is a summary: until then others fold into it.
+    Summary,
+    /// A budget is spent until then.
+    Budget,
 }
 
 impl HoldReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Scheduled, Self::Escalation, Self::Quiet, Self::Summary, Self::Budget];
+
     /// The word used in the spool and the logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
             Self::Escalation => "escalation",
+            Self::Quiet => "quiet",
+            Self::Summary => "summary",
+            Self::Budget => "budget",
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! What the names stand for, numbers, aliases or other rotas, is not known here; neither is the time it is.
 
+mod hours;
 mod overrides;
 mod shifts;
 mod turns;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+pub use hours::{Hours, ZonedHours, first_outside};
 pub use overrides::{MAX_OVERRIDES, Override, OverrideError, Overrides};
 pub use shifts::{Days, Shift, Shifts};
 pub use turns::Turns;

@@ -99,6 +99,22 @@ impl Overrides {
         self.0.iter().flat_map(|one| &one.who)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first `count` of them.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        Self(self.0.iter().take(count).cloned().collect())
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Override> {
         self.0.iter()

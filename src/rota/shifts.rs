@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
-use super::{Because, OnCall, instant};
+use super::{Because, Hours, OnCall, instant};
 
 /// How many days ahead somebody else is looked for: a whole week and what reaches into the next day.
 const DAYS_AHEAD: usize = 9;
@@ -83,19 +83,18 @@ fn place(day: Weekday) -> usize {
 }
 
 impl Shift {
-    /// From when to when it lasts where it begins on `day`.
-    fn on(&self, day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
-        let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
-        Some((instant(day, self.from, zone)?, instant(last, self.to, zone)?))
+    fn hours(&self) -> Hours {
+        Hours { days: self.days, from: self.from, to: self.to }
     }
 
-    /// Whether it is on at `at`, which is a moment of `today`.
-    fn is_on(&self, at: Timestamp, today: Date, zone: &TimeZone) -> bool {
-        let days = [today.yesterday().ok(), Some(today)];
-        days.into_iter().flatten().filter(|day| self.days.contains(day.weekday())).any(|day| {
-            let lasts = self.on(day, zone);
-            lasts.is_some_and(|(from, to)| (from..to).contains(&at))
-        })
+    /// From when to when it lasts where it begins on `day`.
+    fn on(&self, day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        self.hours().beginning_on(day, zone)
+    }
+
+    /// Whether it is on at `at`.
+    fn is_on(&self, at: Timestamp, zone: &TimeZone) -> bool {
+        self.hours().end(at, zone).is_some()
     }
 }
 
@@ -108,8 +107,7 @@ impl Shifts {
     }
 
     fn decide(&self, at: Timestamp, zone: &TimeZone) -> (&[String], Because) {
-        let today = at.to_zoned(zone.clone()).date();
-        let on = self.list.iter().enumerate().find(|(_, shift)| shift.is_on(at, today, zone));
+        let on = self.list.iter().enumerate().find(|(_, shift)| shift.is_on(at, zone));
         match on {
             Some((place, shift)) => (&shift.who, Because::Shift(place)),
             None => (&self.otherwise, Because::Otherwise),

@@ -7,10 +7,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::candidates::Candidates;
+use super::conditions::MAX_NESTING;
 use super::delivery::check::{Checked, nobody};
 use super::recipient::{Prefix, Recipients};
-use super::rule::{Action, Rule};
-use super::{DEFAULT_RULE, Delivering, Prices, Routing, names, reach};
+use super::rule::{Action, Rule, SendAction};
+use super::tree::Index;
+use super::{
+    DEFAULT_RULE, Delivering, Planted, Prices, QuietHours, RecipientRefusal, Routing, names, quiet, reach,
+};
 use crate::model::{DialPlan, Door, MailAddress, PhoneError, PhoneNumber, SenderId, is_domain};
 use crate::rota::Rota;
 use crate::wording::{Template, Variables, Wording};
@@ -33,6 +38,8 @@ pub struct Parts {
     pub aliases: Vec<(String, Vec<String>)>,
     /// Names, each with who is on call when; they may stand wherever an alias may.
     pub rotas: Vec<(String, Rota)>,
+    /// When phones get nothing that can wait; several of one phone add up.
+    pub quiet: Vec<QuietHours>,
     /// The rules in order.
     pub rules: Vec<Rule>,
     /// What happens when no rule matches.
@@ -113,6 +120,13 @@ pub enum Place {
     },
     /// A rota.
     Rota(usize),
+    /// One of those whose quiet hours are told.
+    Quiet {
+        /// Which of the quiet hours.
+        index: usize,
+        /// Which of `who`.
+        who: usize,
+    },
     /// One of the recipients that name their destinations in their text.
     TextRecipient(usize),
     /// A rule, or one of its keys.
@@ -163,6 +177,20 @@ pub enum FaultKind {
     /// There are times without anybody.
     #[error("at some times nobody is on call by rota `{0}`; write `otherwise`, or shifts for the whole week")]
     NobodyOnCall(String),
+    /// Neither number nor alias.
+    #[error("quiet hours for nobody: {0}, and there is no alias of that name")]
+    QuietTarget(PhoneError),
+    /// Whoever is on call.
+    #[error(
+        "`{0}` is a rota or has one behind it, and quiet hours are a person's, on call or not; name those who have them"
+    )]
+    QuietRota(String),
+    /// No time is left.
+    #[error(
+        "the quiet hours of `{0}` never end, all that there are for it taken together, and what is not critical would \
+         never be sent; leave some time of the week"
+    )]
+    QuietForever(String),
     /// Leads to a destination that is not allowed.
     #[error("alias `{0}` leads to a number that `allowed` does not cover; add its prefix there")]
     AliasNotAllowed(String),
@@ -194,6 +222,48 @@ pub enum FaultKind {
     /// Two rules of one name.
     #[error("there are two rules with the name `{0}`; rename one")]
     RuleTwice(String),
+    /// Conditions in conditions in conditions.
+    #[error(
+        "the conditions of rule `{0}` stand more than {MAX_NESTING} deep in each other; write them flatter, or as several rules"
+    )]
+    TooDeep(String),
+    /// Conditions that ask for nothing, within others.
+    #[error(
+        "rule `{rule}` has an empty condition in `{key}`; write something like {{ subject = \"fire\" }} there"
+    )]
+    NoCondition {
+        /// The rule.
+        rule: String,
+        /// `any`, `all` or `not`.
+        key: &'static str,
+    },
+    /// An empty list of those who get it.
+    #[error("`to` of rule `{0}` names nobody; write an alias, a rota or a number, or leave it out")]
+    NoDestination(String),
+    /// Neither number nor alias.
+    #[error("the rule sends it to nobody: {0}, and there is no alias of that name")]
+    Destination(PhoneError),
+    /// Leads to a destination that is not allowed.
+    #[error("`{0}` leads to a number that `allowed` in [routing] does not cover; add its prefix there")]
+    DestinationNotAllowed(String),
+    /// A name that does not exist, in one of several conditions.
+    #[error("rule `{rule}` asks for the {key} `{name}`, and there is none of that name")]
+    NoSuchInner {
+        /// The rule.
+        rule: String,
+        /// `listener` or `account`.
+        key: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Conditions that exclude each other.
+    #[error("rule `{rule}` can never match: {why}")]
+    Contradiction {
+        /// The rule.
+        rule: String,
+        /// What excludes what.
+        why: String,
+    },
     /// An empty list of alternatives.
     #[error("rule `{rule}` can never match: `{key}` is empty; name at least one, or leave the key out")]
     EmptyCondition {
@@ -306,11 +376,27 @@ pub enum FaultKind {
     NoDefaultSender,
 }
 
+impl FaultKind {
+    /// Whether it only does nothing: the rules can be used, and may not do what was meant.
+    pub fn is_warning(&self) -> bool {
+        matches!(
+            self,
+            Self::Contradiction { .. }
+                | Self::Shadowed { .. }
+                | Self::NetworkNotLetIn { .. }
+                | Self::NotInForms { .. }
+                | Self::AccountElsewhere { .. }
+        )
+    }
+}
+
 impl Parts {
     /// Checks the parts against each other.
     ///
+    /// What is odd and no fault is [`Routing::warnings`].
+    ///
     /// # Errors
-    /// Every [`Fault`] there is, not only the first, in the order of the parts.
+    /// Every [`Fault`] there is, not only the first, in the order of the parts, and what is odd behind them.
     pub fn build(self) -> Result<Routing, Vec<Fault>> {
         let mut faults = Vec::new();
         check_domains(&self.domains, &mut faults);
@@ -323,6 +409,7 @@ impl Parts {
             names,
             rotas: self.rotas.iter().map(|(name, _)| name.clone()).collect(),
         };
+        let quiet = quiet::read(&self.quiet, &recipients.names, &self.dial_plan, &mut faults);
         self.check_text_recipients(&recipients, &mut faults);
         // With nothing allowed at all the configuration gives one warning, not one for each alias.
         if !self.allowed.is_empty() {
@@ -338,7 +425,11 @@ impl Parts {
         }
         self.check_rules(&recipients, &mut faults);
         self.check_defaults(&recipients, &mut faults);
-        faults.extend(reach::unreachable(&self.rules, &self.listeners, &self.accounts));
+        let (wrong, odd): (Vec<Fault>, Vec<Fault>) =
+            reach::unreachable(&self.rules, &self.listeners, &self.accounts)
+                .into_iter()
+                .partition(|fault| !fault.kind.is_warning());
+        faults.extend(wrong);
         if self.no_match == NoMatch::Send && self.defaults.sender.is_none() {
             faults.push(Fault { place: Place::NoMatch, kind: FaultKind::NoDefaultSender });
         }
@@ -350,15 +441,22 @@ impl Parts {
         }
         if faults.is_empty() {
             let Self { rules, no_match, defaults, .. } = self;
+            let (rules, index, candidates) = planted(rules);
             Ok(Routing {
                 recipients,
                 rules,
+                index,
+                candidates,
+                warnings: odd,
                 no_match,
                 defaults,
+                quiet,
                 allowances: BTreeMap::new(),
                 prices: Prices::default(),
+                budgets: Vec::new(),
             })
         } else {
+            faults.extend(odd);
             Err(faults)
         }
     }
@@ -409,6 +507,30 @@ impl Parts {
         (!is_told).then_some(("escalate", kind))
     }
 
+    /// Whether each of the destinations of a rule has somebody behind it, at any time.
+    fn check_destinations(
+        &self,
+        rule: &Rule,
+        send: &SendAction,
+        recipients: &Recipients,
+    ) -> Vec<(&'static str, FaultKind)> {
+        let mut found = Vec::new();
+        if send.to.as_ref().is_some_and(Vec::is_empty) {
+            found.push(("to", FaultKind::NoDestination(rule.name.clone())));
+        }
+        let to = send.to.iter().flatten().map(|name| ("to", name));
+        for (key, name) in to.chain(send.also_to.iter().map(|name| ("also_to", name))) {
+            let kind = match recipients.resolve_ever(name) {
+                Ok(_) => continue,
+                Err(RecipientRefusal::Unknown(error)) => FaultKind::Destination(error),
+                Err(_) if self.allowed.is_empty() => continue,
+                Err(_) => FaultKind::DestinationNotAllowed(name.clone()),
+            };
+            found.push((key, kind));
+        }
+        found
+    }
+
     fn check_rules(&self, recipients: &Recipients, faults: &mut Vec<Fault>) {
         for (index, rule) in self.rules.iter().enumerate() {
             let mut fault = |key, kind| faults.push(Fault { place: Place::Rule { index, key }, kind });
@@ -418,13 +540,22 @@ impl Parts {
             if self.rules[..index].iter().any(|earlier| earlier.name == rule.name) {
                 fault(Some("name"), FaultKind::RuleTwice(rule.name.clone()));
             }
+            if let Some((key, _)) = rule.when.inner().next()
+                && rule.when.depth(MAX_NESTING + 1) > MAX_NESTING
+            {
+                fault(Some(key), FaultKind::TooDeep(rule.name.clone()));
+            }
             match &rule.action {
                 Action::Send(send) => {
+                    for (key, kind) in self.check_destinations(rule, send, recipients) {
+                        fault(Some(key), kind);
+                    }
                     if send.sender.is_none() && self.defaults.sender.is_none() {
                         fault(None, FaultKind::NoSender(rule.name.clone()));
                     }
                     let wording = send.wording.as_ref().unwrap_or(&self.defaults.wording);
-                    let has = |group: &str| rule.when.group_names().any(|name| name == group);
+                    let names = rule.when.group_names();
+                    let has = |group: &str| names.contains(&group);
                     let unknown = |group: &&String| !has(group);
                     if let Some(group) = wording.template.groups().iter().find(unknown) {
                         let group = group.clone();
@@ -458,6 +589,15 @@ impl Parts {
     }
 }
 
+/// The rules as they are asked.
+pub(super) fn planted(rules: Vec<Rule>) -> (Vec<Planted>, Index, Candidates) {
+    let mut index = Index::default();
+    let planted = |Rule { name, when, action }| Planted { name, when: index.plant(when), action };
+    let rules: Vec<Planted> = rules.into_iter().map(planted).collect();
+    let candidates = Candidates::new(rules.iter().map(|rule| &rule.when));
+    (rules, index, candidates)
+}
+
 /// The groups that the templates for delivery use, each with the key of its template.
 fn groups_of<'a>(
     own: &'a Delivering,
@@ -466,7 +606,9 @@ fn groups_of<'a>(
     let variables = own.variables_over(defaults).into_iter().flat_map(Variables::groups);
     let escalation = own.escalation_over(defaults).and_then(|escalation| escalation.text.as_ref());
     let escalation = escalation.into_iter().flat_map(Template::groups).map(String::as_str);
-    variables.map(|group| ("variables", group)).chain(escalation.map(|group| ("escalate", group)))
+    let storm = own.storming.groups_over(&defaults.storming).map(|group| ("storm", group));
+    let own = variables.map(|group| ("variables", group)).chain(escalation.map(|group| ("escalate", group)));
+    own.chain(storm)
 }
 
 fn check_domains(domains: &[String], faults: &mut Vec<Fault>) {

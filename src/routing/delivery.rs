@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::civil::Time;
 use jiff::{Timestamp, Zoned};
 
-use super::Facts;
+use super::{Facts, StormPlan, Storming};
 use crate::mail::Priority;
 use crate::model::{Channel, Lane, Legacy, OnUnknown, PhoneNumber, Template, Way, Ways, WaysError};
 use crate::wording::{Filled, Template as Wordy, Variables, Wording};
@@ -45,6 +45,10 @@ pub struct Delivering {
     pub silent_after: Option<Duration>,
     /// Who gets it when nobody else did; `Some(None)` is nobody, whatever the defaults say.
     pub escalation: Option<Option<Escalation>>,
+    /// What becomes of it in a storm.
+    pub storming: Storming,
+    /// Whether the quiet hours of whoever gets it hold it.
+    pub quiet: Option<bool>,
 }
 
 /// What decides the lane.
@@ -133,6 +137,10 @@ pub struct DeliveryPlan {
     pub silent_after: Duration,
     /// Who gets it when it is not delivered.
     pub escalation: Option<EscalationPlan>,
+    /// What becomes of it in a storm.
+    pub storm: StormPlan,
+    /// Whether the quiet hours of whoever gets it hold it, unless it is too urgent.
+    pub is_quiet: bool,
 }
 
 /// Who gets it when it is not delivered, with everything that is needed to make it.
@@ -248,6 +256,8 @@ impl Delivering {
             variables: self.variables_over(defaults).cloned().unwrap_or_default(),
             silent_after: self.silent_after.or(defaults.silent_after).unwrap_or(SILENT_AFTER),
             escalation,
+            storm: self.storming.plan(&defaults.storming),
+            is_quiet: self.quiet.or(defaults.quiet).unwrap_or(true),
         }
     }
 }

@@ -7,17 +7,29 @@
 //!    why it is none of ours.
 //! 2. [`Routing::could_route`], at `RCPT`, refuses what every rule would refuse whatever the mail
 //!    says. It never refuses what [`Routing::decide`] could still take.
-//! 3. [`Routing::decide`], once the content is known, gives one [`Decision`] for each number;
-//!    [`Routing::try_rules`] tells how it came to it.
+//! 3. [`Routing::decide`], once the content is known, gives a [`Decision`] for each number, and several where rules go
+//!    on; [`Routing::try_rules`] tells how it came to them.
+//!
+//! [`Conditions`] are what a rule asks for as it is written; `tree` is what they become to be asked quickly, where each
+//! pattern has a number by which what was found of it is kept.
 
 mod allowance;
+mod budgets;
 mod build;
+mod candidates;
+mod conditions;
+mod decide;
 mod delivery;
+mod moment;
 mod names;
 mod price;
+mod quiet;
 mod reach;
 mod recipient;
 mod rule;
+mod storming;
+mod tree;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -27,22 +39,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use allowance::{Allowance, SenderPattern, SenderPatternError, SenderRefused};
+pub use budgets::{Budget, BudgetScope};
 pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
+pub use conditions::{Conditions, MAX_NESTING, Patterns};
+pub use decide::{MAX_CONTINUING, Tried};
 pub use delivery::{
     Api, ChannelStep, DeliverAt, Delivering, DeliveryPlan, Escalation, EscalationPlan, LaneBy, SILENT_AFTER,
     Schedule,
 };
+pub use moment::{Dates, Moment, Span, Times};
 pub use price::{Amount, AmountError, Prices};
+pub use quiet::QuietHours;
 pub use recipient::{Prefix, PrefixError, RecipientRefusal};
-pub use rule::{Action, Conditions, Rule, SendAction, Unmet};
+pub use rule::{Action, Report, Rule, SendAction};
+pub use storming::{DigestBy, PairBy, SimilarBy, StormPlan, Storming};
+pub use tree::Content;
+pub use why::Unmet;
 
-use crate::mail::Priority;
+use crate::mail::{Headers, Priority};
 use crate::model::{Client, Lane, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
 use crate::rota::Rota;
-use crate::text::Split;
 use crate::wording::{Groups, Wording};
+use candidates::Candidates;
 use jiff::Timestamp;
+use quiet::Quiet;
 use recipient::Recipients;
+use tree::{Group, Index};
 
 /// The name that stands for "no rule" in a [`Decision`]; no rule may have it.
 pub const DEFAULT_RULE: &str = "default";
@@ -74,6 +96,8 @@ pub struct Facts<'a> {
     /// It is used when the rule that matches sets no sender: a rule's word is the operator's, and
     /// stronger.
     pub requested_sender: Option<&'a SenderId>,
+    /// The other fields of a mail's header; `None` for a form post.
+    pub headers: Option<Headers<'a>>,
     /// How urgent a mail says that it is; [`Priority::Normal`] for a form post.
     pub priority: Priority,
     /// The lane that a form asks for, left out as above. It is used where no rule fixes one.
@@ -94,6 +118,7 @@ impl<'a> Facts<'a> {
             subject: "",
             text: "",
             requested_sender: None,
+            headers: None,
             priority: Priority::Normal,
             requested_lane: None,
             requested_time: None,
@@ -129,6 +154,10 @@ pub enum Decision {
 pub struct Plan {
     /// The rule that matched; [`DEFAULT_RULE`] without one.
     pub rule: String,
+    /// Who gets it, none twice: at least one.
+    pub phones: Vec<PhoneNumber>,
+    /// Of what its sender is told at most.
+    pub report: Report,
     /// What the phone shows as sender.
     pub sender: SenderId,
     /// How its words are made.
@@ -141,32 +170,6 @@ pub struct Plan {
     pub options: SmsOptions,
     /// How it is to reach the phone.
     pub delivery: DeliveryPlan,
-}
-
-/// What the rules found in the content of one mail or form: it is the same for all its phones, and looked
-/// through once for each rule.
-#[derive(Clone, Debug, Default)]
-pub struct Content {
-    /// By rule, once it was asked, the first condition that does not hold.
-    unmet: Vec<Option<Option<&'static str>>>,
-}
-
-impl Content {
-    fn unmet(&mut self, rule: usize, look: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
-        if self.unmet.len() <= rule {
-            self.unmet.resize(rule + 1, None);
-        }
-        *self.unmet[rule].get_or_insert_with(look)
-    }
-}
-
-/// One rule that was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// The rule.
-    pub rule: String,
-    /// What kept it from matching; `None` for the one that matched.
-    pub unmet: Option<Unmet>,
 }
 
 /// A recipient that every rule would refuse. `Display` is the reason, for the peer.
@@ -183,12 +186,35 @@ pub struct Refused {
 #[derive(Clone, Debug)]
 pub struct Routing {
     recipients: Recipients,
-    rules: Vec<Rule>,
+    rules: Vec<Planted>,
+    index: Index,
+    candidates: Candidates,
+    /// What is odd about the rules, and no fault.
+    warnings: Vec<Fault>,
     no_match: NoMatch,
     defaults: Defaults,
+    quiet: Quiet,
     /// By the names of accounts.
     allowances: BTreeMap<String, Allowance>,
     prices: Prices,
+    budgets: Vec<Budget>,
+}
+
+/// A rule as it is asked.
+#[derive(Clone, Debug)]
+struct Planted {
+    name: String,
+    when: Group,
+    action: Action,
+}
+
+impl Planted {
+    fn continues(&self) -> bool {
+        match &self.action {
+            Action::Send(send) => send.continues,
+            Action::Drop { .. } | Action::Refuse { .. } => false,
+        }
+    }
 }
 
 impl Origin<'_> {
@@ -202,6 +228,40 @@ impl Origin<'_> {
 }
 
 impl Routing {
+    /// The same with what is not of [`Parts`] as `before` has it.
+    #[must_use]
+    pub fn with_rest_of(self, before: &Self) -> Self {
+        // Each is named, so that nobody adds one and forgets it here.
+        let Self {
+            recipients,
+            rules,
+            index,
+            candidates,
+            warnings,
+            no_match,
+            defaults,
+            quiet,
+            allowances: _,
+            prices: _,
+            budgets: _,
+        } = self;
+        let (allowances, prices) = (before.allowances.clone(), before.prices.clone());
+        let budgets = before.budgets.clone();
+        Self {
+            recipients,
+            rules,
+            index,
+            candidates,
+            warnings,
+            no_match,
+            defaults,
+            quiet,
+            allowances,
+            prices,
+            budgets,
+        }
+    }
+
     /// The same with what each account may do, by the accounts' names.
     #[must_use]
     pub fn with_allowances(self, allowances: BTreeMap<String, Allowance>) -> Self {
@@ -217,6 +277,11 @@ impl Routing {
     /// What a part costs.
     pub fn prices(&self) -> &Prices {
         &self.prices
+    }
+
+    /// What may not do what was meant, and can be used as it is.
+    pub fn warnings(&self) -> &[Fault] {
+        &self.warnings
     }
 
     /// The names of the rules, in order.
@@ -260,6 +325,11 @@ impl Routing {
         self.recipients.rotas.iter().filter_map(|name| Some((name.as_str(), self.recipients.rota(name)?)))
     }
 
+    /// When an SMS to `phone` that would be due at `at` may be, where quiet hours hold it: then, or at their end.
+    pub fn awake_from(&self, phone: &PhoneNumber, at: Timestamp) -> Timestamp {
+        self.quiet.awake_from(phone, at)
+    }
+
     /// The first of our domains, for people who need one that works.
     pub fn first_domain(&self) -> &str {
         self.recipients.domains.first().map_or("", String::as_str)
@@ -285,171 +355,5 @@ impl Routing {
         at: Timestamp,
     ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
         self.recipients.resolve_written(written, at)
-    }
-
-    /// Whether some rule may take a recipient, before the content is known. `recipient` is the
-    /// local part (a form's destination) as written, `destinations` what it resolved to. `Ok`
-    /// when at least one destination could be sent or dropped; a rule that asks for header,
-    /// subject or text counts as one that may match and may not.
-    ///
-    /// # Errors
-    /// [`Refused`] when [`Routing::decide`] would refuse every destination, whatever the content.
-    pub fn could_route(
-        &self,
-        origin: &Origin,
-        recipient: &str,
-        destinations: &[PhoneNumber],
-    ) -> Result<(), Refused> {
-        let mut refused = None;
-        for destination in destinations {
-            match self.certain_refusal(origin, recipient, destination) {
-                Some(reason) => refused = refused.or(Some(reason)),
-                None => return Ok(()),
-            }
-        }
-        refused.map_or(Ok(()), Err)
-    }
-
-    fn certain_refusal(
-        &self,
-        origin: &Origin,
-        recipient: &str,
-        destination: &PhoneNumber,
-    ) -> Option<Refused> {
-        for rule in &self.rules {
-            if !rule.when.hold_at_recipient(origin, recipient, destination) {
-                continue;
-            }
-            match &rule.action {
-                Action::Send(_) | Action::Drop { .. } => return None,
-                Action::Refuse { reason } if !rule.when.need_content() => {
-                    return Some(Refused { rule: rule.name.clone(), reason: reason.clone() });
-                }
-                Action::Refuse { .. } => {}
-            }
-        }
-        match self.no_match {
-            NoMatch::Send => None,
-            NoMatch::Refuse => Some(Refused { rule: DEFAULT_RULE.to_owned(), reason: NO_RULE.to_owned() }),
-        }
-    }
-
-    /// What becomes of the SMS to `destination`, one of the numbers that `recipient` (as for
-    /// [`Routing::could_route`]) resolved to. The first rule whose conditions all hold decides.
-    pub fn decide(&self, facts: &Facts, recipient: &str, destination: &PhoneNumber) -> Decision {
-        self.decide_next(&mut Content::default(), facts, recipient, destination)
-    }
-
-    /// As [`Routing::decide`] for one phone of several: `content` is empty for the first, and kept for all
-    /// that get the same content.
-    pub fn decide_next(
-        &self,
-        content: &mut Content,
-        facts: &Facts,
-        recipient: &str,
-        destination: &PhoneNumber,
-    ) -> Decision {
-        let mut holds = |(index, rule): &(usize, &Rule)| {
-            rule.when.hold_at_recipient(&facts.origin, recipient, destination)
-                && content.unmet(*index, || rule.when.unmet_in_content(facts)).is_none()
-        };
-        let rule = self.rules.iter().enumerate().find(|rule| holds(rule));
-        self.act(rule.map(|(_, rule)| rule), facts, recipient, destination)
-    }
-
-    /// The same as [`Routing::decide`] says, and every rule that was asked up to the one that matched.
-    pub fn try_rules(
-        &self,
-        facts: &Facts,
-        recipient: &str,
-        destination: &PhoneNumber,
-    ) -> (Vec<Tried>, Decision) {
-        let mut tried = Vec::new();
-        let mut matching = None;
-        for rule in &self.rules {
-            let unmet = rule.when.unmet(facts, recipient, destination);
-            let unmet = unmet.map(|key| rule.when.explain(key, facts, recipient, destination));
-            let matched = unmet.is_none();
-            tried.push(Tried { rule: rule.name.clone(), unmet });
-            if matched {
-                matching = Some(rule);
-                break;
-            }
-        }
-        (tried, self.act(matching, facts, recipient, destination))
-    }
-
-    fn act(
-        &self,
-        rule: Option<&Rule>,
-        facts: &Facts,
-        recipient: &str,
-        destination: &PhoneNumber,
-    ) -> Decision {
-        let Some(rule) = rule else {
-            return match self.no_match {
-                NoMatch::Send => self.plan(DEFAULT_RULE, &SendAction::default(), Groups::new(), facts),
-                NoMatch::Refuse => {
-                    Decision::Refuse { rule: DEFAULT_RULE.to_owned(), reason: NO_RULE.to_owned() }
-                }
-            };
-        };
-        let name = rule.name.clone();
-        match &rule.action {
-            Action::Send(action) => {
-                let groups = rule.when.groups(facts, recipient, destination);
-                self.plan(&rule.name, action, groups, facts)
-            }
-            Action::Drop { reason } => Decision::Drop { rule: name, reason: reason.clone() },
-            Action::Refuse { reason } => Decision::Refuse { rule: name, reason: reason.clone() },
-        }
-    }
-
-    fn plan(&self, rule: &str, action: &SendAction, groups: Groups, facts: &Facts) -> Decision {
-        let sender = action.sender.as_ref().or(facts.requested_sender).or(self.defaults.sender.as_ref());
-        let Some(sender) = sender else {
-            // `Parts::build` refuses a routing in which this can be reached.
-            return Decision::Refuse { rule: rule.to_owned(), reason: "no sender is configured".to_owned() };
-        };
-        let wording = action.wording.as_ref().unwrap_or(&self.defaults.wording);
-        let placeholders = &wording.fitting.placeholders;
-        let escalation = action.delivering.escalation_over(&self.defaults.delivering);
-        let escalation =
-            escalation.and_then(|escalation| self.escalation_plan(escalation, wording, facts.now));
-        Decision::Send(Plan {
-            rule: rule.to_owned(),
-            sender: sender.clone(),
-            wording: Arc::clone(wording),
-            groups,
-            lifetime: action.lifetime.unwrap_or(self.defaults.lifetime),
-            options: SmsOptions {
-                campaign_id: action.campaign_id.clone(),
-                simulation: action.simulation,
-                skip_rcs_override: action.skip_rcs_override,
-                enable_notification: action.enable_notification,
-                placeholders: (!placeholders.is_empty()).then(|| placeholders.clone()),
-                ..SmsOptions::default()
-            },
-            delivery: action.delivering.plan(&self.defaults.delivering, facts, escalation),
-        })
-    }
-
-    /// `None` where nobody is behind it, which [`Parts::build`] refuses.
-    fn escalation_plan(
-        &self,
-        escalation: &Escalation,
-        wording: &Wording,
-        now: Timestamp,
-    ) -> Option<EscalationPlan> {
-        // Whoever is on call when it comes to that.
-        let then = now.checked_add(escalation.after).unwrap_or(now);
-        let phones = self.recipients.resolve_written(&escalation.to, then).ok()?;
-        let mut wording = wording.clone();
-        wording.fitting.split = Split::Parts;
-        if let Some(text) = &escalation.text {
-            wording.template = text.clone();
-        }
-        let (after, to) = (escalation.after, escalation.to.clone());
-        Some(EscalationPlan { after, to, phones, wording: Arc::new(wording) })
     }
 }

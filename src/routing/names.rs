@@ -1,7 +1,7 @@
 //! Names for phones: aliases, which stand for the same always, and rotas, which depend on the time. Both may stand in each
 //! other, to a depth and never in a circle, whatever the time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ enum Behind {
     /// Something that has a rota behind it.
     Varying(Vec<Target>),
     /// Whoever is on call, by the names that the rota has.
-    Rota(Box<Rota>, HashMap<String, Target>),
+    Rota(Box<Rota>, BTreeMap<String, Target>),
 }
 
 /// What one name that somebody wrote stands for.
@@ -49,6 +49,14 @@ impl Names {
         }
     }
 
+    /// The phones behind a name in lower case that are the same at any time; `None` where a rota is behind it.
+    pub(super) fn fixed_phones(&self, name: &str) -> Option<&[PhoneNumber]> {
+        match self.0.get(name)? {
+            Behind::Phones(phones) => Some(phones),
+            Behind::Varying(_) | Behind::Rota(..) => None,
+        }
+    }
+
     /// Every phone that is ever behind a name in lower case, as far as is known.
     pub(super) fn all_phones(&self, name: &str) -> Vec<PhoneNumber> {
         self.found(name, None)
@@ -56,7 +64,7 @@ impl Names {
 
     fn found(&self, name: &str, at: Option<Timestamp>) -> Vec<PhoneNumber> {
         let mut found =
-            Found { names: self, at, phones: Vec::new(), seen: HashSet::new(), asked: HashSet::new() };
+            Found { names: self, at, phones: Vec::new(), seen: BTreeSet::new(), asked: BTreeSet::new() };
         found.add_name(name);
         found.phones
     }
@@ -76,9 +84,9 @@ struct Found<'a> {
     /// All times where it is `None`.
     at: Option<Timestamp>,
     phones: Vec<PhoneNumber>,
-    seen: HashSet<PhoneNumber>,
+    seen: BTreeSet<PhoneNumber>,
     /// A name that comes twice brings nothing new, and one in a circle, which is told as a fault, ends here.
-    asked: HashSet<String>,
+    asked: BTreeSet<String>,
 }
 
 impl Found<'_> {
@@ -121,7 +129,7 @@ pub(super) fn read(
     plan: &DialPlan,
     faults: &mut Vec<Fault>,
 ) -> Names {
-    let mut index = HashMap::new();
+    let mut index = BTreeMap::new();
     let of_alias = |n| Place::Alias { index: n, target: None };
     let written = aliases.iter().enumerate().map(|(n, (name, _))| (of_alias(n), name));
     let written = written.chain(rotas.iter().enumerate().map(|(n, (name, _))| (Place::Rota(n), name)));
@@ -140,7 +148,7 @@ pub(super) fn read(
             fault(FaultKind::AliasTwice(name.clone()));
         }
     }
-    let mut walk = Walk { aliases, rotas, index, plan, faults, path: Vec::new(), done: HashMap::new() };
+    let mut walk = Walk { aliases, rotas, index, plan, faults, path: Vec::new(), done: BTreeMap::new() };
     for n in 0..aliases.len() + rotas.len() {
         walk.visit(n);
     }
@@ -152,12 +160,12 @@ struct Walk<'a> {
     aliases: &'a [(String, Vec<String>)],
     rotas: &'a [(String, Rota)],
     /// Aliases by their places, and behind them rotas.
-    index: HashMap<String, usize>,
+    index: BTreeMap<String, usize>,
     plan: &'a DialPlan,
     faults: &'a mut Vec<Fault>,
     /// The names that are being read, outermost first.
     path: Vec<usize>,
-    done: HashMap<usize, Behind>,
+    done: BTreeMap<usize, Behind>,
 }
 
 impl<'a> Walk<'a> {
@@ -196,7 +204,7 @@ impl<'a> Walk<'a> {
         let targets = written.iter().enumerate().filter_map(|(t, written)| self.target(n, Some(t), written));
         let targets: Vec<Target> = targets.collect();
         let mut phones = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         for target in &targets {
             let found = match target {
                 Target::Phone(phone) => std::slice::from_ref(phone),
@@ -213,7 +221,7 @@ impl<'a> Walk<'a> {
 
     fn rota(&mut self, n: usize, rota: usize) -> Behind {
         let rota: &'a Rota = &self.rotas[rota].1;
-        let mut targets = HashMap::new();
+        let mut targets = BTreeMap::new();
         for written in rota.names() {
             if !targets.contains_key(written)
                 && let Some(target) = self.target(n, None, written)

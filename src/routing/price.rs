@@ -40,6 +40,11 @@ impl Amount {
         millionths.map(Self).ok_or_else(wrong)
     }
 
+    /// In millionths.
+    pub fn millionths(self) -> u64 {
+        self.0
+    }
+
     /// So many times as much.
     #[must_use]
     pub fn times(self, count: u32) -> Self {

@@ -1,7 +1,11 @@
 //! Recipients, rules and texts, as intake asks for them.
 
 mod agreement;
+mod candidates;
+mod conditions;
 mod delivering;
+mod fan_out;
+mod moments;
 mod on_call;
 mod reach;
 mod recipients;
@@ -39,6 +43,7 @@ fn parts() -> Parts {
         text_recipients: Vec::new(),
         aliases: Vec::new(),
         rotas: Vec::new(),
+        quiet: Vec::new(),
         rules: Vec::new(),
         no_match: NoMatch::Refuse,
         defaults: Defaults {
@@ -67,8 +72,8 @@ fn parts() -> Parts {
     }
 }
 
-fn pattern(source: &str) -> Option<Pattern> {
-    Some(Pattern::new(source).unwrap())
+fn pattern(source: &str) -> Option<Patterns> {
+    Some(Pattern::new(source).unwrap().into())
 }
 
 fn send() -> Action {
@@ -98,18 +103,24 @@ fn with_rules(rules: Vec<Rule>) -> Routing {
 
 fn faults(parts: Parts) -> Vec<String> {
     match parts.build() {
-        Ok(_) => Vec::new(),
+        Ok(routing) => routing.warnings().iter().map(ToString::to_string).collect(),
         Err(faults) => faults.iter().map(ToString::to_string).collect(),
     }
 }
 
 /// A mail from `printer@example.com`, subject "Toner", text "Toner is low".
 fn decide_with<'a>(routing: &Routing, change: impl FnOnce(&mut Facts<'a>)) -> Decision {
-    routing.decide(&facts(change), "oncall", &number(ALARM))
+    only(routing.decide(&facts(change), "oncall", &number(ALARM)))
+}
+
+/// The only one of several.
+fn only<T>(mut all: Vec<T>) -> T {
+    assert_eq!(all.len(), 1);
+    all.remove(0)
 }
 
 fn try_rules(routing: &Routing) -> (Vec<Tried>, Decision) {
-    routing.try_rules(&facts(|_| {}), "oncall", &number(ALARM))
+    only(routing.try_rules(&facts(|_| {}), "oncall", &number(ALARM)))
 }
 
 fn facts<'a>(change: impl FnOnce(&mut Facts<'a>)) -> Facts<'a> {
@@ -359,7 +370,7 @@ fn a_rule_sets_everything_that_the_platform_is_told() {
         simulation: true,
         skip_rcs_override: true,
         enable_notification: Some(false),
-        delivering: Delivering::default(),
+        ..SendAction::default()
     };
     let routing = with_rules(vec![rule("it", Conditions::default(), Action::Send(action))]);
     let plan = plan(decide(&routing));
@@ -407,7 +418,8 @@ fn every_rule_that_was_asked_tells_what_it_missed() {
     ]);
     let (tried, decision) = try_rules(&routing);
     let unmet = |key, wanted: &str, found: &str| {
-        Some(Unmet { key, wanted: wanted.to_owned(), found: Some(found.to_owned()) })
+        let (wanted, found) = (wanted.to_owned(), Some(found.to_owned()));
+        vec![Unmet { key, header: None, branch: String::new(), holds: false, wanted, found }]
     };
     let tried: Vec<_> = tried.into_iter().map(|tried| (tried.rule, tried.unmet)).collect();
     assert_eq!(
@@ -415,7 +427,7 @@ fn every_rule_that_was_asked_tells_what_it_missed() {
         [
             ("nets".to_owned(), unmet("client", "10.9.0.0/16", "10.0.0.7")),
             ("paper".to_owned(), unmet("subject", "paper", "Toner")),
-            ("toner".to_owned(), None),
+            ("toner".to_owned(), Vec::new()),
         ]
     );
     assert_eq!(rule_of(decision), "toner");
@@ -526,18 +538,19 @@ fn could(routing: &Routing) -> Result<(), String> {
     let sender = ReversePath::Path(MailAddress::parse("printer@example.com").unwrap());
     let origin = Origin { client: &client, envelope_sender: Some(&sender) };
     routing
-        .could_route(&origin, "oncall", &[number(ALARM), number(NIGHT)])
+        .could_route(&origin, NOW, "oncall", &[number(ALARM), number(NIGHT)])
         .map_err(|refused| format!("{}: {refused}", refused.rule))
 }
 
 #[test]
 fn an_unmet_condition_repeats_a_thousand_octets_and_not_one_more() {
-    let when = Conditions { text: Some(Pattern::new("x").unwrap()), ..Conditions::default() };
+    let when = Conditions { text: pattern("x"), ..Conditions::default() };
+    let routing = with_rules(vec![rule("it", when, send())]);
     let found = |text: &str| {
         let client = client();
         let facts = Facts { text, ..Facts::of(Origin { client: &client, envelope_sender: None }, NOW) };
-        let number = PhoneNumber::from_e164("+393471234567").unwrap();
-        when.explain("text", &facts, "a", &number).found.unwrap().len()
+        let (tried, _) = only(routing.try_rules(&facts, "a", &number(ALARM)));
+        tried[0].unmet[0].found.clone().unwrap().len()
     };
     assert_eq!([found(&"a".repeat(1000)), found(&"a".repeat(1001)), found(&"è".repeat(501))], [1000; 3]);
     assert_eq!(found(&format!("a{}", "è".repeat(500))), 999);

@@ -348,3 +348,16 @@ pub struct Waits {
     /// Of a call to a program.
     pub tellings: Duration,
 }
+
+/// Something that the operator is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Its row.
+    pub seq: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What it is about, in one line.
+    pub about: String,
+    /// Sentences.
+    pub words: String,
+}

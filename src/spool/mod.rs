@@ -9,6 +9,7 @@
 //! do, as tests against the trait.
 
 mod entries;
+mod heard;
 mod once;
 mod reports;
 pub mod sqlite;
@@ -31,11 +32,15 @@ use crate::model::{
 
 pub use entries::{
     Again, Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room,
-    Siblings, Step, Taken, TellStep, Telling, Waits,
+    Siblings, Step, Taken, TellStep, Telling, Waits, Word,
 };
+pub use heard::{Expected, Heard};
 pub use once::{Accepted, Before, KEY_LIFETIME, RequestKey};
 pub use sqlite::SqliteSpool;
-pub use views::{Backlog, Event, MailEvent, MailView, MessageView, PartView, SubmissionView, Try};
+pub use views::{
+    Backlog, Budgets, Event, MOST_FOLDED_SHOWN, MailEvent, MailView, MessageView, PartView, Spent,
+    SubmissionView, TellsOf, Try,
+};
 
 /// How long a question that was handed out is not handed out again.
 pub const QUESTION_LEASE: Duration = Duration::from_secs(60);
@@ -54,6 +59,9 @@ pub enum SpoolError {
     /// The mail is not claimed any more, or never was.
     #[error("mail {0} is not where this attempt left it")]
     StaleMail(MailId),
+    /// Somebody was told of it already.
+    #[error("the notice in row {0} was told already")]
+    Told(i64),
     /// The spool's files are damaged or of a newer version, or this record is.
     #[error("the spool cannot be used: {0}")]
     Unusable(String),
@@ -230,6 +238,23 @@ pub trait Spool: Send + Sync + 'static {
     /// [`Queue::Due`] it may be the time at which one expires; for [`Queue::Cases`] see there.
     async fn next_due(&self, queue: Queue) -> Result<Option<Timestamp>, SpoolError>;
 
+    /// The first `limit` things that the operator is to be told, the oldest first. They are handed out again until
+    /// they are closed.
+    async fn notices(&self, limit: usize) -> Result<Vec<Word>, SpoolError>;
+
+    /// Marks these, by [`Word::seq`], as told, by `mail` where there is one, in one transaction.
+    /// [`SpoolError::Told`], and nothing is filed, when one of them is told already. Without any nothing happens.
+    async fn close_notices(
+        &self,
+        told: Vec<i64>,
+        mail: Option<OutgoingMail>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError>;
+
+    /// What is spent of the budgets that anything was charged to in the period that holds `now`, and how many SMS
+    /// they hold.
+    async fn budgets(&self, now: Timestamp) -> Result<Budgets, SpoolError>;
+
     /// Everything known about one submission, but for what is damaged; `None` for an unknown id.
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError>;
 
@@ -250,6 +275,16 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Notes `value` under `key`, in place of what was there.
     async fn set_note(&self, key: String, value: String) -> Result<(), SpoolError>;
+
+    /// From now on these are expected, and no others: whoever is new is expected from `now` on, of whoever is not
+    /// named what was known is forgotten. For those who were expected before, `away` more counts as time in which the
+    /// relay could not hear of them. What lies in the future of a clock that was put back counts as now.
+    async fn expect(&self, expected: Vec<Expected>, away: Duration, now: Timestamp)
+    -> Result<(), SpoolError>;
+
+    /// Who is expected and when they were heard of, in the order of their keys. That is written with what
+    /// [`accept`](Self::accept) takes, unless it was within their [`Expected::grain`].
+    async fn heard(&self) -> Result<Vec<Heard>, SpoolError>;
 
     /// Writes and syncs something of no meaning; shows that the spool can take a message. Fails as
     /// [`accept`](Self::accept) would.
@@ -278,6 +313,10 @@ pub struct Signals {
     pub mail: Notify,
     /// Programs are to be told.
     pub tellings: Notify,
+    /// The operator is to be told.
+    pub notices: Notify,
+    /// Somebody was heard of who is expected.
+    pub heard: Notify,
 }
 
 /// What accounts have not used after all, kept until somebody takes it.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::model::{
-    Cause, Channel, Client, HoldReason, Lane, OutgoingMail, PartStatus, Price, Recipient, Sms, State,
+    Cause, Channel, Client, HoldReason, Lane, MessageId, OutgoingMail, PartStatus, Price, Recipient, Sms,
+    State,
 };
 
 /// One submission with its timeline.
@@ -36,6 +37,10 @@ pub struct MessageView {
     pub state: State,
     /// Why it is held, while it is.
     pub hold_reason: Option<HoldReason>,
+    /// The summary that it was folded into.
+    pub folded_into: Option<MessageId>,
+    /// What it tells of, where it is a summary.
+    pub tells_of: Option<TellsOf>,
     /// Its lane.
     pub lane: Lane,
     /// The gateway of its last attempt, if it had any.
@@ -61,6 +66,18 @@ pub struct MessageView {
     /// Every move: when, into which state, why.
     pub events: Vec<Event>,
 }
+
+/// What a summary tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellsOf {
+    /// How many SMS. One that was folded and is a summary itself counts as those that it tells of.
+    pub count: u64,
+    /// The first of what was folded into it, up to [`MOST_FOLDED_SHOWN`], and whatever has become of it.
+    pub first: Vec<MessageId>,
+}
+
+/// Most SMS that a view of a summary names.
+pub const MOST_FOLDED_SHOWN: usize = 100;
 
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +155,8 @@ pub struct MailEvent {
 pub struct Backlog {
     /// SMS that wait on purpose.
     pub held: usize,
+    /// SMS that a summary tells of which has not ended.
+    pub folded: usize,
     /// SMS to be sent.
     pub due: usize,
     /// SMS under way to the platform.
@@ -150,4 +169,26 @@ pub struct Backlog {
     pub mail: usize,
     /// Programs not yet told.
     pub tellings: usize,
+}
+
+/// How the budgets stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Budgets {
+    /// Each that something was charged to, or was to be, in its current period.
+    pub spent: Vec<Spent>,
+    /// How many SMS wait for one.
+    pub held: u64,
+}
+
+/// One period of a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// The budget's key; see [`crate::budget::key()`].
+    pub key: String,
+    /// The first moment of the period.
+    pub begins: Timestamp,
+    /// The first moment of the next one.
+    pub ends: Timestamp,
+    /// How much is spent: parts, or millionths of the account's currency.
+    pub amount: u64,
 }

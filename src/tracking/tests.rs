@@ -120,6 +120,7 @@ fn submission(accepted: Timestamp, phones: std::ops::Range<u32>, ways: &Ways) ->
             rule: "default".to_owned(),
             delivery,
             fate: Fate::Due,
+            passage: Default::default(),
         }
     };
     Submission {
@@ -137,6 +138,7 @@ fn submission(accepted: Timestamp, phones: std::ops::Range<u32>, ways: &Ways) ->
         original: Original::default(),
         messages: phones.zip(1..).map(message).collect(),
         forwards: Vec::new(),
+        remembered: crate::model::Remembered::default(),
     }
 }
 

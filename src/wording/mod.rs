@@ -22,7 +22,9 @@ use std::collections::BTreeMap;
 use jiff::Zoned;
 
 pub use distill::{Distilled, Distilling, Removed, Step};
-pub use template::{Custom, RecipientWords, ReportTemplate, ReportWords, Template, TemplateError};
+pub use template::{
+    Custom, OwnTemplate, OwnWords, RecipientWords, ReportTemplate, ReportWords, Template, TemplateError,
+};
 
 pub use variables::{Filled, MAX_VALUE, Variables};
 

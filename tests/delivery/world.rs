@@ -326,6 +326,7 @@ impl World {
             original: Original::default(),
             messages: messages.collect(),
             forwards: Vec::new(),
+            remembered: sms_relay::model::Remembered::default(),
         };
         let ids = submission.messages.iter().map(|message| message.sms.id).collect();
         self.spool.accept(submission).await.unwrap();
@@ -363,6 +364,7 @@ impl World {
             rule: "default".to_owned(),
             delivery,
             fate: Fate::Due,
+            passage: Default::default(),
         }
     }
 

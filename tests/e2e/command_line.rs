@@ -91,7 +91,7 @@ fn check_says_that_the_copied_example_has_no_error() {
     let shown = path.to_str().unwrap();
     assert_eq!(
         relay(&["check", "--config", shown]),
-        (Some(0), format!("{shown}: no error\n12 tests passed\n"))
+        (Some(0), format!("{shown}: no error\n20 tests passed\n"))
     );
 }
 

@@ -553,8 +553,15 @@ fn json_has_all_of_it() {
     assert_eq!(
         phone["tried"],
         serde_json::json!([
-            {"rule": "paper", "unmet": {"key": "subject", "wanted": "paper", "found": "srv3 is down"}},
-            {"rule": "host", "unmet": null},
+            {
+                "rule": "paper",
+                "unmet": {
+                    "key": "subject", "header": null, "branch": "", "holds": false, "wanted": "paper",
+                    "found": "srv3 is down",
+                },
+                "others": [],
+            },
+            {"rule": "host", "unmet": null, "others": []},
         ])
     );
     assert_eq!(

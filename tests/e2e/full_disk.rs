@@ -38,8 +38,8 @@ fn what_was_accepted_before_the_disk_was_full_is_sent_once() {
     }
     let mut world = World::new();
     world.extra = "[shutdown]\ndrain_time = \"1s\"\n".to_owned();
-    // No file may grow beyond a megabyte: writing more fails as on a full disk.
-    let limit = ["sh", "-c", "trap '' XFSZ; ulimit -f 2048; exec \"$@\"", "sh"];
+    // No file may grow beyond a megabyte and a half: writing more fails as on a full disk.
+    let limit = ["sh", "-c", "trap '' XFSZ; ulimit -f 3072; exec \"$@\"", "sh"];
     let relay = world.start_under(&limit);
     let mut accepted = BTreeSet::new();
     let mut client = Smtp::connect(relay.smtp).unwrap();

@@ -14,8 +14,10 @@
 //! | accepted: held | `waiting::SCHEDULED` |
 //! | accepted: cancelled | `sending::DROPPED` |
 //! | held -> due | `waiting::ESCALATED_BY_FAILURE`; claimed at once `waiting::SCHEDULED`, `waiting::ESCALATED_BY_TIME` |
+//! | held -> held | `waiting::NO_ROOM` |
 //! | held -> cancelled | `waiting::CANCELLED_WHILE_HELD`, `waiting::ESCALATION_NOT_NEEDED`, `waiting::ESCALATION_CALLED_OFF` |
 //! | held -> expired | `waiting::SCHEDULED_IN_VAIN` |
+//! | what a summary tells of: accepted, held -> folded, held -> held, folded -> delivered, cancelled | by itself, in `src/spool/sqlite/tests/storms.rs` |
 //! | due -> claimed | `sending::DELIVERED`; for a second attempt `sending::SENT_AGAIN_AFTER_SILENCE`, `sending::SENT_AGAIN_LATER` |
 //! | due -> sent | `calling_back::CALLED_BACK_AFTER_A_LIE` |
 //! | due -> cancelled | `waiting::CANCELLED_WHILE_DUE` |
@@ -39,6 +41,7 @@
 //! | mail due -> claimed | `reporting::REFUSED`; at the start after a crash back to due, `reporting::REPORT_RECOVERED` |
 //! | mail claimed -> sent, due, failed | `reporting::REFUSED`, `reporting::REPORT_SENT_LATER`, `reporting::REPORT_REFUSED` |
 //! | mail about no submission: filed | `reporting::NOTICES` |
+//! | an SMS of the relay's own with its mails and notes: accepted | `dead_men.rs` |
 //! | telling due -> claimed -> told | `telling::TOLD` |
 //! | telling claimed -> due | `telling::TOLD_LATER`; at the start after a crash `telling::TOLD` |
 
@@ -56,6 +59,9 @@ use std::path::{Path, PathBuf};
 use sms_relay::model::FinalState::{Cancelled, Delivered, Expired, Failed, Undelivered};
 use sms_relay::model::State::{self, Claimed, Due, Final, Held, Sent, Unknown};
 use story::{Crash, Story};
+
+/// A summary that waits on: the spool's own tests end a process at every commit of a storm.
+const TOLD_BY_THE_SPOOL: [(State, State); 1] = [(Held, Held)];
 
 fn stories() -> impl Iterator<Item = &'static Story> {
     let all = [
@@ -107,6 +113,7 @@ fn every_move_of_the_table_is_in_a_story() {
     let moves = states.clone().flat_map(|from| states.clone().map(move |to| (from, to)));
     let untold: Vec<(State, State)> =
         moves.filter(|(from, to)| from.may_become(*to) && !told.contains(&(from, to))).collect();
+    let untold: Vec<_> = untold.into_iter().filter(|one| !TOLD_BY_THE_SPOOL.contains(one)).collect();
     assert_eq!(untold, []);
 }
 

@@ -2,9 +2,11 @@
 
 use jiff::Zoned;
 
+use crate::budget;
 use crate::cli::drawing::printable;
 use crate::intake::ExplainedDelivery;
-use crate::model::{Lane, OnUnknown, Way, Ways};
+use crate::model::{Charge, HoldReason, Lane, OnUnknown, Way, Ways};
+use crate::routing::Report;
 
 /// A line for everything that is not as usual: an SMS in the normal lane, at once, by any gateway. `at` is when
 /// it comes in.
@@ -19,13 +21,28 @@ pub(super) fn lines(delivery: &ExplainedDelivery, at: &Zoned) -> Vec<String> {
     let zoned = |time: jiff::Timestamp| {
         time.to_zoned(at.time_zone().clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
     };
-    lines.extend(delivery.held_until.map(|until| format!("held until {}", zoned(until))));
-    let scheduled = |until| format!("handed over at once, for the platform to send at {}", zoned(until));
+    let because = match delivery.held_because {
+        Some(HoldReason::Quiet) => ", the end of its quiet hours",
+        Some(_) | None => "",
+    };
+    lines.extend(delivery.held_until.map(|until| format!("held until {}{because}", zoned(until))));
+    let scheduled =
+        |until| format!("handed over at once, for the platform to send at {}{because}", zoned(until));
     lines.extend(delivery.scheduled_at.map(scheduled));
     if delivery.on_unknown == OnUnknown::Fail {
         lines.push("fails where the platform cannot tell whether it has it".to_owned());
     }
     lines.extend(ways(&delivery.ways));
+    let charged = |charge: &Charge| {
+        let amount = budget::amount(charge.amount, charge.unit);
+        format!("charged to the budget {}: {amount}", printable(budget::name(&charge.key)))
+    };
+    lines.extend(delivery.budgets.iter().map(charged));
+    match delivery.report {
+        Report::All => {}
+        Report::Failures => lines.push("of its fate only failures are reported".to_owned()),
+        Report::Off => lines.push("its fate is reported to nobody".to_owned()),
+    }
     lines
 }
 
@@ -127,5 +144,9 @@ mod tests {
             told(&scheduled),
             ["handed over at once, for the platform to send at 2027-01-15 08:01:00 UTC"]
         );
+        let held_because = Some(HoldReason::Quiet);
+        let quiet =
+            ExplainedDelivery { held_until: Some(at(60)), held_because, ..ExplainedDelivery::default() };
+        assert_eq!(told(&quiet), ["held until 2027-01-15 08:01:00 UTC, the end of its quiet hours"]);
     }
 }

@@ -164,7 +164,9 @@ impl Page<'_> {
                     let number = self.paint.strong(phone.destination.as_str());
                     let named = phone.named.as_deref().map(shortened);
                     let named = named.map(|named| format!(", named in the text as {named}"));
-                    self.line(2, &format!("{number}{}", named.unwrap_or_default()));
+                    let by = phone.is_of_rule.then(|| format!(", by rule {}", phone.rule));
+                    let by = by.unwrap_or_default();
+                    self.line(2, &format!("{number}{}{by}", named.unwrap_or_default()));
                     let start = self.out.len();
                     self.phone(phone);
                     // Of an alias with twenty phones the first tells it all.
@@ -182,11 +184,14 @@ impl Page<'_> {
 
     fn phone(&mut self, phone: &ExplainedPhone) {
         for tried in &phone.tried {
-            let line = match &tried.unmet {
-                Some(unmet) => self.paint.faint(&format!("{}: {}", tried.rule, why_not(unmet))),
-                None => self.paint.good(&format!("{}: matches", tried.rule)),
-            };
-            self.line(4, &line);
+            if tried.unmet.is_empty() {
+                self.line(4, &self.paint.good(&format!("{}: matches", tried.rule)));
+            }
+            let begin = format!("{}: ", tried.rule);
+            for (n, unmet) in tried.unmet.iter().enumerate() {
+                let begin = if n == 0 { begin.clone() } else { " ".repeat(begin.len()) };
+                self.line(4, &self.paint.faint(&format!("{begin}{}", why_not(unmet))));
+            }
         }
         if phone.rule == DEFAULT_RULE {
             self.line(4, &self.paint.good(&format!("{DEFAULT_RULE}: no rule matches")));
@@ -226,6 +231,9 @@ impl Page<'_> {
                 for line in super::delivery::lines(delivery, self.told.at) {
                     self.line(4, &line);
                 }
+                for line in super::storm::lines(&delivery.storm) {
+                    self.line(4, &line);
+                }
                 if let Some(problem) = &delivery.variable_problem {
                     let text = format!("a template was not used: {}", printable(problem));
                     self.line(4, &self.paint.bad(&text));
@@ -245,7 +253,15 @@ impl Page<'_> {
 
     fn escalation(&mut self, escalation: &ExplainedEscalation, sender: &SenderId) {
         let after = humantime::format_duration(escalation.after);
-        let phones: Vec<&str> = escalation.phones.iter().map(PhoneNumber::as_str).collect();
+        let zone = self.told.at.time_zone();
+        let phone = |phone: &PhoneNumber| match escalation.asleep.get(phone) {
+            None => phone.to_string(),
+            Some(until) => {
+                let until = until.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z");
+                format!("{phone} from {until} on, the end of its quiet hours")
+            }
+        };
+        let phones: Vec<String> = escalation.phones.iter().map(phone).collect();
         let (to, phones) = (printable(&escalation.to), phones.join(", "));
         self.line(4, &format!("not delivered within {after}: SMS from {sender} to {to} ({phones})"));
         self.sms(&escalation.sms);
@@ -285,15 +301,21 @@ impl Page<'_> {
 
 /// Why a rule did not match, with what was there instead.
 fn why_not(unmet: &Unmet) -> String {
-    let (key, wanted) = (unmet.key, printable(&unmet.wanted));
+    let header = unmet.header.as_ref().map(|name| format!(" {}", printable(name))).unwrap_or_default();
+    let branch = if unmet.branch.is_empty() { String::new() } else { format!("{}: ", unmet.branch) };
+    let (key, wanted) = (format!("{branch}{}{header}", unmet.key), printable(&unmet.wanted));
     let found = match &unmet.found {
         None => "there is none".to_owned(),
         Some(found) if found.trim().is_empty() => "it is empty".to_owned(),
         Some(found) => shortened(found),
     };
-    match key {
-        "client" | "listener" | "account" => format!("{key} is none of {wanted}: {found}"),
-        _ => format!("{key} does not match \"{wanted}\": {found}"),
+    let is_one =
+        matches!(unmet.key, "client" | "listener" | "account" | "door" | "time" | "weekday" | "date");
+    match (is_one, unmet.holds) {
+        (true, false) => format!("{key} is none of {wanted}: {found}"),
+        (true, true) => format!("{key} is one of {wanted}, and must not be: {found}"),
+        (false, false) => format!("{key} does not match \"{wanted}\": {found}"),
+        (false, true) => format!("{key} matches \"{wanted}\", and must not: {found}"),
     }
 }
 
@@ -382,7 +404,9 @@ mod tests {
     fn explanation() -> Explanation {
         let tried = |rule: &str, key, wanted: &str, found: Option<&str>| {
             let (wanted, found) = (wanted.to_owned(), found.map(str::to_owned));
-            Tried { rule: rule.to_owned(), unmet: Some(Unmet { key, wanted, found }) }
+            let (header, branch) = (None, String::new());
+            let unmet = Unmet { key, header, branch, holds: false, wanted, found };
+            Tried { rule: rule.to_owned(), unmet: vec![unmet] }
         };
         let all = vec![
             tried("nets", "client", "10.0.0.0/8, ::1/128", Some("127.0.0.1")),
@@ -392,6 +416,7 @@ mod tests {
         let phone = |number: &str, sms| ExplainedPhone {
             destination: PhoneNumber::from_e164(number).unwrap(),
             named: Some("on call".to_owned()),
+            is_of_rule: false,
             tried: all.clone(),
             rule: DEFAULT_RULE.to_owned(),
             fate: ExplainedFate::Sent {
@@ -504,6 +529,7 @@ ups@sms.local
                     phones: ["+393471234569", "+393471234570"]
                         .map(|number| PhoneNumber::from_e164(number).unwrap())
                         .into(),
+                    asleep: Default::default(),
                     sms: sms("still on fire", Some("0.045"), None),
                 });
             }

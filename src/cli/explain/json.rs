@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::Told;
 use super::human::room_of;
+use crate::budget;
 use crate::intake::{
     ExplainedDelivery, ExplainedFate, ExplainedPhone, ExplainedRecipient, ExplainedSms, Refusal,
 };
-use crate::model::{PhoneNumber, ReversePath, Way};
-use crate::routing::{Amount, Tried};
+use crate::model::{Charge, PhoneNumber, ReversePath, Unit, Way};
+use crate::routing::{Amount, Tried, Unmet};
 
 /// All of it. Amounts are texts, since a float would not keep them exact.
 pub(super) fn object(told: &Told) -> Value {
@@ -77,14 +78,27 @@ fn recipient(told: &Told, recipient: &ExplainedRecipient) -> Value {
 
 fn phone(phone: &ExplainedPhone) -> Value {
     let tried = |tried: &Tried| {
-        let unmet = tried.unmet.as_ref();
-        let unmet =
-            unmet.map(|unmet| json!({ "key": unmet.key, "wanted": unmet.wanted, "found": unmet.found }));
-        json!({ "rule": tried.rule, "unmet": unmet })
+        let unmet = |unmet: &Unmet| {
+            json!({
+                "key": unmet.key,
+                "header": unmet.header,
+                "branch": unmet.branch,
+                "holds": unmet.holds,
+                "wanted": unmet.wanted,
+                "found": unmet.found,
+            })
+        };
+        let others = tried.unmet.iter().skip(1).map(unmet);
+        json!({
+            "rule": tried.rule,
+            "unmet": tried.unmet.first().map(unmet),
+            "others": others.collect::<Vec<_>>(),
+        })
     };
     let mut all = json!({
         "destination": phone.destination.as_str(),
         "named": phone.named,
+        "is_of_rule": phone.is_of_rule,
         "rule": phone.rule,
         "tried": phone.tried.iter().map(tried).collect::<Vec<_>>(),
     });
@@ -125,11 +139,14 @@ fn phone(phone: &ExplainedPhone) -> Value {
 
 fn how(delivery: &ExplainedDelivery) -> Value {
     let escalation = delivery.escalation.as_ref().map(|escalation| {
+        let asleep = escalation.asleep.iter();
+        let asleep = asleep.map(|(phone, until)| (phone.as_str().to_owned(), json!(until.to_string())));
         json!({
             "after_seconds": escalation.after.as_secs(),
             "at": escalation.at.to_string(),
             "to": escalation.to,
             "phones": escalation.phones.iter().map(PhoneNumber::as_str).collect::<Vec<_>>(),
+            "asleep_until": asleep.collect::<serde_json::Map<_, _>>(),
             "sms": one_sms(&escalation.sms),
         })
     });
@@ -142,9 +159,22 @@ fn how(delivery: &ExplainedDelivery) -> Value {
         "unknown": delivery.on_unknown.as_str(),
         "held_until": delivery.held_until.map(|until| until.to_string()),
         "scheduled_at": delivery.scheduled_at.map(|until| until.to_string()),
+        "held_because": delivery.held_because.map(|reason| reason.as_str()),
         "expires_at": delivery.expires_at.to_string(),
+        "storm": super::storm::object(&delivery.storm),
+        "report": delivery.report.as_str(),
         "escalation": escalation,
+        "budgets": delivery.budgets.iter().map(budget).collect::<Vec<_>>(),
     })
+}
+
+/// An amount of money is a decimal as text, as prices are.
+fn budget(charge: &Charge) -> Value {
+    let amount = match charge.unit {
+        Unit::Parts => json!(charge.amount),
+        Unit::Money => json!(budget::amount(charge.amount, charge.unit)),
+    };
+    json!({ "name": budget::name(&charge.key), "amount": amount })
 }
 
 fn way(way: &Way) -> Value {
@@ -189,8 +219,14 @@ mod tests {
 
     use super::*;
     use crate::intake::ExplainedEscalation;
-    use crate::model::{Channel, Lane, Legacy, OnUnknown, SmsText, Template, Ways};
+    use crate::model::{Channel, HoldReason, Lane, Legacy, OnUnknown, Period, SmsText, Template, Ways};
     use crate::text::{Fitting, fit};
+
+    fn charge((name, unit, amount): (&str, Unit, u64)) -> Charge {
+        let period = Period::Day;
+        let key = budget::key(name, period, unit);
+        Charge { key, period, unit, amount, warn: None, hold: Some(1), ceiling: None, zone: None }
+    }
 
     #[test]
     fn everything_about_delivery_is_told() {
@@ -219,14 +255,19 @@ mod tests {
             on_unknown: OnUnknown::Fail,
             held_until: Some(at(60)),
             scheduled_at: None,
+            held_because: Some(HoldReason::Scheduled),
             expires_at: at(3600),
+            budgets: [("all", Unit::Parts, 2), ("money", Unit::Money, 90_000)].map(charge).to_vec(),
+            report: crate::routing::Report::Failures,
             escalation: Some(ExplainedEscalation {
                 after: Duration::from_secs(600),
                 at: at(660),
                 to: "second".to_owned(),
                 phones: vec![PhoneNumber::from_e164("+393471234567").unwrap()],
+                asleep: [(PhoneNumber::from_e164("+393471234567").unwrap(), at(3660))].into(),
                 sms: sms.clone(),
             }),
+            ..ExplainedDelivery::default()
         };
         assert_eq!(
             how(&delivery),
@@ -242,14 +283,19 @@ mod tests {
                 "unknown": "fail",
                 "held_until": "2027-01-15T08:01:00Z",
                 "scheduled_at": null,
+                "held_because": "scheduled",
                 "expires_at": "2027-01-15T09:00:00Z",
+                "storm": super::super::storm::object(&delivery.storm),
+                "report": "failures",
                 "escalation": {
                     "after_seconds": 600,
                     "at": "2027-01-15T08:11:00Z",
                     "to": "second",
                     "phones": ["+393471234567"],
+                    "asleep_until": { "+393471234567": "2027-01-15T09:01:00Z" },
                     "sms": one_sms(&sms),
                 },
+                "budgets": [{ "name": "all", "amount": 2 }, { "name": "money", "amount": "0.09" }],
             })
         );
     }

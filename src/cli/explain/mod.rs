@@ -3,6 +3,7 @@
 //!
 //! - `input`: from the arguments to a mail with its envelope, or a form; `request` reads a request in a file
 //! - `human`: the explanation for people, with `phone` as the screen of a phone and `delivery` as its way there
+//! - `storm`: what it has to pass in a storm
 //! - `json`: the same for programs
 
 mod delivery;
@@ -11,6 +12,7 @@ mod input;
 mod json;
 mod phone;
 mod request;
+mod storm;
 
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
@@ -109,7 +111,7 @@ impl Told<'_> {
                 let (code, enhanced) = refusal.kind.smtp();
                 format!("{code} {enhanced} {}", refusal.text)
             }
-            Door::Http => match self.api {
+            Door::Http | Door::Relay => match self.api {
                 Some((api, _)) => input::said(&api.answer(Some(refusal)), &refusal.text),
                 None => format!("{} {}", refusal.kind.http(), refusal.text),
             },
@@ -126,14 +128,15 @@ impl Told<'_> {
 }
 
 pub(super) fn explain(options: &Options) -> Exit {
-    let config = match config::load(&options.config) {
-        Ok(loaded) => loaded.config,
+    let config = match configured(options) {
+        Ok(config) => config,
         Err(problems) => {
             eprint!("{problems}");
             return Exit::Config;
         }
     };
-    let input = match input::read(options, &config) {
+    let config = config.as_ref();
+    let input = match input::read(options, config) {
         Ok(input) => input,
         Err(wrong) => {
             eprintln!("sms-relay: {wrong}");
@@ -166,6 +169,28 @@ pub(super) fn explain(options: &Options) -> Exit {
         return Exit::Unavailable;
     }
     if told.is_sent() { Exit::Fine } else { Exit::Failed }
+}
+
+/// The configuration, with secrets only where a request shows some.
+enum Configured {
+    Whole(Box<config::Loaded>),
+    WithoutSecrets(Box<config::WithoutSecrets>),
+}
+
+impl Configured {
+    fn as_ref(&self) -> &config::Config {
+        match self {
+            Self::Whole(loaded) => &loaded.config,
+            Self::WithoutSecrets(looked_at) => looked_at.config(),
+        }
+    }
+}
+
+fn configured(options: &Options) -> Result<Configured, config::Problems> {
+    match options.request {
+        Some(_) => config::load(&options.config).map(Box::new).map(Configured::Whole),
+        None => config::load_without_secrets(&options.config).map(Box::new).map(Configured::WithoutSecrets),
+    }
 }
 
 /// On a terminal, unless its owner wants none (https://no-color.org).

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::super::problem::Spot;
-use super::delivered::{of_channels, of_escalation, of_gateways, of_lane, of_time};
+use super::delivered::{
+    of_channels, of_escalation, of_exempt, of_gateways, of_hold, of_lane, of_report, of_similar, of_time,
+};
 use super::diff::diff;
 use super::expect::{Expect, Reason};
 use crate::intake::{ExplainedDelivery, ExplainedFate, ExplainedSms, Explanation};
@@ -46,7 +48,11 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
         gateways,
         channels,
         deliver_at,
+        held,
         escalates_to,
+        exempt,
+        similar_key,
+        report,
         refused,
         dropped,
     } = expect;
@@ -59,9 +65,15 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
             found.add(&at.place, format!("no rule decides: {}", why_nothing(explanation)));
         } else {
             found.first_of(&at.place, &rules, |(destination, found)| {
-                (*found != at.value)
-                    .then(|| format!("rule `{found}` decides for {destination}, not `{}`", at.value))
+                let wanted =
+                    || at.value.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+                (!at.value.iter().any(|name| name == found))
+                    .then(|| format!("rule `{found}` decides for {destination}, not {}", wanted()))
             });
+            let decides = |name: &String| rules.iter().any(|(_, found)| found == name);
+            if let Some(name) = at.value.iter().find(|name| at.value.len() > 1 && !decides(name)) {
+                found.add(&at.place, format!("rule `{name}` decides for nobody"));
+            }
         }
     }
     if let Some(at) = to
@@ -119,7 +131,11 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
         gateways.as_ref().map(|at| (&at.place, of_gateways(&at.value))),
         channels.as_ref().map(|at| (&at.place, of_channels(&at.value))),
         deliver_at.as_ref().map(|at| (&at.place, of_time(at.value))),
+        held.as_ref().map(|at| (&at.place, of_hold(at.value))),
         escalates_to.as_ref().map(|at| (&at.place, of_escalation(&at.value))),
+        exempt.as_ref().map(|at| (&at.place, of_exempt(at.value))),
+        similar_key.as_ref().map(|at| (&at.place, of_similar(at.value.as_deref()))),
+        report.as_ref().map(|at| (&at.place, of_report(at.value))),
     ];
     for (place, wrong) in about_delivery.into_iter().flatten() {
         if !found.nothing_is_sent(place, &sent, explanation) {

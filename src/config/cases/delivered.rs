@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::intake::ExplainedDelivery;
-use crate::model::{Lane, PhoneNumber, Way};
-use crate::routing::ChannelStep;
+use crate::model::{HoldReason, Lane, PhoneNumber, Way};
+use crate::routing::{ChannelStep, Report};
 
 /// Says what is wrong with the delivery to a phone.
 pub(super) type Wrong<'a> = Box<dyn Fn(&PhoneNumber, &ExplainedDelivery) -> Option<String> + 'a>;
@@ -16,6 +16,13 @@ pub(super) fn of_lane(wanted: Lane) -> Wrong<'static> {
     Box::new(move |phone, delivery| {
         let is = delivery.lane;
         (is != wanted).then(|| format!("the lane for {phone} is {is}, not {wanted}"))
+    })
+}
+
+pub(super) fn of_report(wanted: Report) -> Wrong<'static> {
+    Box::new(move |phone, delivery| {
+        let (is, wanted) = (delivery.report.as_str(), wanted.as_str());
+        (is != wanted).then(|| format!("the report for {phone} is \"{is}\", not \"{wanted}\""))
     })
 }
 
@@ -50,6 +57,15 @@ pub(super) fn of_time(wanted: Option<Timestamp>) -> Wrong<'static> {
     })
 }
 
+pub(super) fn of_hold(wanted: Option<HoldReason>) -> Wrong<'static> {
+    Box::new(move |phone, delivery| {
+        let is = delivery.held_because;
+        let named = |reason: Option<HoldReason>| reason.map_or("not held", HoldReason::as_str);
+        (is != wanted)
+            .then(|| format!("the SMS to {phone} is {}, and should be {}", named(is), named(wanted)))
+    })
+}
+
 pub(super) fn of_escalation(wanted: &BTreeSet<PhoneNumber>) -> Wrong<'_> {
     Box::new(move |phone, delivery| {
         let phones = delivery.escalation.iter().flat_map(|escalation| &escalation.phones);
@@ -60,6 +76,27 @@ pub(super) fn of_escalation(wanted: &BTreeSet<PhoneNumber>) -> Wrong<'_> {
         };
         let text = || format!("the SMS to {phone} escalates to {}, not {}", named(&is), named(wanted));
         (is != *wanted).then(text)
+    })
+}
+
+pub(super) fn of_exempt(wanted: bool) -> Wrong<'static> {
+    Box::new(move |phone, delivery| {
+        let text = || match delivery.storm.exempt {
+            Some(exempt) => format!("the SMS to {phone} is exempt from storms: {}", exempt.words()),
+            None => format!("the SMS to {phone} is not exempt from storms"),
+        };
+        (delivery.storm.exempt.is_some() != wanted).then(text)
+    })
+}
+
+pub(super) fn of_similar(wanted: Option<&str>) -> Wrong<'_> {
+    Box::new(move |phone, delivery| {
+        let is = delivery.storm.similar_key.as_deref();
+        let text = || match is {
+            Some(is) => format!("the SMS to {phone} folds with what is similar to `{is}`"),
+            None => format!("the SMS to {phone} folds with no similar ones"),
+        };
+        (is != wanted).then(text)
     })
 }
 

@@ -8,16 +8,16 @@ use super::super::delivery;
 use super::super::problem::Spot;
 use super::super::reader::{Reader, Section, Value};
 use super::super::values;
-use crate::model::{Encoding, Lane, PhoneNumber, SenderId};
-use crate::routing::{ChannelStep, DEFAULT_RULE, Routing};
+use crate::model::{Encoding, HoldReason, Lane, PhoneNumber, SenderId};
+use crate::routing::{ChannelStep, DEFAULT_RULE, Report, Routing};
 
 /// What a test expects. `None` is not compared; there is at least one.
 #[derive(Clone, Debug, Default)]
 pub struct Expect {
     /// The phones that get something: these and no others.
     pub to: Option<At<BTreeSet<PhoneNumber>>>,
-    /// The rule that decides, for every phone.
-    pub rule: Option<At<String>>,
+    /// The rules that decide: these and no others, one of them for every phone.
+    pub rule: Option<At<Vec<String>>>,
     /// The sender of every SMS.
     pub sender: Option<At<SenderId>>,
     /// The words that each phone gets, in full: an item for each SMS.
@@ -34,8 +34,16 @@ pub struct Expect {
     pub channels: Option<At<Vec<ChannelStep>>>,
     /// When every SMS is sent; `None` is at once.
     pub deliver_at: Option<At<Option<Timestamp>>>,
+    /// Why every SMS is sent later; `None` is at once.
+    pub held: Option<At<Option<HoldReason>>>,
     /// The phones that get it when a phone does not: these and no others.
     pub escalates_to: Option<At<BTreeSet<PhoneNumber>>>,
+    /// Whether every SMS neither folds nor waits for a limit.
+    pub exempt: Option<At<bool>>,
+    /// What is the same about every SMS that is similar; `None` where none folds.
+    pub similar_key: Option<At<Option<String>>>,
+    /// Of what the sender of every SMS is told at most.
+    pub report: Option<At<Report>>,
     /// Every recipient is refused, each for this reason.
     pub refused: Option<At<Reason>>,
     /// Every phone's SMS is dropped, each for this reason.
@@ -61,7 +69,7 @@ pub enum Reason {
 }
 
 /// The keys that say something of what is sent.
-const OF_SMS: [&str; 10] = [
+const OF_SMS: [&str; 14] = [
     "to",
     "sender",
     "text",
@@ -71,7 +79,11 @@ const OF_SMS: [&str; 10] = [
     "gateways",
     "channels",
     "deliver_at",
+    "held",
     "escalates_to",
+    "exempt",
+    "similar_key",
+    "report",
 ];
 
 /// Reads `expect` of one test; `None` where it says nothing.
@@ -84,10 +96,12 @@ pub(super) fn read(
     let section = test.section("expect");
     let encodings = values::word(&[("gsm7", Encoding::Gsm7), ("ucs2", Encoding::Ucs2)]);
     let lanes = values::word(&[("critical", Lane::Critical), ("normal", Lane::Normal), ("bulk", Lane::Bulk)]);
+    let holds = values::word(&[("quiet", HoldReason::Quiet), ("scheduled", HoldReason::Scheduled)]);
+    let reports = values::word(&[("all", Report::All), ("failures", Report::Failures), ("off", Report::Off)]);
     let gateways = values::list(|value: &Value| delivery::known_gateway(value, gateways));
     let expect = Expect {
         to: section.optional("to", at(phones)),
-        rule: section.optional("rule", at(|value| rule(value, routing))),
+        rule: section.optional("rule", at(|value| rules(value, routing))),
         sender: section.optional("sender", at(values::sender)),
         text: section.optional("text", at(texts)),
         parts: section.optional("parts", at(parts)),
@@ -96,7 +110,11 @@ pub(super) fn read(
         gateways: section.optional("gateways", at(gateways)),
         channels: section.optional("channels", at(values::list(delivery::channel))),
         deliver_at: section.optional("deliver_at", at(delivery::or_false(super::time))),
+        held: section.optional("held", at(delivery::or_false(holds))),
         escalates_to: section.optional("escalates_to", at(escalates_to)),
+        exempt: section.optional("exempt", at(values::flag)),
+        similar_key: section.optional("similar_key", at(delivery::or_false(values::text))),
+        report: section.optional("report", at(reports)),
         refused: section.optional("refused", at(reason)),
         dropped: section.optional("dropped", at(reason)),
     };
@@ -110,7 +128,7 @@ pub(super) fn read(
     if section.written_spans().is_empty() {
         let place = section.span().or_else(|| test.place("name"));
         let text = "this test expects nothing; write at least one of to, rule, sender, text, parts, encoding, lane, \
-                    gateways, channels, deliver_at, escalates_to, refused, dropped, like expect.text = \"Fire in hall 3\"";
+                    gateways, channels, deliver_at, held, escalates_to, exempt, similar_key, report, refused, dropped, like expect.text = \"Fire in hall 3\"";
         reader.error(place, text.to_owned());
         return None;
     }
@@ -145,6 +163,16 @@ fn phones(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
         return value.fail(format!("`{}` is empty; {instead}", value.name));
     }
     Some(phones.into_iter().collect())
+}
+
+/// One rule, or several where one goes on.
+fn rules(value: &Value, routing: Option<&Routing>) -> Option<Vec<String>> {
+    match values::one_or_more(|value| rule(value, routing))(value)? {
+        none if none.is_empty() => {
+            value.fail(format!("`rule` is empty; write the name of a rule, or \"{DEFAULT_RULE}\" for none"))
+        }
+        rules => Some(rules),
+    }
 }
 
 fn rule(value: &Value, routing: Option<&Routing>) -> Option<String> {

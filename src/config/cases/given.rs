@@ -38,6 +38,17 @@ pub(super) enum Given {
 }
 
 impl Given {
+    /// Whom it is for: local parts of addresses, and a form's destinations.
+    pub(super) fn recipients(&self) -> Vec<String> {
+        match self {
+            Self::Mail { envelope, .. } => {
+                envelope.recipients.iter().map(|to| to.address.local().to_owned()).collect()
+            }
+            Self::File { to, .. } => to.iter().map(|to| to.local().to_owned()).collect(),
+            Self::Form(form) => form.to.clone(),
+        }
+    }
+
     /// What `then` makes of it.
     ///
     /// # Errors
@@ -141,7 +152,7 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
 
     let listener = listener?;
     let kind = match listener.door {
-        Door::Http => Kind::Form,
+        Door::Http | Door::Relay => Kind::Form,
         Door::Smtp if section.has("mail") => Kind::File,
         Door::Smtp => Kind::Mail,
     };
@@ -166,7 +177,7 @@ pub(super) fn read(reader: &Reader, section: &Section, doors: &Doors) -> Option<
     let written_account = account.is_some();
     let account = match account {
         Some((name, value)) => Some(known_account(doors, listener, &name, &value)?),
-        None if kind == Kind::Form && !section.has("account") => {
+        None if kind == Kind::Form && listener.door == Door::Http && !section.has("account") => {
             let lets_in = |known: &&KnownAccount| {
                 known.door == Door::Http && known.networks.iter().any(|net| net.contains(&address))
             };

@@ -67,6 +67,11 @@ pub struct Outcome {
 }
 
 impl Tests {
+    /// The recipients that they name, as senders write them but for the domain.
+    pub(super) fn recipients(&self) -> Vec<String> {
+        self.cases.iter().flat_map(|case| case.given.recipients()).collect()
+    }
+
     /// Runs all of them: the way of a real mail or form post through the rules, and nothing is kept or
     /// sent. `now` is the time of those that name none.
     pub fn run(&self, config: &Config, now: Timestamp) -> Outcome {

@@ -10,7 +10,7 @@ use super::super::reader::{Reader, Section, Value};
 use super::super::{logins, secrets, values};
 use super::words::{self, Captures};
 use super::{Seen, check_auth};
-use crate::model::Secret;
+use crate::model::{Secret, SourceKind};
 use crate::smtp::{Account, Auth, Network};
 
 /// Most octets of a user name (RFC 4616 section 2).
@@ -27,6 +27,7 @@ pub(super) fn network(
     has_accounts: bool,
 ) -> Option<(bool, Network)> {
     let name = taken.name(reader, written, "network", None);
+    taken.expected.read(written, SourceKind::Network);
     let networks = written.required("networks", "[\"10.1.0.0/16\"]", not_empty(values::network));
     let listeners = written.optional("listeners", not_empty(|item| listener_name(item, seen)));
     let profile = written.optional("profile", words::network_profile);
@@ -109,6 +110,7 @@ pub(super) fn accounts(
     let mut accounts = Vec::new();
     for written in written {
         let name = taken.name(reader, written, "account", None);
+        taken.expected.read(written, SourceKind::Account);
         let given = written.has("username");
         let username = if given { written.optional("username", username) } else { Some(name.clone()) };
         if let Some(username) = username.as_ref().filter(|username| !username.is_empty())

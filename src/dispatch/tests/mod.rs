@@ -144,6 +144,7 @@ fn submission(id: SubmissionId, accepted: Timestamp, phones: &[u32], lifetime: D
             rule: "default".to_owned(),
             delivery: Delivery::until(later(accepted, lifetime)),
             fate: Fate::Due,
+            passage: Default::default(),
         }
     };
     Submission {
@@ -161,5 +162,6 @@ fn submission(id: SubmissionId, accepted: Timestamp, phones: &[u32], lifetime: D
         original: Original::default(),
         messages: phones.iter().zip(1..).map(message).collect(),
         forwards: Vec::new(),
+        remembered: crate::model::Remembered::default(),
     }
 }

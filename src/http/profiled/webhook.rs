@@ -252,6 +252,7 @@ mod tests {
             accepted: crate::profile::Answers::default(),
             may_choose_sender: may_choose,
             may_choose_lane: may_choose,
+            may_see_all: false,
             program: None,
         }
     }

@@ -28,7 +28,8 @@ fn destinations_and_words_are_those_of_its_lines() {
 
 #[test]
 fn rules_see_the_words_and_not_the_lines_around_them() {
-    let when = |text: &str| Conditions { text: Some(Pattern::new(text).unwrap()), ..Conditions::default() };
+    let when =
+        |text: &str| Conditions { text: Some(Pattern::new(text).unwrap().into()), ..Conditions::default() };
     let drop = |reason: &str| Action::Drop { reason: reason.to_owned() };
     let rules = vec![
         Rule { name: "lines".to_owned(), when: when("to:|text:"), action: drop("saw the lines") },
@@ -45,7 +46,7 @@ fn rules_see_the_words_and_not_the_lines_around_them() {
 
 #[test]
 fn a_rule_looks_through_the_words_of_each_recipient() {
-    let when = Conditions { text: Some(Pattern::new("to:").unwrap()), ..Conditions::default() };
+    let when = Conditions { text: Some(Pattern::new("to:").unwrap().into()), ..Conditions::default() };
     let lines = Rule { name: "lines".to_owned(), when, action: Action::Drop { reason: "lines".to_owned() } };
     let routing = Parts { rules: vec![lines], ..parts() }.build().unwrap();
     let rules = |to: &[&str]| -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Each key about delivery, from a mail or form to its rows.
 
+mod repeated;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -27,7 +29,7 @@ fn with_actions(rules: Vec<(&str, SendAction)>) -> Parts {
     let rule = |(to, action): (&str, SendAction)| Rule {
         name: format!("for {to}"),
         when: Conditions {
-            recipient: Some(Pattern::new(&format!("^{to}$")).unwrap()),
+            recipient: Some(Pattern::new(&format!("^{to}$")).unwrap().into()),
             ..Conditions::default()
         },
         action: Action::Send(action),
@@ -77,6 +79,7 @@ fn shown(messages: &[Message]) -> Vec<(&str, &str, &str)> {
         Fate::Due => "due",
         Fate::Held { reason: HoldReason::Scheduled, .. } => "held",
         Fate::Held { reason: HoldReason::Escalation, .. } => "escalation",
+        Fate::Held { reason, .. } => reason.as_str(),
         Fate::Refused(_) => "refused",
         Fate::Dropped(_) => "dropped",
         Fate::SameAs(_) => "same",
@@ -333,236 +336,6 @@ fn more_escalations_than_a_submission_may_have_are_refused_whole() {
     assert_eq!(of(501).unwrap_err().kind, RefusalKind::TooMany);
 }
 
-mod repeated {
-    use super::*;
-
-    /// What becomes of a mail to `boss` and then `ops`, who are one phone and another.
-    fn both(boss: Delivering, ops: Delivering) -> Vec<(&'static str, &'static str)> {
-        both_actions(of(boss), of(ops))
-    }
-
-    fn both_actions(boss: SendAction, ops: SendAction) -> Vec<(&'static str, &'static str)> {
-        let parts = with_actions(vec![("boss", boss), ("ops", ops)]);
-        let messages = mail_to(parts, &["boss@sms.local", "ops@sms.local"]);
-        let of_boss = shown(&messages).into_iter().filter(|(_, phone, _)| *phone == BOSS);
-        let leaked = |text: &str| &*Box::leak(text.to_owned().into_boxed_str());
-        of_boss.map(|(to, _, fate)| (leaked(to.split('@').next().unwrap()), leaked(fate))).collect()
-    }
-
-    fn lane(lane: Lane) -> Delivering {
-        Delivering { lane: Some(LaneBy::Fixed(lane)), ..Delivering::default() }
-    }
-
-    #[test]
-    fn of_two_the_more_urgent_goes() {
-        let dropped_second = [("boss", "due"), ("ops", "same")];
-        let dropped_first = [("boss", "same"), ("ops", "due")];
-        assert_eq!(both(lane(Lane::Normal), lane(Lane::Normal)), dropped_second);
-        assert_eq!(both(lane(Lane::Critical), lane(Lane::Normal)), dropped_second);
-        assert_eq!(both(lane(Lane::Bulk), lane(Lane::Critical)), dropped_first);
-    }
-
-    #[test]
-    fn what_is_held_and_what_is_due_are_two() {
-        let later = |seconds| Delivering { deliver_at: at(seconds), ..Delivering::default() };
-        assert_eq!(both(later(60), Delivering::default()), [("boss", "held"), ("ops", "due")]);
-        assert_eq!(both(later(60), later(61)), [("boss", "held"), ("ops", "held")]);
-        assert_eq!(both(later(60), later(60)), [("boss", "held"), ("ops", "same")]);
-        let by_platform = |seconds| Delivering { schedule: Some(Schedule::Platform), ..later(seconds) };
-        assert_eq!(both(by_platform(60), by_platform(61)), [("boss", "due"), ("ops", "due")]);
-        assert_eq!(both(by_platform(60), Delivering::default()), [("boss", "due"), ("ops", "due")]);
-    }
-
-    #[test]
-    fn other_ways_are_the_same_where_both_may_end_in_an_sms() {
-        let template = || ChannelStep::Template { channel: Channel::Rcs, id: "a".to_owned() };
-        let by = |steps: Vec<ChannelStep>| Delivering { channels: Some(steps), ..Delivering::default() };
-        assert_eq!(
-            both(by(vec![template(), ChannelStep::Sms]), Delivering::default()),
-            [("boss", "due"), ("ops", "same")]
-        );
-        assert_eq!(both(by(vec![template()]), Delivering::default()), [("boss", "due"), ("ops", "due")]);
-        assert_eq!(both(by(vec![template()]), by(vec![template()])), [("boss", "due"), ("ops", "same")]);
-    }
-
-    fn escalating(to: &str, in_lane: Lane) -> Delivering {
-        Delivering { escalation: escalate(to), ..lane(in_lane) }
-    }
-
-    #[test]
-    fn an_escalation_makes_no_second_sms_of_the_same_words() {
-        let (normal, critical, eight) = (Lane::Normal, Lane::Critical, "+393280000008");
-        let (first, second) = ([("boss", "due"), ("ops", "same")], [("boss", "same"), ("ops", "due")]);
-        assert_eq!(both(escalating("night", normal), lane(normal)), first);
-        assert_eq!(both(lane(normal), escalating("night", normal)), first);
-        assert_eq!(both(escalating("night", normal), escalating("night", normal)), first);
-        assert_eq!(both(escalating("night", normal), escalating(eight, normal)), first);
-        assert_eq!(both(lane(critical), escalating("night", normal)), first);
-        assert_eq!(both(escalating("night", normal), lane(critical)), second);
-    }
-
-    /// The rows of a mail to these by rules that escalate so, by recipient and phone.
-    fn rows(to: &[&str], boss: Delivering, ops: Delivering) -> Vec<String> {
-        let to: Vec<String> = to.iter().map(|name| format!("{name}@sms.local")).collect();
-        let to: Vec<&str> = to.iter().map(String::as_str).collect();
-        let messages = mail_to(with(vec![("boss", boss), ("ops", ops)]), &to);
-        let row = |(to, phone, fate): (&str, &str, &str)| {
-            format!(
-                "{} {} {fate}",
-                to.split_once('@').unwrap().0,
-                phone.strip_prefix("+39328000000").unwrap()
-            )
-        };
-        shown(&messages).into_iter().map(row).collect()
-    }
-
-    #[test]
-    fn whoever_is_left_out_keeps_an_escalation_of_its_own() {
-        let (normal, eight) = (Lane::Normal, "+393280000008");
-        let none = || lane(normal);
-        let to = |to| escalating(to, normal);
-        let boss_first = ["boss", "ops"];
-        let sent = ["boss 1 due", "ops 1 same", "ops 2 due"];
-        let with = |escalations: &[&'static str]| [&sent[..], escalations].concat();
-        assert_eq!(rows(&boss_first, none(), to("night")), with(&["ops 9 escalation"]));
-        assert_eq!(rows(&boss_first, to("night"), none()), with(&["boss 9 escalation"]));
-        assert_eq!(
-            rows(&boss_first, to("night"), to(eight)),
-            with(&["boss 9 escalation", "ops 8 escalation"])
-        );
-        let sent = ["ops 1 due", "ops 2 due", "boss 1 same"];
-        let with = |escalations: &[&'static str]| [&sent[..], escalations].concat();
-        let ops_first = ["ops", "boss"];
-        assert_eq!(rows(&ops_first, to("night"), none()), with(&["boss 9 escalation"]));
-        assert_eq!(
-            rows(&ops_first, to("night"), to(eight)),
-            with(&["ops 8 escalation", "boss 9 escalation"])
-        );
-        // A more urgent one takes the place, and the escalation stays with its recipient.
-        assert_eq!(
-            rows(&boss_first, to("night"), lane(Lane::Critical)),
-            ["boss 1 same", "ops 1 due", "ops 2 due", "boss 9 escalation"]
-        );
-    }
-
-    #[test]
-    fn escalations_that_go_by_the_same_sms_bring_the_same_words_once() {
-        let night = || escalating("night", Lane::Normal);
-        let mut parts = with(vec![("boss", night()), ("chief", night())]);
-        parts.aliases.push(("chief".to_owned(), vec![BOSS.to_owned()]));
-        let messages = mail_to(parts, &["boss@sms.local", "chief@sms.local"]);
-        assert_eq!(
-            shown(&messages),
-            [
-                ("boss@sms.local", BOSS, "due"),
-                ("chief@sms.local", BOSS, "same"),
-                ("boss@sms.local", NIGHT, "escalation")
-            ]
-        );
-        // That of ops waits for another phone, too.
-        let both = rows(&["boss", "ops"], night(), night());
-        assert_eq!(both[3..], ["boss 9 escalation", "ops 9 escalation"]);
-        // At another time, it is another one.
-        let after = Duration::from_secs(601);
-        let later = Some(Some(Escalation { after, to: "night".to_owned(), text: None }));
-        let later = Delivering { escalation: later, ..Delivering::default() };
-        let mut parts = with(vec![("boss", night()), ("chief", later)]);
-        parts.aliases.push(("chief".to_owned(), vec![BOSS.to_owned()]));
-        let messages = mail_to(parts, &["boss@sms.local", "chief@sms.local"]);
-        assert_eq!(shown(&messages)[2..].iter().filter(|(.., fate)| *fate == "escalation").count(), 2);
-    }
-
-    #[test]
-    fn of_two_alike_escalations_the_one_goes_whose_failure_is_reported() {
-        let escalations = |notify: [Notify; 2]| {
-            let night = || escalating("night", Lane::Normal);
-            let mut envelope = envelope("ups@example.com", &["boss@sms.local", "chief@sms.local"]);
-            for (recipient, notify) in envelope.recipients.iter_mut().zip(notify) {
-                recipient.notify = notify;
-            }
-            let mut parts = with(vec![("boss", night()), ("chief", night())]);
-            parts.aliases.push(("chief".to_owned(), vec![BOSS.to_owned()]));
-            let messages = mail_with(parts, &envelope, "Subject: x\r\n\r\nhot\r\n").unwrap();
-            let left = messages.into_iter().filter(is_escalation).map(|message| message.recipient);
-            left.map(|of| (of.address, of.notify.wants_failure())).collect::<Vec<_>>()
-        };
-        let of = |name: &str, is_reported| vec![(format!("{name}@sms.local"), is_reported)];
-        assert_eq!(escalations([Notify::Never, Notify::Unspecified]), of("chief", true));
-        assert_eq!(escalations([Notify::Unspecified, Notify::Never]), of("boss", true));
-        assert_eq!(escalations([Notify::Never, Notify::Never]), of("boss", false));
-    }
-
-    #[test]
-    fn who_wants_to_know_of_a_failure_never_stands_behind_one_that_nobody_hears_of() {
-        let fates = |lanes: [Lane; 2], notify: [Notify; 2]| {
-            let mut envelope = envelope("ups@example.com", &["boss@sms.local", "chief@sms.local"]);
-            for (recipient, notify) in envelope.recipients.iter_mut().zip(notify) {
-                recipient.notify = notify;
-            }
-            let mut parts = with(vec![("boss", lane(lanes[0])), ("chief", lane(lanes[1]))]);
-            parts.aliases.push(("chief".to_owned(), vec![BOSS.to_owned()]));
-            let messages = mail_with(parts, &envelope, "Subject: x\r\n\r\nhot\r\n").unwrap();
-            shown(&messages).iter().map(|(.., fate)| (*fate).to_owned()).collect::<Vec<_>>()
-        };
-        const ALIKE: [Lane; 2] = [Lane::Normal; 2];
-        const URGENT_FIRST: [Lane; 2] = [Lane::Critical, Lane::Normal];
-        const URGENT_LAST: [Lane; 2] = [Lane::Normal, Lane::Critical];
-        let (told, never) = (Notify::Unspecified, Notify::Never);
-        let of_success = Notify::On { success: true, failure: false, delay: false };
-        for (lanes, notify, expected) in [
-            (ALIKE, [told, told], ["due", "same"]),
-            (ALIKE, [told, never], ["due", "same"]),
-            (ALIKE, [never, never], ["due", "same"]),
-            (ALIKE, [never, told], ["same", "due"]),
-            (ALIKE, [of_success, told], ["same", "due"]),
-            (URGENT_FIRST, [told, never], ["due", "same"]),
-            (URGENT_FIRST, [never, told], ["due", "due"]),
-            (URGENT_LAST, [never, told], ["same", "due"]),
-            (URGENT_LAST, [told, never], ["due", "due"]),
-        ] {
-            assert_eq!(fates(lanes, notify), expected, "{lanes:?} {notify:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_twice_is_left_out_for_the_one_that_goes() {
-        let mut parts = with(vec![("boss", lane(Lane::Normal)), ("chief", lane(Lane::Normal))]);
-        parts.aliases.extend(["chief", "head"].map(|name| (name.to_owned(), vec![BOSS.to_owned()])));
-        parts.rules.extend(with(vec![("head", lane(Lane::Critical))]).rules);
-        let messages = mail_to(parts, &["boss@sms.local", "chief@sms.local", "head@sms.local"]);
-        let last = Fate::SameAs(messages[2].sms.id);
-        let fates: Vec<&Fate> = messages.iter().map(|message| &message.fate).collect();
-        assert_eq!(fates, [&last, &last, &Fate::Due]);
-    }
-
-    #[test]
-    fn a_more_urgent_simulation_takes_no_place() {
-        let simulated = |in_lane| SendAction { simulation: true, ..of(lane(in_lane)) };
-        assert_eq!(
-            both_actions(of(lane(Lane::Normal)), simulated(Lane::Critical)),
-            [("boss", "due"), ("ops", "due")]
-        );
-        assert_eq!(
-            both_actions(simulated(Lane::Normal), of(lane(Lane::Critical))),
-            [("boss", "due"), ("ops", "due")]
-        );
-    }
-
-    #[test]
-    fn what_is_told_before_is_what_is_done() {
-        let parts = with(vec![("boss", lane(Lane::Bulk)), ("ops", lane(Lane::Critical))]);
-        let routing = parts.build().unwrap();
-        let envelope = envelope("a@example.com", &["boss@sms.local", "ops@sms.local"]);
-        let incoming = Incoming::Mail { envelope: &envelope, bytes: b"Subject: x\r\n\r\nhot\r\n" };
-        let told = explain(&routing, &settings(Reports::Sender), &client(), incoming, now());
-        assert_eq!(told.sent().count(), 2, "ops are two phones");
-        let first = told.recipients[0].outcome.as_ref().unwrap();
-        let ExplainedFate::Sent { sms, delivery, .. } = &first[0].fate else { panic!("{first:?}") };
-        assert_eq!(sms[0].same_as.as_deref(), Some("ops@sms.local"));
-        assert_eq!(delivery.lane, Lane::Bulk);
-    }
-}
-
 #[test]
 fn an_explanation_tells_time_ways_and_escalation() {
     let delivering = Delivering {
@@ -669,4 +442,156 @@ proptest! {
             }
         }
     }
+}
+
+/// Quiet from 22:00 to 07:00 in UTC for whoever of the aliases.
+fn quiet_for(who: &[&str], mut parts: Parts) -> Parts {
+    let hours = crate::rota::Hours {
+        days: crate::rota::Days::ALL,
+        from: jiff::civil::time(22, 0, 0, 0),
+        to: jiff::civil::time(7, 0, 0, 0),
+    };
+    let hours = crate::rota::ZonedHours { hours, zone: jiff::tz::TimeZone::UTC };
+    let who = who.iter().map(|one| (*one).to_owned()).collect();
+    parts.quiet.push(crate::routing::QuietHours { who, hours });
+    parts
+}
+
+/// What a mail at this time becomes.
+fn mail_at(parts: Parts, at: &str) -> Vec<Message> {
+    text_at(parts, at, "Fire in hall 3")
+}
+
+fn text_at(parts: Parts, at: &str, text: &str) -> Vec<Message> {
+    let (settings, routing) = (settings(Reports::Sender), parts.build().unwrap());
+    let settings = Settings { delayed_after: Some(Duration::from_secs(1800)), ..settings };
+    let envelope = envelope("ups@example.com", &["boss@sms.local"]);
+    let mail = format!("Subject: x\r\n\r\n{text}\r\n");
+    let at = at.parse().unwrap();
+    let made = mail::prepare(&routing, &settings, &client(), &envelope, mail.as_bytes(), at, None);
+    made.unwrap().messages
+}
+
+fn instant(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn quiet_until(text: &str) -> Fate {
+    Fate::Held { until: instant(text), reason: HoldReason::Quiet }
+}
+
+#[test]
+fn quiet_hours_hold_until_they_end_and_lifetime_begins_then() {
+    let at = |time: &str| {
+        let parts = quiet_for(&["boss"], with(vec![("boss", Delivering::default())]));
+        mail_at(parts, time).remove(0)
+    };
+    assert_eq!(at("2026-11-20T21:59:59.999Z").fate, Fate::Due);
+    let held = at("2026-11-20T22:00:00Z");
+    assert_eq!(held.fate, quiet_until("2026-11-21T07:00:00Z"));
+    assert_eq!(held.delivery.expires_at, instant("2026-11-21T08:00:00Z"));
+    assert_eq!(held.delivery.delayed_at, Some(instant("2026-11-21T07:30:00Z")));
+    assert_eq!(at("2026-11-21T06:59:59.999Z").fate, quiet_until("2026-11-21T07:00:00Z"));
+    assert_eq!(at("2026-11-21T07:00:00Z").fate, Fate::Due);
+}
+
+#[test]
+fn what_is_critical_or_of_a_rule_without_them_passes_quiet_hours_and_others_are_not_asked() {
+    let at_night = |delivering: Delivering, who: &[&str]| {
+        let parts = quiet_for(who, with(vec![("boss", delivering)]));
+        mail_at(parts, "2026-11-20T23:00:00Z").remove(0).fate
+    };
+    let night = quiet_until("2026-11-21T07:00:00Z");
+    let lane = |lane| Delivering { lane: Some(LaneBy::Fixed(lane)), ..Delivering::default() };
+    assert_eq!(at_night(lane(Lane::Critical), &["boss"]), Fate::Due);
+    assert_eq!(at_night(lane(Lane::Bulk), &["boss"]), night);
+    assert_eq!(at_night(Delivering { quiet: Some(false), ..Delivering::default() }, &["boss"]), Fate::Due);
+    assert_eq!(at_night(Delivering::default(), &["night"]), Fate::Due);
+    let with_code = |text: &str| {
+        let parts = quiet_for(&["boss"], with(vec![("boss", Delivering::default())]));
+        text_at(parts, "2026-11-20T23:00:00Z", text).remove(0).fate
+    };
+    assert_eq!(with_code("Your one-time password for the login is 493817"), Fate::Due);
+    assert_eq!(with_code("Pump 493817 has stopped"), night);
+}
+
+#[test]
+fn a_time_in_quiet_hours_moves_to_their_end_whoever_waits() {
+    let made = |time: &str, schedule| {
+        let deliver_at = Some(Some(DeliverAt::Once(instant(time))));
+        let delivering = Delivering { deliver_at, schedule: Some(schedule), ..Delivering::default() };
+        let parts = quiet_for(&["boss"], with(vec![("boss", delivering)]));
+        let message = mail_at(parts, "2026-11-20T12:00:00Z").remove(0);
+        (message.fate, message.sms.options.scheduled_at, message.delivery.expires_at)
+    };
+    let (morning, end) = (instant("2026-11-21T07:00:00Z"), instant("2026-11-21T08:00:00Z"));
+    let night = "2026-11-21T03:00:00Z";
+    assert_eq!(made(night, Schedule::Relay), (quiet_until("2026-11-21T07:00:00Z"), None, end));
+    assert_eq!(made(night, Schedule::Platform), (Fate::Due, Some(morning), end));
+    let noon = instant("2026-11-21T12:00:00Z");
+    let scheduled = Fate::Held { until: noon, reason: HoldReason::Scheduled };
+    assert_eq!(made("2026-11-21T12:00:00Z", Schedule::Relay).0, scheduled);
+    // What is for now waits here, where it can be seen and cancelled.
+    let delivering = Delivering { schedule: Some(Schedule::Platform), ..Delivering::default() };
+    let parts = quiet_for(&["boss"], with(vec![("boss", delivering)]));
+    let message = mail_at(parts, night).remove(0);
+    assert_eq!((message.fate, message.sms.options.scheduled_at), (quiet_until("2026-11-21T07:00:00Z"), None));
+}
+
+#[test]
+fn an_escalation_waits_for_those_who_sleep_and_counts_from_the_morning_of_what_it_is_for() {
+    let made = |at: &str, lane, sleepers: &[&str]| {
+        let delivering = Delivering {
+            lane: Some(LaneBy::Fixed(lane)),
+            escalation: escalate("second"),
+            ..Delivering::default()
+        };
+        let mut parts = with(vec![("boss", delivering)]);
+        parts.aliases.push(("second".to_owned(), vec![OTHER.to_owned(), NIGHT.to_owned()]));
+        mail_at(quiet_for(sleepers, parts), at)[1..]
+            .iter()
+            .map(|one| (one.sms.destination.to_string(), one.fate.clone(), one.delivery.expires_at))
+            .collect::<Vec<_>>()
+    };
+    let row = |phone: &str, until: &str, expires: &str| {
+        let fate = Fate::Held { until: instant(until), reason: HoldReason::Escalation };
+        (phone.to_owned(), fate, instant(expires))
+    };
+    let (soon, soon_end) = ("2026-11-20T22:05:00Z", "2026-11-20T23:05:00Z");
+    let (morning, end) = ("2026-11-21T07:00:00Z", "2026-11-21T08:00:00Z");
+    assert_eq!(
+        made("2026-11-20T21:55:00Z", Lane::Normal, &["night"]),
+        [row(OTHER, soon, soon_end), row(NIGHT, morning, end)]
+    );
+    assert_eq!(
+        made("2026-11-20T21:55:00Z", Lane::Critical, &["night"]),
+        [row(OTHER, soon, soon_end), row(NIGHT, soon, soon_end)]
+    );
+    let (later, later_end) = ("2026-11-21T07:10:00Z", "2026-11-21T08:10:00Z");
+    assert_eq!(
+        made("2026-11-20T22:00:00Z", Lane::Normal, &["boss"]),
+        [row(OTHER, later, later_end), row(NIGHT, later, later_end)]
+    );
+}
+
+#[test]
+fn a_form_for_later_goes_to_whoever_is_on_call_then() {
+    use crate::rota::{Overrides, Plan as Week, Rota, Turns};
+    let mut parts = parts();
+    let turns = Turns {
+        first: jiff::civil::date(2027, 1, 11),
+        handover: jiff::civil::time(9, 0, 0, 0),
+        members: vec![vec![BOSS.to_owned()], vec![OTHER.to_owned()]],
+    };
+    let (zone, overrides) = (jiff::tz::TimeZone::UTC, Overrides::default());
+    parts.rotas.push(("duty".to_owned(), Rota { zone, plan: Week::Turns(turns), overrides }));
+    let routing = parts.build().unwrap();
+    let to = |deliver_at: Option<&str>| {
+        let form = Form { to: vec!["duty".to_owned()], deliver_at: deliver_at.map(instant), ..form() };
+        submitted(&routing, &form).unwrap().messages[0].sms.destination.to_string()
+    };
+    assert_eq!(to(None), BOSS);
+    assert_eq!(to(Some("2027-01-18T08:59:59Z")), BOSS);
+    assert_eq!(to(Some("2027-01-18T09:00:00Z")), OTHER);
+    assert_eq!(to(Some("2027-01-05T09:00:00Z")), BOSS, "what is past is now");
 }

@@ -11,8 +11,8 @@ fn parts_of_these() -> Parts {
     let to = |name: &str, recipient: &str, text: &str, action: Action| Rule {
         name: name.to_owned(),
         when: Conditions {
-            recipient: Some(Pattern::new(recipient).unwrap()),
-            text: Some(Pattern::new(text).unwrap()),
+            recipient: Some(Pattern::new(recipient).unwrap().into()),
+            text: Some(Pattern::new(text).unwrap().into()),
             ..Conditions::default()
         },
         action,
@@ -206,7 +206,7 @@ fn the_texts_of_a_form_are_one_submission() {
 #[test]
 fn rules_see_each_text_of_a_form_as_if_it_were_alone() {
     let mut parts = parts_of_these();
-    let when = Conditions { text: Some(Pattern::new("fan").unwrap()), ..Conditions::default() };
+    let when = Conditions { text: Some(Pattern::new("fan").unwrap().into()), ..Conditions::default() };
     let action = Action::Drop { reason: "fans do not matter".to_owned() };
     parts.rules.insert(0, Rule { name: "fans".to_owned(), when, action });
     let form = form_of(&[(&["boss"], "disk"), (&["boss"], "fan"), (&["boss"], "cpu")], false);

@@ -9,7 +9,7 @@ use crate::wording::Template;
 fn fates_of(first: SendAction, second: SendAction, mail: &str) -> Vec<(String, String)> {
     let to = |name: &str, pattern: &str, action: SendAction| Rule {
         name: name.to_owned(),
-        when: Conditions { recipient: Some(Pattern::new(pattern).unwrap()), ..Conditions::default() },
+        when: Conditions { recipient: Some(Pattern::new(pattern).unwrap().into()), ..Conditions::default() },
         action: Action::Send(action),
     };
     let rules = vec![to("first", "^boss$", first), to("second", "^ops$", second)];

@@ -46,6 +46,7 @@ fn submission(recipients: &[(&str, u32)]) -> Submission {
                 rule: "default".to_owned(),
                 delivery: Delivery { delayed_at: Some(at(500)), ..Delivery::until(at(100_000)) },
                 fate: Fate::Due,
+                passage: Default::default(),
             });
         }
     }
@@ -58,6 +59,7 @@ fn submission(recipients: &[(&str, u32)]) -> Submission {
         original: of.original,
         messages,
         forwards: Vec::new(),
+        remembered: crate::model::Remembered::default(),
     }
 }
 

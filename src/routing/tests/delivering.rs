@@ -25,7 +25,7 @@ fn planned(
     let mut parts = Parts { rules: sending(own), ..aliased() };
     defaults(&mut parts.defaults.delivering);
     let routing = parts.build().unwrap();
-    plan(routing.decide(&facts, "oncall", &number(ALARM))).delivery
+    plan(only(routing.decide(&facts, "oncall", &number(ALARM)))).delivery
 }
 
 fn plan(decision: Decision) -> Plan {

@@ -61,3 +61,49 @@ fn rotas_that_lead_nowhere_are_named() {
         ]
     );
 }
+
+fn quiet(who: &[&str], from: i8, to: i8) -> QuietHours {
+    let time = |hour| jiff::civil::time(hour, 0, 0, 0);
+    let hours = crate::rota::Hours { days: Days::ALL, from: time(from), to: time(to) };
+    let who = who.iter().map(|one| (*one).to_owned()).collect();
+    QuietHours { who, hours: crate::rota::ZonedHours { hours, zone: TimeZone::UTC } }
+}
+
+#[test]
+fn quiet_hours_are_of_numbers_and_of_those_behind_aliases_and_add_up() {
+    let aliases = vec![alias("anna", &[NIGHT]), alias("all", &["anna", "+393470000003"])];
+    let quiet = vec![quiet(&[" ANNA ", ALARM], 22, 7), quiet(&["all"], 7, 8)];
+    let routing = Parts { aliases, quiet, ..parts() }.build().unwrap();
+    let awake = |phone: &str, at: &str| routing.awake_from(&number(phone), at.parse().unwrap()).to_string();
+    assert_eq!(awake(NIGHT, "2026-11-20T23:00:00Z"), "2026-11-21T08:00:00Z");
+    assert_eq!(awake(ALARM, "2026-11-20T23:00:00Z"), "2026-11-21T07:00:00Z");
+    assert_eq!(awake("+393470000003", "2026-11-20T23:00:00Z"), "2026-11-20T23:00:00Z");
+    assert_eq!(awake("+393470000003", "2026-11-21T07:30:00Z"), "2026-11-21T08:00:00Z");
+    assert_eq!(awake("+393470000004", "2026-11-21T07:30:00Z"), "2026-11-21T07:30:00Z");
+}
+
+#[test]
+fn quiet_hours_of_nobody_of_whoever_is_on_call_or_without_an_end_are_named() {
+    let aliases = vec![alias("anna", &[NIGHT]), alias("team", &["duty"])];
+    let rotas = vec![rota("duty", &["anna"])];
+    let quiet = vec![
+        quiet(&["nobody", "duty", "team", "anna"], 22, 7),
+        quiet(&["anna"], 6, 21),
+        quiet(&[NIGHT, ALARM], 21, 22),
+        quiet(&["anna"], 5, 5),
+    ];
+    let person = "a rota or has one behind it, and quiet hours are a person's, on call or not; name those who have them";
+    assert_eq!(
+        faults(Parts { aliases, rotas, quiet, ..parts() }),
+        [
+            "quiet hours for nobody: `nobody` is not a phone number, and there is no alias of that name"
+                .to_owned(),
+            format!("`duty` is {person}"),
+            format!("`team` is {person}"),
+            format!(
+                "the quiet hours of `{NIGHT}` never end, all that there are for it taken together, and what is not \
+                 critical would never be sent; leave some time of the week"
+            ),
+        ]
+    );
+}

@@ -249,3 +249,27 @@ pub(in crate::spool) async fn what_is_cancelled_lets_the_next_pass_and_is_told_t
     let told: Vec<_> = case.outcomes.iter().map(|outcome| outcome.sms.id).collect();
     assert_eq!(told, [id.message(3)], "complete, and without what was cancelled");
 }
+
+pub(in crate::spool) async fn quiet_hours_hold_until_they_end(spool: &dyn Spool) {
+    let mut given = submission(0, &[1, 2, 3]);
+    for (message, release) in given.messages.iter_mut().zip([50, 50, 70]) {
+        message.fate = until(release, HoldReason::Quiet);
+    }
+    given.messages[2].delivery.expires_at = at(60);
+    let id = given.id;
+    spool.accept(given).await.unwrap();
+    let shown = look(spool, id.message(1)).await;
+    assert_eq!((shown.state, shown.hold_reason), (State::Held, Some(HoldReason::Quiet)));
+    assert_eq!(claim_ids(spool, 49).await, []);
+    // Somebody no longer wants the second one in the morning.
+    spool.cancel(id.message(2), unwanted(), at(49)).await.unwrap();
+    assert_eq!(claim_ids(spool, 50).await, [id.message(1)]);
+    assert_eq!(
+        timeline(spool, id.message(1)).await[..2],
+        [format!("0 held: held until {}: quiet", at(50)), "50 due: its time has come".to_owned()]
+    );
+    assert_eq!(look(spool, id.message(2)).await.state, State::Final(FinalState::Cancelled));
+    assert_eq!(claim_ids(spool, 60).await, []);
+    assert_eq!(look(spool, id.message(3)).await.state, State::Final(FinalState::Expired));
+    assert_eq!(look(spool, id.message(1)).await.hold_reason, None, "it is over");
+}

@@ -3,18 +3,22 @@
 
 pub(super) mod accounts;
 pub(super) mod again;
+pub(super) mod budgets;
 pub(super) mod callbacks;
 pub(super) mod delivery;
 pub(super) mod dry_run;
 pub(super) mod escalation;
+pub(super) mod heard;
 pub(super) mod held;
 pub(super) mod lanes;
 pub(super) mod mail;
 pub(super) mod notes;
+pub(super) mod notices;
 pub(super) mod once;
 pub(super) mod order;
 pub(super) mod reports;
 pub(super) mod sequences;
+pub(super) mod storms;
 pub(super) mod tellings;
 pub(super) mod waits;
 pub(super) mod ways;
@@ -24,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Again, Claimed, Event, MessageView, Queue, Room, Spool, Step, Taken};
 use crate::model::{
     About, Callback, Cause, Channel, Client, Delivery, Door, Encoding, EnhancedStatus, Fate, FinalState,
-    MailAddress, MailId, MailKind, Message, MessageId, Notify, Original, OutgoingMail, PartStatus,
+    MailAddress, MailId, MailKind, Message, MessageId, Notify, Original, OutgoingMail, PartStatus, Passage,
     PhoneNumber, Recipient, ReportTo, ReversePath, SenderId, Sms, SmsOptions, SmsText, Submission,
     SubmissionId,
 };
@@ -115,6 +119,7 @@ macro_rules! suite {
             held: what_is_held_is_due_at_its_time
             held: what_was_held_takes_its_place_in_the_order_of_acceptance
             held: a_late_claim_releases_in_bounded_steps
+            held: quiet_hours_hold_until_they_end
             held: what_outlives_its_time_while_held_expires
             held: an_escalation_is_due_where_nobody_has_the_message
             held: an_escalation_is_cancelled_where_somebody_has_the_message
@@ -152,7 +157,39 @@ macro_rules! suite {
             waits: a_case_that_waits_for_a_piece_goes_on_waiting
             waits: many_waits_are_shortened_in_steps
             waits: a_clock_that_is_ten_years_back_loses_nothing
+            storms: the_first_goes_at_once_and_the_rest_by_one_summary
+            storms: a_storm_that_goes_on_gives_one_text_a_window
+            storms: a_digest_tells_several_at_intervals
+            storms: what_finds_no_room_is_told_by_the_next_summary
+            storms: nobody_jumps_the_queue_of_an_overflow
+            storms: a_summary_without_room_is_told_by_the_overflow
+            storms: a_source_counts_each_submission_once
+            storms: what_is_exempt_neither_folds_nor_opens_a_window
+            storms: a_recovery_ends_what_waits
+            storms: a_recovery_ends_what_a_summary_on_its_way_tells_no_more
+            storms: what_is_simulated_never_folds_with_what_is_sent
+            storms: what_is_folded_can_be_cancelled_until_it_is_told
+            storms: a_summary_within_the_overflow_can_still_lose_what_it_tells
+            storms: what_is_folded_ends_as_its_summary_and_is_reported
+            storms: many_folded_ones_end_in_portions
+            storms: what_is_folded_takes_no_parts_of_its_account
+            storms: what_was_held_passes_when_it_is_released
+            storms: what_is_folded_is_not_late_and_does_not_expire
+            storms: an_escalation_goes_by_the_summary
+            storms: a_clock_that_was_put_back_delays_no_summary
+            storms: plain_sms_are_not_touched
             notes: a_note_is_kept_under_its_key_until_the_next
+            notices: nothing_to_tell_is_nothing
+            heard: who_is_expected_is_heard_of_with_what_is_accepted
+            heard: what_comes_within_the_grain_is_not_written
+            heard: a_change_of_who_is_expected_keeps_the_others
+            heard: a_clock_that_was_put_back_counts_from_now_on
+            heard: notes_are_kept_with_what_is_accepted_or_not_at_all
+            budgets: what_finds_no_room_is_held_until_the_period_ends
+            budgets: what_finds_no_room_in_the_next_period_either_waits_on
+            budgets: what_is_exempt_goes_up_to_the_ceiling
+            budgets: what_is_held_for_another_reason_is_charged_when_it_goes
+            budgets: what_was_never_tried_is_given_back
         }
     };
     ($open:path => $($area:ident: $name:ident)*) => {$(
@@ -215,6 +252,7 @@ pub(super) fn submission(received: i64, phones: &[u32]) -> Submission {
             .map(|(n, ordinal)| message(id.message(ordinal), phone(*n)))
             .collect(),
         forwards: Vec::new(),
+        remembered: crate::model::Remembered::default(),
     }
 }
 
@@ -235,6 +273,7 @@ pub(super) fn message(id: MessageId, destination: PhoneNumber) -> Message {
         rule: "default".to_owned(),
         delivery: Delivery::until(at(LIFETIME)),
         fate: Fate::Due,
+        passage: Passage::default(),
     }
 }
 

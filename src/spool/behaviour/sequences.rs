@@ -159,7 +159,9 @@ impl Known {
                 true
             }
             State::Sent => self.is_spoken_of() && self.asked == 0,
-            State::Held | State::Due | State::Claimed | State::Unknown | State::Final(_) => false,
+            State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Final(_) => {
+                false
+            }
         }
     }
 
@@ -390,6 +392,7 @@ impl Model {
                     sms.become_final(FinalState::Delivered, now);
                 }
                 State::Held
+                | State::Folded
                 | State::Due
                 | State::Claimed
                 | State::Unknown
@@ -402,7 +405,7 @@ impl Model {
         let expected = match before {
             _ if !is_new => Taken::Repeated,
             State::Final(state) => Taken::Late { id, state },
-            State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => {
+            State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Sent => {
                 Taken::New { id, state: sms.state, gateway }
             }
         };

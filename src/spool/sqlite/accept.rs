@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -9,10 +10,12 @@ use rusqlite::{Connection, params};
 use super::super::{SpoolError, reports};
 use super::error::Damage;
 use super::expand::{self, Expanded};
+use super::fold::Place;
 use super::lane::Effects;
-use super::{mail, orders, route, row, tellings, timeline};
+use super::passage::{self, Candidate, Steps, Verdict};
+use super::{heard, mail, orders, pairing, route, row, tellings, timeline};
 use crate::model::{
-    Cause, Fate, FinalState, HoldReason, Legacy, Message, MessageId, Notify, State, Submission, Way,
+    Cause, Fate, FinalState, HoldReason, Legacy, Message, MessageId, Notify, Passage, State, Submission, Way,
 };
 
 const INSERT_SUBMISSION: &str = "INSERT INTO submission (id, received_at, pending, case_at, door, listener, \
@@ -26,11 +29,11 @@ const INSERT_ORIGINAL: &str = "INSERT INTO original (submission, is_full, conten
 pub(super) const INSERT_SMS: &str = "INSERT INTO sms (submission, ordinal, state, since, next_at, expires_at, head, \
      report, destination, sender, body, encoding, parts, options, recipient, notify, orcpt_type, orcpt_address, rule, \
      ended_at, cause, cause_status, cause_diagnostic, lane, gateway_order, ways, silence_ms, batch, on_unknown, \
-     hold_reason, escalation, delayed_at, expand_report, same_as) \
+     hold_reason, escalation, delayed_at, expand_report, same_as, passage, pair_key, fold) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
      ?3 = 'due' AND NOT EXISTS (SELECT 1 FROM sms WHERE destination = ?8 AND lane = ?23 AND head = 1), \
      ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, \
-     ?30, ?31, ?32, ?33)";
+     ?30, ?31, ?32, ?33, ?34, ?35, ?36)";
 
 /// Writes `submission` with everything that belongs to it, and returns the rows of its SMS, in order.
 pub(super) fn accept(
@@ -79,6 +82,8 @@ pub(super) fn accept(
     let mut numbers = Vec::with_capacity(submission.messages.len());
     // A program is told of what ended at once, too.
     for (message, beginning) in submission.messages.iter().zip(&beginnings) {
+        let passed = pass(connection, effects, message, submission)?;
+        let beginning = passed.as_ref().unwrap_or(beginning);
         let seq = insert_sms(connection, &mut shared, message, beginning)?;
         numbers.push(seq);
         if let (Some(to), State::Final(end), Some(cause)) =
@@ -91,6 +96,7 @@ pub(super) fn accept(
     for forward in &submission.forwards {
         mail::insert(connection, effects, forward, submission.received_at)?;
     }
+    heard::remember(connection, effects, &submission.remembered, submission.received_at)?;
     // What is held counts: its release is something to wait for.
     effects.due |= pending > 0;
     effects.cases |= has_news;
@@ -105,29 +111,72 @@ struct Beginning<'a> {
     /// Where it ends at once.
     cause: Option<Cow<'a, Cause>>,
     is_owed: bool,
+    /// Where it was folded.
+    place: Option<Place>,
+}
+
+impl Beginning<'_> {
+    fn waits(state: State, next_at: Option<Timestamp>, hold_reason: Option<HoldReason>) -> Self {
+        Self { state, next_at, hold_reason, cause: None, is_owed: false, place: None }
+    }
 }
 
 fn beginning<'a>(message: &'a Message, submission: &Submission) -> Beginning<'a> {
-    let waits = |state, next_at, hold_reason| Beginning {
-        state,
-        next_at: Some(next_at),
-        hold_reason,
-        cause: None,
-        is_owed: false,
-    };
     let ended = |state| {
         let cause = message.fate.cause();
         let is_owed = cause.as_ref().is_some_and(|cause| {
             reports::is_owed(state, cause.status, message.recipient.notify, &submission.report_to)
         });
-        Beginning { state: State::Final(state), next_at: None, hold_reason: None, cause, is_owed }
+        Beginning { cause, is_owed, ..Beginning::waits(State::Final(state), None, None) }
     };
     match &message.fate {
-        Fate::Due => waits(State::Due, submission.received_at, None),
-        Fate::Held { until, reason } => waits(State::Held, *until, Some(*reason)),
+        Fate::Due => Beginning::waits(State::Due, Some(submission.received_at), None),
+        Fate::Held { until, reason } => Beginning::waits(State::Held, Some(*until), Some(*reason)),
         Fate::Refused(_) => ended(FinalState::Failed),
         Fate::Dropped(_) | Fate::SameAs(_) => ended(FinalState::Cancelled),
     }
+}
+
+/// Lets an SMS that would be due pass what it has to; how it begins where that is not as it would.
+fn pass(
+    connection: &Connection,
+    effects: &mut Effects,
+    message: &Message,
+    submission: &Submission,
+) -> Result<Option<Beginning<'static>>, SpoolError> {
+    if message.passage.is_empty() {
+        return Ok(None);
+    }
+    let now = submission.received_at;
+    let Message { sms, rule, delivery, passage, .. } = message;
+    let candidate = Candidate {
+        sms,
+        passage,
+        rule,
+        lane: delivery.lane,
+        gateways: &delivery.gateways,
+        on_unknown: delivery.on_unknown,
+        received_at: now,
+        lifetime: Duration::try_from(delivery.expires_at.duration_since(now)).unwrap_or_default(),
+        account: submission.client.account.as_deref(),
+    };
+    match message.fate {
+        Fate::Due => {}
+        // What somebody sleeps over may be over in the morning.
+        Fate::Held { until: _, reason: HoldReason::Quiet } => {
+            pairing::end_problems(connection, effects, &candidate, now)?;
+            return Ok(None);
+        }
+        Fate::Held { .. } | Fate::Refused(_) | Fate::Dropped(_) | Fate::SameAs(_) => return Ok(None),
+    }
+    Ok(match passage::pass(connection, effects, &candidate, Steps::All, now)? {
+        Verdict::Due => None,
+        Verdict::Held(until) => Some(Beginning::waits(State::Held, Some(until), Some(HoldReason::Budget))),
+        Verdict::Folded(place) => {
+            effects.unused.extend(candidate.unused(now));
+            Some(Beginning { place: Some(place), ..Beginning::waits(State::Folded, None, None) })
+        }
+    })
 }
 
 /// What the SMS of a submission have in common.
@@ -189,7 +238,7 @@ impl<'a> Shared<'a> {
             Notify::Never => false,
             Notify::On { delay, .. } => delay,
         };
-        let may_be_late = beginning.cause.is_none() && is_wanted;
+        let may_be_late = beginning.cause.is_none() && beginning.place.is_none() && is_wanted;
         message
             .delivery
             .delayed_at
@@ -204,8 +253,8 @@ fn insert_sms<'a>(
     message: &'a Message,
     beginning: &Beginning<'_>,
 ) -> Result<i64, SpoolError> {
-    let Message { sms, recipient, rule, delivery, fate } = message;
-    let Beginning { state, next_at, hold_reason, cause, is_owed } = beginning;
+    let Message { sms, recipient, rule, delivery, fate, passage } = message;
+    let Beginning { state, next_at, hold_reason, cause, is_owed, place } = beginning;
     let at = row::millis(shared.submission.received_at);
     // Only a map with keys that are no text could fail, and ours are text.
     let options = serde_json::to_string(&sms.options).map_err(|_| unwritable(message, Damage("options")))?;
@@ -246,11 +295,15 @@ fn insert_sms<'a>(
         shared.delayed_at(message, beginning).map(row::millis),
         report_column(shared.expanded.is_told_with(message)),
         same_as(fate).map(|other| other.ordinal),
+        passage_column(passage).map_err(|damage| unwritable(message, damage))?,
+        passage.pairing.own.as_ref().map(|own| passage::scoped(sms.options.simulation, own)),
+        place.as_ref().map(|place| place.fold),
     ])?;
-    let note = match (cause, hold_reason, next_at) {
-        (Some(cause), _, _) => row::note(cause),
-        (None, Some(reason), Some(until)) => format!("held until {until}: {}", reason.as_str()),
-        (None, _, _) => "accepted".to_owned(),
+    let note = match (cause, place, hold_reason, next_at) {
+        (Some(cause), ..) => row::note(cause),
+        (None, Some(place), ..) => place.note.clone(),
+        (None, None, Some(reason), Some(until)) => format!("held until {until}: {}", reason.as_str()),
+        (None, None, _, _) => "accepted".to_owned(),
     };
     timeline::event(connection, seq, shared.submission.received_at, state.as_str(), &note)?;
     Ok(seq)
@@ -262,6 +315,12 @@ fn same_as(fate: &Fate) -> Option<MessageId> {
         Fate::SameAs(other) => Some(*other),
         Fate::Due | Fate::Held { .. } | Fate::Refused(_) | Fate::Dropped(_) => None,
     }
+}
+
+/// `NULL` for one that lets everything pass.
+pub(super) fn passage_column(passage: &Passage) -> Result<Option<String>, Damage> {
+    let written = (!passage.is_empty()).then(|| serde_json::to_string(passage));
+    written.transpose().map_err(|_| Damage("passage"))
 }
 
 fn report_column(is_owed: bool) -> &'static str {

@@ -16,7 +16,7 @@ use super::lane::Effects;
 use super::moves::{
     self, End, STANDING_BY_ID, STANDING_BY_THEIRS, Standing, Unreadable, finish, next_way, step_to,
 };
-use super::{early, orders, queue, row, timeline};
+use super::{budget, early, orders, queue, row, timeline};
 use crate::model::{About, Callback, Channel, FinalState, PartStatus, Price, Reason, State};
 use crate::retry::later;
 
@@ -113,7 +113,7 @@ pub(super) fn take(
     let Some(change) = change(connection, &from, callback)? else { return Ok(Taken::Repeated) };
     effects.idle = false;
     let channel = from.course.channel_of(callback.channel);
-    write(connection, &from, callback, channel, change, now)?;
+    write(connection, effects, &from, callback, change, now)?;
     let id = from.id;
     if let State::Final(state) = from.state {
         return Ok(Taken::Late { id, state });
@@ -150,14 +150,14 @@ fn stranger(
 /// Writes what the platform said of the SMS by `theirs`, the id that it has just told, before it told it.
 pub(super) fn adopt(
     connection: &Connection,
+    effects: &mut Effects,
     from: &Standing,
     theirs: &str,
     now: Timestamp,
 ) -> Result<(), SpoolError> {
     for callback in early::take(connection, theirs)? {
         if let Some(change) = change(connection, from, &callback)? {
-            let channel = from.course.channel_of(callback.channel);
-            write(connection, from, &callback, channel, change, now)?;
+            write(connection, effects, from, &callback, change, now)?;
         }
     }
     Ok(())
@@ -233,12 +233,14 @@ fn has_room(connection: &Connection, seq: i64) -> Result<bool, SpoolError> {
 
 fn write(
     connection: &Connection,
+    effects: &mut Effects,
     from: &Standing,
     callback: &Callback,
-    channel: Channel,
     change: Change,
     now: Timestamp,
 ) -> Result<(), SpoolError> {
+    let channel = from.course.channel_of(callback.channel);
+    let told = budget::told(connection, from.seq)?;
     let key = (from.seq, channel.as_str(), callback.part);
     let mut note = match change {
         Change::Status => {
@@ -268,6 +270,7 @@ fn write(
             format!("{}, though it never went that way: not believed", verdict::note(callback))
         }
     };
+    budget::correct(connection, effects, from.seq, told, now)?;
     if !from.course.is_single() || callback.channel != from.course.channel() {
         note = format!("{note}, by {}", callback.channel);
     }
@@ -303,7 +306,13 @@ fn take_effect(
             step_to(connection, effects, from, State::Sent, Some(now), Some(&note), now)?;
             follow(connection, effects, from, now)
         }
-        State::Held | State::Due | State::Claimed | State::Unknown | State::Sent | State::Final(_) => Ok(()),
+        State::Held
+        | State::Folded
+        | State::Due
+        | State::Claimed
+        | State::Unknown
+        | State::Sent
+        | State::Final(_) => Ok(()),
     }
 }
 
@@ -351,7 +360,9 @@ pub(super) fn contradict(
         }
         // The doubt is older than the callback that brought it here: nobody has asked since.
         State::Sent => Ok(is_spoken_of && from.asked == 0),
-        State::Held | State::Due | State::Claimed | State::Unknown | State::Final(_) => Ok(false),
+        State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Final(_) => {
+            Ok(false)
+        }
     }
 }
 

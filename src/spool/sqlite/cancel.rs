@@ -7,8 +7,8 @@ use super::super::SpoolError;
 use super::error::Damage;
 use super::lane::Effects;
 use super::moves::{self, End, STANDING_BY_ID, Unreadable};
-use super::queue;
-use crate::model::{Cause, FinalState, MessageId, State};
+use super::{fold, queue};
+use crate::model::{Cause, FinalState, MessageId};
 
 /// See [`super::super::Spool::cancel`]. A row that cannot be read is set aside, which is to be committed; whoever asked
 /// is not to believe that it has ended, however often he asks.
@@ -28,11 +28,10 @@ pub(super) fn cancel(
             return Ok(Err(damage));
         }
     };
-    match from.state {
-        State::Held | State::Due => {
-            let end = End { state: FinalState::Cancelled, cause, now };
-            moves::finish(connection, effects, &mut from, &end).map(Ok)
-        }
-        State::Claimed | State::Unknown | State::Sent | State::Final(_) => Err(SpoolError::Stale(id)),
+    let end = End { state: FinalState::Cancelled, cause, now };
+    if fold::end_waiting(connection, effects, &mut from, &end)? {
+        Ok(Ok(()))
+    } else {
+        Err(SpoolError::Stale(id))
     }
 }

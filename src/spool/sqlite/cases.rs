@@ -191,7 +191,7 @@ fn note_late(connection: &Connection, seq: i64, late: &Late, now: Timestamp) -> 
             let patience = patience.unwrap_or_default().max(Duration::from_secs(1));
             late_after(Some(later(late.next_at.unwrap_or(now).max(now), patience)))?;
         }
-        (State::Due | State::Claimed | State::Unknown | State::Sent, Some(whom)) => {
+        (State::Folded | State::Due | State::Claimed | State::Unknown | State::Sent, Some(whom)) => {
             connection.prepare_cached(OWE_DELAY)?.execute(params![seq])?;
             connection
                 .prepare_cached(OWE)?
@@ -285,7 +285,7 @@ type ReadOutcome = fn(&Row<'_>) -> Result<Outcome, Damage>;
 fn read_ended(row: &Row<'_>) -> Result<Outcome, Damage> {
     let state = match row::state(row)? {
         State::Final(state) => state,
-        State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => {
+        State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Sent => {
             return Err(Damage("state"));
         }
     };
@@ -338,7 +338,9 @@ fn delay_cause(row: &Row<'_>, state: State) -> Result<Cause, Damage> {
         }),
         // Written by a version that did not note why.
         (State::Unknown, None) => Ok(Reason::AnswerLost.cause()),
-        (State::Held | State::Due | State::Claimed | State::Final(_), None) => Ok(Reason::Waiting.cause()),
+        (State::Held | State::Folded | State::Due | State::Claimed | State::Final(_), None) => {
+            Ok(Reason::Waiting.cause())
+        }
     }
 }
 

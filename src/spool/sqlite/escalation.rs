@@ -12,12 +12,13 @@ use rusqlite::{Connection, params};
 use super::super::SpoolError;
 use super::lane::Effects;
 use super::moves::{End, Standing};
-use super::{held, moves};
+use super::passage::Steps;
+use super::{fold, held, moves};
 use crate::model::{Cause, EnhancedStatus, FinalState};
 
 /// Those that still wait, until their time or to be sent, of a recipient and of those who have the words by its SMS.
 pub(super) const WAITING: &str = "SELECT seq, recipient FROM sms WHERE submission = ?1 AND escalation = 1 \
-     AND state IN ('held', 'due') AND damaged = 0 AND recipient IN \
+     AND state IN ('held', 'folded', 'due') AND damaged = 0 AND recipient IN \
      (SELECT ?2 UNION ALL SELECT recipient FROM sms WHERE submission = ?1 AND same_as = ?3)";
 
 macro_rules! others {
@@ -34,7 +35,7 @@ macro_rules! others {
 
 /// How many of a recipient's others may still be delivered, are delivered, and failed.
 pub(super) const OTHERS: &str = others!(
-    "count(*) FILTER (WHERE sent.state IN ('held', 'due', 'claimed', 'unknown', 'sent')), \
+    "count(*) FILTER (WHERE sent.state IN ('held', 'folded', 'due', 'claimed', 'unknown', 'sent')), \
      count(*) FILTER (WHERE sent.state = 'delivered'), \
      count(*) FILTER (WHERE sent.state IN ('undelivered', 'failed', 'expired'))"
 );
@@ -75,7 +76,7 @@ pub(super) fn after(
             if failed > 0 {
                 let note = "released: none of the SMS that it takes the place of was delivered";
                 for seq in waiting {
-                    held::release(connection, effects, seq, now, note, now)?;
+                    held::release(connection, effects, seq, (now, note), Steps::All, now)?;
                 }
                 continue;
             }
@@ -83,7 +84,9 @@ pub(super) fn after(
         };
         let cause = Cause::new(EnhancedStatus::SUCCESS, why);
         for seq in waiting {
-            moves::end(connection, effects, seq, &End { state: FinalState::Cancelled, cause: &cause, now })?;
+            let Some(mut from) = moves::standing_or_aside(connection, effects, seq)? else { continue };
+            let end = End { state: FinalState::Cancelled, cause: &cause, now };
+            fold::end_waiting(connection, effects, &mut from, &end)?;
         }
     }
     Ok(())

@@ -74,7 +74,11 @@ pub(super) fn has_somebody(to: &ReportTo) -> bool {
 /// Whether it is one of those that the name was meant for. An escalation only stands in for them.
 fn is_to_go(fate: &Fate) -> bool {
     match fate {
-        Fate::Due | Fate::Held { until: _, reason: HoldReason::Scheduled } => true,
+        Fate::Due
+        | Fate::Held {
+            until: _,
+            reason: HoldReason::Scheduled | HoldReason::Quiet | HoldReason::Summary | HoldReason::Budget,
+        } => true,
         Fate::Held { until: _, reason: HoldReason::Escalation }
         | Fate::Refused(_)
         | Fate::Dropped(_)

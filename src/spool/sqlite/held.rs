@@ -6,8 +6,9 @@ use rusqlite::{Connection, Row, params};
 use super::super::SpoolError;
 use super::error::Damage;
 use super::lane::Effects;
+use super::passage::{self, Steps, Verdict};
 use super::settle::{self, End};
-use super::{escalation, moves, queue, row};
+use super::{escalation, fold, moves, queue, row, summary, timeline};
 use crate::model::{Cause, EnhancedStatus, FinalState, HoldReason, MessageId, Reason, State};
 
 /// Most SMS that one call releases; the rest comes with the next.
@@ -23,6 +24,11 @@ pub(super) const NEXT_RELEASE: &str = "SELECT min(next_at) FROM sms WHERE state 
 
 pub(super) const NEXT_EXPIRY: &str = "SELECT min(expires_at) FROM sms WHERE state = 'held' AND damaged = 0";
 
+const EXPIRED: &str = "its lifetime ended while it was held";
+
+const HOLD_ON: &str =
+    "UPDATE sms SET next_at = ?2, since = ?3, hold_reason = ?4 WHERE seq = ?1 AND state = 'held'";
+
 /// An SMS whose time to be held is over.
 struct Ready {
     id: MessageId,
@@ -33,7 +39,7 @@ struct Ready {
 }
 
 fn read_ready(row: &Row<'_>) -> Result<Ready, Damage> {
-    let reasons = [HoldReason::Scheduled, HoldReason::Escalation];
+    let reasons = HoldReason::ALL;
     Ok(Ready {
         id: row::message_id(row)?,
         recipient: row::column(row, "recipient")?,
@@ -74,12 +80,18 @@ fn let_go(
     now: Timestamp,
 ) -> Result<(), SpoolError> {
     match ready.reason {
-        HoldReason::Scheduled => release(connection, effects, seq, ready.until, "its time has come", now),
+        HoldReason::Scheduled | HoldReason::Quiet => {
+            release(connection, effects, seq, (ready.until, "its time has come"), Steps::All, now)
+        }
+        HoldReason::Budget => {
+            release(connection, effects, seq, (ready.until, "its time has come"), Steps::Held, now)
+        }
+        HoldReason::Summary => summary::release(connection, effects, seq, now),
         HoldReason::Escalation => {
             match escalation::delivered(connection, &ready.id.submission.to_string(), &ready.recipient)? {
                 None => {
                     let note = "its recipient has no SMS yet that was delivered";
-                    release(connection, effects, seq, ready.until, note, now)
+                    release(connection, effects, seq, (ready.until, note), Steps::All, now)
                 }
                 Some(ordinal) => {
                     let delivered = ready.id.submission.message(ordinal);
@@ -97,24 +109,50 @@ fn let_go(
     }
 }
 
-/// Makes the held SMS in row `seq` due since `since`. It takes its place in the order of acceptance. A row that is
-/// not held stays as it is.
+/// Lets the held SMS in row `seq` pass what it has to; due since then, it takes its place in the order of acceptance.
+/// A row that is not held stays as it is.
 pub(super) fn release(
     connection: &Connection,
     effects: &mut Effects,
     seq: i64,
-    since: Timestamp,
-    note: &str,
+    (since, note): (Timestamp, &str),
+    steps: Steps,
     now: Timestamp,
 ) -> Result<(), SpoolError> {
     let held = moves::standing_or_aside(connection, effects, seq)?.filter(|from| from.state == State::Held);
     let Some(mut from) = held else { return Ok(()) };
-    moves::step_to(connection, effects, &mut from, State::Due, Some(since), Some(note), now)
+    let Some(waiting) = passage::waiting_or_aside(connection, effects, seq)? else { return Ok(()) };
+    let verdict = if waiting.passage.is_empty() {
+        Verdict::Due
+    } else if waiting.expires_at <= now {
+        // What is too old is not told by a summary: its sender is told.
+        let cause = Reason::Expired.told(EXPIRED);
+        let end = End { state: FinalState::Expired, cause: &cause, now };
+        return moves::finish(connection, effects, &mut from, &end);
+    } else {
+        passage::pass(connection, effects, &waiting.candidate(), steps, now)?
+    };
+    match verdict {
+        Verdict::Due => {
+            moves::step_to(connection, effects, &mut from, State::Due, Some(since), Some(note), now)
+        }
+        Verdict::Folded(place) => {
+            effects.unused.extend(waiting.candidate().unused(now));
+            fold::lay_down(connection, effects, &mut from, &place, now)
+        }
+        Verdict::Held(until) => {
+            let reason = HoldReason::Budget.as_str();
+            let params = params![seq, row::millis(until), row::millis(now), reason];
+            connection.prepare_cached(HOLD_ON)?.execute(params)?;
+            let note = format!("held until {until}: {reason}");
+            timeline::event(connection, seq, now, State::Held.as_str(), &note)
+        }
+    }
 }
 
 /// Expires what has outlived its time while it was held, up to a bound, and returns how many.
 fn expire(connection: &Connection, effects: &mut Effects, now: Timestamp) -> Result<usize, SpoolError> {
-    let cause = Reason::Expired.told("its lifetime ended while it was held");
+    let cause = Reason::Expired.told(EXPIRED);
     let expiring = queue::rows(connection, EXPIRING, now, MOST_RELEASED)?;
     for seq in &expiring {
         settle::end(connection, effects, *seq, &End { state: FinalState::Expired, cause: &cause, now })?;

@@ -118,6 +118,10 @@ pub(super) struct Effects {
     pub(super) mail: bool,
     /// Programs are to be told.
     pub(super) tellings: bool,
+    /// The operator is to be told.
+    pub(super) notices: bool,
+    /// Somebody was heard of who is expected.
+    pub(super) heard: bool,
     /// What accounts have not used after all.
     pub(super) unused: Vec<UnusedParts>,
     /// Records that were set aside, for the log.
@@ -135,6 +139,8 @@ impl Effects {
         self.cases |= other.cases;
         self.mail |= other.mail;
         self.tellings |= other.tellings;
+        self.notices |= other.notices;
+        self.heard |= other.heard;
         self.unused.extend(other.unused);
         self.damaged.extend(other.damaged);
     }
@@ -147,6 +153,8 @@ impl Effects {
             (self.cases, &signals.cases),
             (self.mail, &signals.mail),
             (self.tellings, &signals.tellings),
+            (self.notices, &signals.notices),
+            (self.heard, &signals.heard),
         ];
         for (_, signal) in raised.into_iter().filter(|(is_raised, _)| *is_raised) {
             signal.notify_one();

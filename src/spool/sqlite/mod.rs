@@ -10,28 +10,38 @@
 //!   `view`: the trait's calls
 //! - `moves`, `escalation`: what hangs on a change of state; `held`: SMS that wait on purpose; `expand`: recipients
 //!   that stand for several phones
+//! - `passage`: what an SMS has to pass before it is due: `pairing`, `fold`, `limits`, `budget`; `summary`: what tells of
+//!   those that were folded; `closing`: their end; `notice`: what the operator is to be told
 //! - `waits`: waits that a clock which was put back made too long
 //! - `orders`: gateways by number; `route`, `course`, `row`: our types in columns; `timeline`: events and
 //!   attempts; `error`: what SQLite's mean
 
 mod accept;
+mod budget;
 mod callbacks;
 mod cancel;
 mod cases;
+mod closing;
 mod course;
 mod directory;
 mod early;
 mod error;
 mod escalation;
 mod expand;
+mod fold;
 mod glance;
+mod heard;
 mod held;
 mod lane;
+mod limits;
 mod mail;
 mod moves;
 mod note;
+mod notice;
 mod once;
 mod orders;
+mod pairing;
+mod passage;
 mod questions;
 mod queue;
 mod recover;
@@ -39,6 +49,7 @@ mod route;
 mod row;
 mod schema;
 mod settle;
+mod summary;
 mod tellings;
 mod timeline;
 mod view;
@@ -49,6 +60,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -57,9 +69,9 @@ use rusqlite::Connection;
 use self::error::Damage;
 use self::lane::{BATCH, Effects, Kind, Lane, Track};
 use super::{
-    Accepted, Asked, Backlog, Before, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue,
-    Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
-    Waits,
+    Accepted, Asked, Backlog, Before, Budgets, Call, Case, ClaimedMail, Expected, Heard, MailStep, MailView,
+    News, Question, Queue, Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView,
+    Taken, TellStep, Telling, Waits, Word,
 };
 use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
@@ -357,6 +369,28 @@ impl Spool for SqliteSpool {
         self.reader.run(Kind::Other, move |connection, _| view::next_due(connection, queue)).await
     }
 
+    async fn notices(&self, limit: usize) -> Result<Vec<Word>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| notice::first(connection, limit)).await
+    }
+
+    async fn close_notices(
+        &self,
+        told: Vec<i64>,
+        mail: Option<OutgoingMail>,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        let kind = if mail.is_some() { Kind::FileMail } else { Kind::Other };
+        self.writer
+            .run(kind, move |connection, effects| {
+                notice::close(connection, effects, &told, mail.as_ref(), now)
+            })
+            .await
+    }
+
+    async fn budgets(&self, now: Timestamp) -> Result<Budgets, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| budget::current(connection, now)).await
+    }
+
     async fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionView>, SpoolError> {
         self.reader.run(Kind::Other, move |connection, _| view::submission(connection, id)).await
     }
@@ -381,6 +415,21 @@ impl Spool for SqliteSpool {
 
     async fn set_note(&self, key: String, value: String) -> Result<(), SpoolError> {
         self.writer.run(Kind::Other, move |connection, _| note::set(connection, &key, &value)).await
+    }
+
+    async fn expect(
+        &self,
+        expected: Vec<Expected>,
+        away: Duration,
+        now: Timestamp,
+    ) -> Result<(), SpoolError> {
+        self.writer
+            .run(Kind::Other, move |connection, _| heard::expect(connection, &expected, away, now))
+            .await
+    }
+
+    async fn heard(&self) -> Result<Vec<Heard>, SpoolError> {
+        self.reader.run(Kind::Other, |connection, _| heard::heard(connection)).await
     }
 
     async fn probe(&self) -> Result<(), SpoolError> {

@@ -8,7 +8,7 @@ use super::super::{SpoolError, UnusedParts, reports};
 use super::course::Course;
 use super::error::Damage;
 use super::lane::Effects;
-use super::{callbacks, cases, escalation, queue, row, tellings, timeline};
+use super::{budget, callbacks, cases, escalation, fold, queue, row, tellings, timeline};
 use crate::model::{Cause, FinalState, MessageId, Notify, Reason, State, TellStyle};
 
 macro_rules! standing {
@@ -198,8 +198,13 @@ pub(super) fn finish(
         connection.prepare_cached(OWE)?.execute(params![from.submission, row::millis(now)])?;
         effects.cases = true;
     }
+    let unused = unused(from, end, now);
     moved(connection, effects, from, state, Some(&row::note(cause)), now)?;
-    effects.unused.extend(unused(from, end, now));
+    effects.unused.extend(unused);
+    if from.attempts == 0 {
+        budget::give_back(connection, from.seq, now)?;
+    }
+    fold::ended(connection, effects, from.seq)?;
     if from.tells.is_some_and(|style| style.wants(end, cause)) {
         tellings::insert(connection, effects, from.seq, now)?;
     }
@@ -208,7 +213,10 @@ pub(super) fn finish(
 
 /// What its account has not used by it, as `view::PARTS_OF_ACCOUNT` counts it.
 fn unused(from: &Standing, end: FinalState, now: Timestamp) -> Option<UnusedParts> {
-    let is_unused = from.attempts == 0 && matches!(end, FinalState::Cancelled | FinalState::Failed);
+    // What was folded was given back then.
+    let is_unused = from.state != State::Folded
+        && from.attempts == 0
+        && matches!(end, FinalState::Cancelled | FinalState::Failed);
     let account = from.account.clone().filter(|_| is_unused)?;
     Some(UnusedParts {
         account,
@@ -279,7 +287,7 @@ fn moved(
         State::Unknown => effects.unknown = true,
         State::Sent => effects.sent = true,
         State::Final(_) => leave(connection, effects, from)?,
-        State::Held | State::Claimed => {}
+        State::Held | State::Folded | State::Claimed => {}
     }
     // The head has left, or somebody has come back: he may be the only one, or may have been under way while an
     // earlier one was released.
@@ -293,7 +301,7 @@ fn moved(
 fn waits(state: State) -> bool {
     match state {
         State::Due | State::Claimed | State::Unknown => true,
-        State::Held | State::Sent | State::Final(_) => false,
+        State::Held | State::Folded | State::Sent | State::Final(_) => false,
     }
 }
 

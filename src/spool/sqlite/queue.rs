@@ -13,7 +13,7 @@ use super::orders::{self, Order};
 use super::route::{self, route_columns};
 use super::row::{self, sms_columns};
 use super::settle::{self, End};
-use super::{held, timeline};
+use super::{closing, held, timeline};
 use crate::model::{FinalState, Lane, Reason, State, Way};
 
 /// Most SMS that one call expires; the rest comes with the next.
@@ -78,7 +78,9 @@ pub(super) fn claim_due(
     now: Timestamp,
     rooms: &[Room],
 ) -> Result<Vec<Call>, SpoolError> {
-    let moved = held::release_ready(connection, effects, now)? + expire(connection, effects, now)?;
+    let moved = held::release_ready(connection, effects, now)?
+        + expire(connection, effects, now)?
+        + closing::go_on(connection, effects, now)?;
     let door = |room: &Room| Door { name: room.gateway.clone(), id: None, room: room.calls };
     let doors = rooms.iter().map(door).collect();
     let mut claim = Claim { connection, effects, now, doors, calls: Vec::new() };
@@ -324,11 +326,10 @@ pub(super) fn next(
         let params = rusqlite::params_from_iter(params);
         Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
     };
-    let mut next =
-        [first(NEXT_EXPIRY, &[])?, first(held::NEXT_EXPIRY, &[])?, first(held::NEXT_RELEASE, &[])?]
-            .into_iter()
-            .flatten()
-            .min();
+    let mut next = None;
+    for sql in [NEXT_EXPIRY, held::NEXT_EXPIRY, held::NEXT_RELEASE, closing::NEXT] {
+        next = next.into_iter().chain(first(sql, &[])?).min();
+    }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     for order in orders::all(connection)? {
         if !order.among(&known).iter().any(|place| open.iter().any(|open| open == known[*place])) {

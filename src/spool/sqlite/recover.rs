@@ -45,8 +45,9 @@ macro_rules! real {
         )
     };
 }
-const REAL: [&str; 4] = [
+const REAL: [&str; 5] = [
     real!("sms_held", "state = 'held'"),
+    real!("sms_folded", "state = 'folded'"),
     real!("sms_expiring", "state = 'due'"),
     real!("sms_unknown", "state = 'unknown'"),
     // By the last way nothing follows but its end.
@@ -54,6 +55,16 @@ const REAL: [&str; 4] = [
         "sms_sent",
         "state = 'sent' AND CASE WHEN json_valid(ways) THEN json_array_length(ways) > way + 1 ELSE 0 END"
     ),
+];
+
+/// What was folded and set aside while its summary ended ends now; likewise what is told by one that somebody has ended by
+/// hand.
+const REOPEN: [&str; 2] = [
+    "UPDATE fold SET state = 'closing' WHERE seq IN \
+     (SELECT fold FROM sms INDEXED BY sms_folded WHERE state = 'folded' AND damaged = 0) AND state = 'closed'",
+    "UPDATE fold SET state = 'closing' WHERE state IN ('open', 'sent') AND EXISTS \
+     (SELECT 1 FROM sms WHERE sms.seq = fold.summary \
+      AND sms.state IN ('delivered', 'undelivered', 'failed', 'expired', 'cancelled'))",
 ];
 
 /// A head whose state was changed by hand would hold its destination for ever.
@@ -78,6 +89,9 @@ pub(super) fn recover(
     // What ended while it was set aside is news from now on.
     for submission in was_aside {
         connection.prepare_cached(cases::NEXT_CASE)?.execute(params![submission])?;
+    }
+    for sql in REOPEN {
+        effects.due |= connection.execute(sql, [])? > 0;
     }
     connection.execute(DROP_FALSE_HEADS, [])?;
     queue::elect_missing_heads(connection, effects)?;

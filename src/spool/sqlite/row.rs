@@ -160,7 +160,7 @@ pub(super) fn note(cause: &Cause) -> String {
 
 /// Why a row of `sms` is held, where it is.
 pub(super) fn hold_reason(row: &Row<'_>) -> Result<Option<HoldReason>, Damage> {
-    let reasons = [HoldReason::Scheduled, HoldReason::Escalation];
+    let reasons = HoldReason::ALL;
     match column::<Option<String>>(row, "hold_reason")? {
         None => Ok(None),
         Some(_) => word(row, "hold_reason", reasons, HoldReason::as_str).map(Some),
@@ -175,7 +175,7 @@ pub(super) fn channel(row: &Row<'_>) -> Result<Channel, Damage> {
 /// Who handed in a row of `submission`.
 pub(super) fn client(row: &Row<'_>) -> Result<Client, Damage> {
     Ok(Client {
-        door: word(row, "door", [Door::Smtp, Door::Http], Door::as_str)?,
+        door: word(row, "door", [Door::Smtp, Door::Http, Door::Relay], Door::as_str)?,
         listener: column(row, "listener")?,
         address: parsed(row, "client_address")?,
         helo: column(row, "helo")?,

@@ -12,8 +12,11 @@ use super::directory;
 
 /// Each entry brings the schema from its index to its index plus one, in one transaction. Entries
 /// are only ever added: files of every older version are out there.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// `SMSR`, in the file's header: tells a spool from any other SQLite file.
 const APPLICATION_ID: i32 = 0x534d_5352;
@@ -38,7 +41,7 @@ fn named(path: &Path, error: SpoolError) -> SpoolError {
     match error {
         SpoolError::Unusable(text) => SpoolError::Unusable(format!("`{}`: {text}", path.display())),
         SpoolError::Unavailable(text) => SpoolError::Unavailable(format!("`{}`: {text}", path.display())),
-        SpoolError::Stale(_) | SpoolError::StaleMail(_) => error,
+        SpoolError::Stale(_) | SpoolError::StaleMail(_) | SpoolError::Told(_) => error,
     }
 }
 

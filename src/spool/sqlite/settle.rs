@@ -52,7 +52,7 @@ pub(super) fn settle(
             if let Some(theirs) = platform_id {
                 let named = connection.prepare_cached(NAMED)?.execute(params![from.seq, theirs])?;
                 if named > 0 {
-                    callbacks::adopt(connection, &from, theirs, now)?;
+                    callbacks::adopt(connection, effects, &from, theirs, now)?;
                 }
             }
             callbacks::follow(connection, effects, &mut from, now)?;
@@ -94,7 +94,7 @@ pub(super) fn settle(
 fn doubt(step: &Step, from: &Standing) -> Option<String> {
     match from.state {
         State::Claimed | State::Unknown | State::Sent => {}
-        State::Held | State::Due | State::Final(_) => return None,
+        State::Held | State::Folded | State::Due | State::Final(_) => return None,
     }
     match step {
         Step::Retry { cause, .. } | Step::NextWay { cause } | Step::Unknown { cause, .. } => {
@@ -120,7 +120,7 @@ fn target(connection: &Connection, step: &Step, from: &Standing) -> Result<Optio
         Step::Final { state, .. } => Some(State::Final(*state)),
         Step::AskAgain { .. } => match from.state {
             State::Unknown | State::Sent => Some(from.state),
-            State::Held | State::Due | State::Claimed | State::Final(_) => None,
+            State::Held | State::Folded | State::Due | State::Claimed | State::Final(_) => None,
         },
     })
 }

@@ -118,7 +118,9 @@ fn read_telling(row: &Row<'_>) -> Result<Telling, Damage> {
 fn final_state(row: &Row<'_>) -> Result<FinalState, Damage> {
     match row::state(row)? {
         State::Final(state) => Ok(state),
-        State::Held | State::Due | State::Claimed | State::Unknown | State::Sent => Err(Damage("state")),
+        State::Held | State::Folded | State::Due | State::Claimed | State::Unknown | State::Sent => {
+            Err(Damage("state"))
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What only this engine does; what every engine must do is in `behaviour`.
 
 mod accepted;
+mod budgets;
 mod callbacks;
 mod crashes;
 mod disk;
 mod files;
 mod older;
 mod records;
+mod storms;
 
 use std::path::Path;
 

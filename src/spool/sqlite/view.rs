@@ -7,7 +7,7 @@ use super::super::{Backlog, Event, MessageView, PartView, Queue, SpoolError, Sub
 use super::error::Damage;
 use super::mail;
 use super::row::{self, sms_columns};
-use super::{callbacks, course, questions, queue, route, tellings};
+use super::{callbacks, course, fold, questions, queue, route, tellings};
 use crate::model::{Client, MessageId, PartStatus, Price, SubmissionId};
 
 pub(super) const SUBMISSION: &str = "SELECT received_at, door, listener, client_address, helo, account, subject FROM submission WHERE id = ?1";
@@ -15,7 +15,7 @@ pub(super) const SUBMISSION: &str = "SELECT received_at, door, listener, client_
 pub(super) const MESSAGES: &str = concat!(
     "SELECT ",
     sms_columns!(),
-    ", sms.rule, sms.state, sms.attempts, sms.next_at, sms.hold_reason, sms.lane, gateway.name AS gateway_name, \
+    ", sms.rule, sms.state, sms.attempts, sms.next_at, sms.hold_reason, sms.fold, sms.lane, gateway.name AS gateway_name, \
      sms.ways, sms.way, sms.platform_parts, sms.expires_at, sms.cause, sms.cause_status, sms.cause_diagnostic \
      FROM sms LEFT JOIN gateway ON gateway.id = sms.gateway WHERE sms.submission = ?1 ORDER BY sms.ordinal"
 );
@@ -37,15 +37,19 @@ pub(super) const MAILS: &str = "SELECT seq, id, about, kind, reverse_path, recip
 /// Ids begin with their time, so that a day's submissions are one range of the primary key. `CROSS` keeps that
 /// range outside. A count that was damaged is bounded, as the sum is about money.
 pub(super) const PARTS_OF_ACCOUNT: &str = "SELECT coalesce(sum(max(0, min(sms.parts, 255))), 0) FROM submission CROSS JOIN sms ON sms.submission = \
-     submission.id WHERE submission.id >= ?1 AND submission.account = ?2 AND NOT (sms.attempts = 0 AND sms.state \
+     submission.id WHERE submission.id >= ?1 AND submission.account = ?2 AND sms.fold IS NULL AND NOT (sms.attempts = 0 AND sms.state \
      IN ('failed', 'cancelled'))";
 
 /// The first of each pair counts what is in order by the queue's own index, the second what was set
 /// aside.
-pub(super) const COUNTS: [(&str, &str); 7] = [
+pub(super) const COUNTS: [(&str, &str); 8] = [
     (
         "SELECT count(*) FROM sms WHERE state = 'held' AND damaged = 0",
         "SELECT count(*) FROM sms WHERE damaged = 1 AND state = 'held'",
+    ),
+    (
+        "SELECT count(*) FROM sms WHERE state = 'folded' AND damaged = 0",
+        "SELECT count(*) FROM sms WHERE damaged = 1 AND state = 'folded'",
     ),
     (
         "SELECT count(*) FROM sms WHERE state = 'due' AND damaged = 0",
@@ -109,8 +113,8 @@ pub(super) fn backlog(connection: &Connection) -> Result<Backlog, SpoolError> {
             *count += usize::try_from(found).unwrap_or(0);
         }
     }
-    let [held, due, claimed, unknown, sent, mail, tellings] = counts;
-    Ok(Backlog { held, due, claimed, unknown, sent, mail, tellings })
+    let [held, folded, due, claimed, unknown, sent, mail, tellings] = counts;
+    Ok(Backlog { held, folded, due, claimed, unknown, sent, mail, tellings })
 }
 
 /// See [`super::super::Spool::parts_of_account_since`].
@@ -142,9 +146,14 @@ pub(super) fn submission(
         SpoolError::Unusable(format!("submission {id} is damaged: {damage}; repair it with `sqlite3`"))
     })?;
     let mut messages = Vec::new();
-    for (seq, message) in row::read_all(connection, MESSAGES, params![key], read_message)? {
-        match message {
-            Ok(message) => messages.push(with_its_rows(connection, seq, message)?),
+    for (seq, found) in row::read_all(connection, MESSAGES, params![key], read_message)? {
+        match found {
+            Ok((fold, mut message)) => {
+                if let Some(fold) = fold {
+                    message.folded_into = fold::told_by(connection, fold)?;
+                }
+                messages.push(with_its_rows(connection, seq, message)?)
+            }
             Err(damage) => {
                 tracing::warn!(submission = %id, row = seq, "not shown, as it is damaged: {damage}")
             }
@@ -180,6 +189,7 @@ fn read_submission(row: &Row<'_>) -> Result<(Timestamp, Client, Option<String>),
 fn with_its_rows(connection: &Connection, seq: i64, message: MessageView) -> Result<MessageView, SpoolError> {
     let tries = readable(connection, TRIES, seq, read_try)?;
     Ok(MessageView {
+        tells_of: fold::tells_of(connection, seq)?,
         channel: tries.last().map_or(message.channel, |last| last.channel),
         tries,
         callbacks: readable(connection, CALLBACKS, seq, read_part)?,
@@ -200,9 +210,10 @@ fn readable<T>(
     Ok(found.into_iter().filter_map(|(_, read)| read.ok()).collect())
 }
 
-/// Without what stands in other tables.
-fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
-    Ok(MessageView {
+/// Without what stands in other tables; and where it was folded.
+fn read_message(row: &Row<'_>) -> Result<(Option<i64>, MessageView), Damage> {
+    let fold = row::column(row, "fold")?;
+    let message = MessageView {
         sms: row::sms(row)?,
         number: row::column(row, "seq")?,
         recipient: row::recipient(row)?,
@@ -211,6 +222,8 @@ fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
         attempts: row::column(row, "attempts")?,
         next_at: row::optional_time(row, "next_at")?,
         hold_reason: row::hold_reason(row)?,
+        folded_into: None,
+        tells_of: None,
         lane: route::lane(row)?,
         gateway: row::column(row, "gateway_name")?,
         channel: course::Course::read(row)?.channel(),
@@ -221,7 +234,8 @@ fn read_message(row: &Row<'_>) -> Result<MessageView, Damage> {
         callbacks: Vec::new(),
         price: None,
         events: Vec::new(),
-    })
+    };
+    Ok((fold, message))
 }
 
 fn read_event(row: &Row<'_>) -> Result<Event, Damage> {

@@ -3,6 +3,8 @@
 //! A walk through the queues, a bounded number of rows in each transaction. What was put off knows by `since` for
 //! how long; a question does not, as `since` tells when its SMS came into its state.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
@@ -20,6 +22,11 @@ const MOST_SEEN: usize = 500;
 pub(super) const DUE: &str = "SELECT seq, expires_at AS place, since, next_at, NULL AS options FROM sms \
      WHERE state = 'due' AND damaged = 0 AND (expires_at, seq) > (?1, ?2) AND NOT (attempts = 0 AND next_at < since) \
      ORDER BY expires_at, seq LIMIT ?3";
+
+/// What waits until a summary goes or a budget is new; nobody wished for that time.
+pub(super) const HELD: &str = "SELECT seq, next_at AS place, since, next_at, NULL AS options FROM sms \
+     WHERE state = 'held' AND damaged = 0 AND (next_at, seq) > (?1, ?2) AND hold_reason IN ('summary', 'budget') \
+     ORDER BY next_at, seq LIMIT ?3";
 
 macro_rules! asked {
     ($state:literal) => {
@@ -60,6 +67,7 @@ pub(super) const SHORTEN_TELLING: &str =
 #[derive(Clone, Copy, Debug)]
 enum Queue {
     Due,
+    Held,
     Unknown(i64),
     Sent(i64),
     Mail,
@@ -84,7 +92,7 @@ impl Walk {
         for (gateway, _) in orders::gateways(connection)? {
             left.extend([Queue::Sent(gateway), Queue::Unknown(gateway)]);
         }
-        left.push(Queue::Due);
+        left.extend([Queue::Held, Queue::Due]);
         Ok(Self { now: row::millis(now), waits, left, place: None })
     }
 
@@ -98,7 +106,7 @@ impl Walk {
         let (count, place) = self.shorten(connection, queue)?;
         if count > 0 {
             match queue {
-                Queue::Due => effects.due = true,
+                Queue::Due | Queue::Held => effects.due = true,
                 Queue::Unknown(_) => effects.unknown = true,
                 Queue::Sent(_) => effects.sent = true,
                 Queue::Mail => effects.mail = true,
@@ -123,6 +131,7 @@ impl Walk {
         // `from`: what is before it in the index was not put off, or for no longer than it may be.
         let (find, most, from, gateway, shorten) = match queue {
             Queue::Due => (DUE, self.waits.due, self.now, None, SHORTEN),
+            Queue::Held => (HELD, Duration::MAX, self.now, None, SHORTEN),
             Queue::Unknown(gateway) => {
                 let most = self.waits.unknown.max(QUESTION_LEASE);
                 (UNKNOWN, most, asked(most), Some(gateway), SHORTEN)
@@ -159,7 +168,7 @@ impl Walk {
     }
 }
 
-fn millis(wait: std::time::Duration) -> i64 {
+fn millis(wait: Duration) -> i64 {
     i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }
 

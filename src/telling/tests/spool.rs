@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -11,9 +12,9 @@ use crate::model::{
     Callback, Cause, MailAddress, MailId, MessageId, OutgoingMail, State, Submission, SubmissionId,
 };
 use crate::spool::{
-    Accepted, Asked, Backlog, Before, Call, Case, ClaimedMail, MailStep, MailView, News, Question, Queue,
-    Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView, Taken, TellStep, Telling,
-    Waits,
+    Accepted, Asked, Backlog, Before, Budgets, Call, Case, ClaimedMail, Expected, Heard, MailStep, MailView,
+    News, Question, Queue, Recovered, RequestKey, Room, Signals, Spool, SpoolError, Step, SubmissionView,
+    Taken, TellStep, Telling, Waits, Word,
 };
 
 /// Where a call is.
@@ -212,6 +213,20 @@ impl Spool for Tellings {
     ) -> Result<Vec<Question>, SpoolError> {
         unreachable!()
     }
+    async fn notices(&self, _: usize) -> Result<Vec<Word>, SpoolError> {
+        unreachable!()
+    }
+    async fn close_notices(
+        &self,
+        _: Vec<i64>,
+        _: Option<OutgoingMail>,
+        _: Timestamp,
+    ) -> Result<(), SpoolError> {
+        unreachable!()
+    }
+    async fn budgets(&self, _: Timestamp) -> Result<Budgets, SpoolError> {
+        unreachable!()
+    }
     async fn gateways(&self) -> Result<Vec<String>, SpoolError> {
         unreachable!()
     }
@@ -256,6 +271,12 @@ impl Spool for Tellings {
         unreachable!()
     }
     async fn parts_of_account_since(&self, _: String, _: Timestamp) -> Result<u64, SpoolError> {
+        unreachable!()
+    }
+    async fn expect(&self, _: Vec<Expected>, _: Duration, _: Timestamp) -> Result<(), SpoolError> {
+        unreachable!()
+    }
+    async fn heard(&self) -> Result<Vec<Heard>, SpoolError> {
         unreachable!()
     }
     async fn probe(&self) -> Result<(), SpoolError> {

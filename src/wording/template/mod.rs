@@ -10,6 +10,7 @@
 //! - `check`: what is wrong with a template, and how much work one rendering may do
 //! - `values`: the values of the variables of an SMS
 //! - `report`: templates of a report
+//! - `own`: templates of what the relay itself has to say
 //! - `filters`: the filters made for this
 //! - `budget`: what one rendering may read and print
 
@@ -17,6 +18,7 @@ mod budget;
 mod check;
 mod filters;
 mod known;
+mod own;
 mod report;
 mod values;
 
@@ -28,6 +30,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use super::{Groups, Source};
 
+pub use own::{OwnTemplate, OwnWords};
 pub use report::{RecipientWords, ReportTemplate, ReportWords};
 pub use values::variables;
 
@@ -107,7 +110,7 @@ impl Template {
 
     /// The text, and what went wrong where a template failed: then the text is as of
     /// [`Template::Both`]. Blank space around it is cut off.
-    pub(super) fn render(
+    pub fn render(
         &self,
         source: &Source<'_>,
         text: &str,

@@ -63,6 +63,21 @@ const CANCELLED_WHILE_HELD: Story = Story {
     ..USUAL
 };
 
+/// It costs more than the budget has when its time comes, and then waits for the next month, in which nobody needs it any
+/// more.
+const NO_ROOM: Story = Story {
+    submission: Submission::Form(Some(2)),
+    rules: "[prices]\ncurrency = \"EUR\"\nper_part = { \"+39\" = \"0.05\" }\n\n\
+            [[budget]]\nname = \"small\"\nper = \"month\"\nmoney = { hold = \"0.04\" }\n",
+    // The operator's mail about the budget is no report.
+    otherwise: &[("operator = \"operator@example.com\"\n", "")],
+    acts: &[Act::Logged("hold level of 0.04"), Act::Cancels],
+    ends: &[Final(Cancelled)],
+    taken: 0,
+    crashes: &[at("before-claim-commit", &[Held]), at("after-claim-commit", &[Held])],
+    ..USUAL
+};
+
 const CANCELLED_WHILE_DUE: Story = Story {
     submission: Submission::Form(None),
     faults: || vec![FaultRule::on_send(failing())],
@@ -140,9 +155,10 @@ const ESCALATION_CALLED_OFF: Story = Story {
     ..ESCALATION_NOT_NEEDED
 };
 
-pub const STORIES: [&Story; 8] = [
+pub const STORIES: [&Story; 9] = [
     &SCHEDULED,
     &SCHEDULED_IN_VAIN,
+    &NO_ROOM,
     &CANCELLED_WHILE_HELD,
     &CANCELLED_WHILE_DUE,
     &ESCALATED_BY_TIME,
@@ -154,6 +170,11 @@ pub const STORIES: [&Story; 8] = [
 #[test]
 fn sent_at_its_time() {
     tell(&SCHEDULED);
+}
+
+#[test]
+fn no_room_in_its_budget_when_its_time_came() {
+    tell(&NO_ROOM);
 }
 
 #[test]

@@ -75,6 +75,7 @@ pub(super) fn submission(id: SubmissionId, mail: &Mail, now: i64) -> Submission 
                 rule: "default".to_owned(),
                 delivery,
                 fate,
+                passage: Default::default(),
             });
         };
         for phone in &rcpt.phones {
@@ -123,6 +124,7 @@ pub(super) fn submission(id: SubmissionId, mail: &Mail, now: i64) -> Submission 
         original: Original::default(),
         messages,
         forwards: Vec::new(),
+        remembered: crate::model::Remembered::default(),
     }
 }
 

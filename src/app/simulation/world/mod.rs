@@ -285,7 +285,7 @@ impl World {
                 // Its time may come again.
                 State::Due if sms.attempts.is_empty() && sms.hold.is_some() => continue,
                 State::Due | State::Unknown | State::Sent => LONGEST_WAIT,
-                State::Held | State::Claimed | State::Final(_) => continue,
+                State::Held | State::Folded | State::Claimed | State::Final(_) => continue,
             };
             let next_at = sms.view.as_ref().and_then(|view| view.next_at).map(seconds);
             assert!(next_at.is_some_and(|next_at| next_at <= self.now + most), "{sms:#?} at {}", self.now);

@@ -37,7 +37,14 @@ fn sms(text: &str) -> ExplainedSms {
 }
 
 fn phone(to: &str, rule: &str, fate: ExplainedFate) -> ExplainedPhone {
-    ExplainedPhone { destination: number(to), named: None, tried: Vec::new(), rule: rule.to_owned(), fate }
+    ExplainedPhone {
+        destination: number(to),
+        named: None,
+        is_of_rule: false,
+        tried: Vec::new(),
+        rule: rule.to_owned(),
+        fate,
+    }
 }
 
 /// `fire` sends these texts.
@@ -115,7 +122,7 @@ fn text(texts: &[&str]) -> Option<At<Vec<String>>> {
 fn what_is_as_expected_is_not_told() {
     let all = Expect {
         to: to(&[TWO, ONE]),
-        rule: Some(at(0, "fire".to_owned())),
+        rule: Some(at(0, vec!["fire".to_owned()])),
         sender: sender("Alarm"),
         text: text(&["Fire"]),
         parts: Some(at(4, 1)),
@@ -131,7 +138,7 @@ fn what_is_as_expected_is_not_told() {
 fn each_key_is_told_with_its_own_place() {
     let all = Expect {
         to: to(&[TWO]),
-        rule: Some(at(0, "water".to_owned())),
+        rule: Some(at(0, vec!["water".to_owned()])),
         sender: sender("Relay"),
         text: text(&["Fire"]),
         parts: Some(at(4, 2)),
@@ -271,7 +278,7 @@ fn that_nothing_is_sent_is_told_once() {
 
 #[test]
 fn a_rule_decides_for_what_is_not_sent_too() {
-    let rule = |name: &str| Expect { rule: Some(at(0, name.to_owned())), ..Expect::default() };
+    let rule = |name: &str| Expect { rule: Some(at(0, vec![name.to_owned()])), ..Expect::default() };
     assert_eq!(told(&rule("noise"), &explained(vec![dropped(ONE, "x")])), []);
     assert_eq!(
         one(rule("fire"), &explained(vec![gets(TWO, "Alarm", &["x"]), dropped(ONE, "x")])),
@@ -344,7 +351,7 @@ fn wrong(expect: &Expect, delivery: ExplainedDelivery) -> Vec<String> {
 #[test]
 fn delivery_is_compared_key_by_key() {
     use crate::intake::ExplainedEscalation;
-    use crate::model::{Channel, Lane, Legacy, Template, Way, Ways};
+    use crate::model::{Channel, HoldReason, Lane, Legacy, Template, Way, Ways};
     use crate::routing::ChannelStep;
     use std::time::Duration;
 
@@ -356,21 +363,24 @@ fn delivery_is_compared_key_by_key() {
         gateways: vec!["main".to_owned()],
         ways: Ways::new(ways.clone(), None).unwrap(),
         scheduled_at: Some(time),
+        held_because: Some(HoldReason::Quiet),
         escalation: Some(ExplainedEscalation {
             after: Duration::from_secs(60),
             at: time,
             to: "second".to_owned(),
             phones: vec![number(TWO)],
+            asleep: Default::default(),
             sms: sms("Fire"),
         }),
         ..ExplainedDelivery::default()
     };
     let step = |id: &str| ChannelStep::Template { channel: Channel::Rcs, id: id.to_owned() };
-    let expect = |lane, gateway: &str, id: &str, at_time, to: &[&str]| Expect {
+    let expect = |lane, gateway: &str, id: &str, at_time: Option<jiff::Timestamp>, to: &[&str]| Expect {
         lane: Some(at(1, lane)),
         gateways: Some(at(2, vec![gateway.to_owned()])),
         channels: Some(at(3, vec![step(id), ChannelStep::Sms])),
         deliver_at: Some(at(4, at_time)),
+        held: Some(at(6, at_time.map(|_| HoldReason::Quiet))),
         escalates_to: Some(at(5, to.iter().map(|to| number(to)).collect())),
         ..Expect::default()
     };
@@ -383,6 +393,7 @@ fn delivery_is_compared_key_by_key() {
             format!("the gateways for {ONE} are main, not backup"),
             format!("the channels for {ONE} are rcs:a, sms, not rcs:b, sms"),
             format!("{ONE} gets it at {shown}, not at once"),
+            format!("the SMS to {ONE} is quiet, and should be not held"),
             format!("the SMS to {ONE} escalates to {TWO}, not nobody"),
         ]
     );

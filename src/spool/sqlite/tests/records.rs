@@ -9,8 +9,9 @@ use super::super::super::behaviour::{
 use super::super::super::{Asked, News, Queue, Spool, SpoolError, Step};
 use super::super::lane::Kind;
 use super::super::{
-    SqliteSpool, accept, callbacks, cases, early, escalation, held, mail, moves, note, once, orders,
-    questions, queue, recover, tellings, timeline, view, waits,
+    SqliteSpool, accept, budget, callbacks, cases, closing, early, escalation, fold, heard, held, limits,
+    mail, moves, note, notice, once, orders, pairing, passage, questions, queue, recover, tellings, timeline,
+    view, waits,
 };
 use super::{open, open_in, outsider};
 use crate::model::{Fate, HoldReason, State};
@@ -291,6 +292,12 @@ async fn no_call_searches_a_whole_table() {
     let (spool, _guard) = open();
     let hot = vec![
         accept::INSERT_SMS,
+        budget::SPENT,
+        budget::WRITE,
+        budget::CLEAR,
+        budget::CHARGED,
+        budget::TOLD,
+        notice::CLOSE,
         timeline::INSERT_EVENT,
         orders::GATEWAY_ID,
         orders::ORDER_ID,
@@ -372,10 +379,42 @@ async fn no_call_searches_a_whole_table() {
         mail::VIEW,
         mail::REPORTS_SINCE,
         note::GET,
+        heard::HEAR,
+        heard::FORGET,
+        heard::EXPECT,
         once::IS_OTHER,
         once::ANSWER,
         once::OLD,
         once::FORGET,
+        passage::CANDIDATE,
+        limits::PASSED,
+        limits::KEEP,
+        limits::OLD,
+        limits::FORGET,
+        pairing::PROBLEMS,
+        fold::OPEN,
+        fold::BEGIN,
+        fold::OLD,
+        fold::FORGET,
+        fold::SUMMARIZE,
+        fold::JOIN,
+        fold::TELL_AGAIN,
+        fold::TELL,
+        fold::TOLD,
+        fold::FORGET_TOLD,
+        fold::BY_SUMMARY,
+        fold::SET_STATE,
+        fold::END,
+        fold::WHERE_IT_IS,
+        fold::TOLD_BY,
+        fold::COUNT,
+        fold::MEMBERS,
+        fold::STANDS,
+        fold::TAKE_OUT,
+        closing::CLOSING,
+        closing::FOLDED,
+        closing::NEXT,
+        waits::HELD,
         view::SUBMISSION,
         view::MESSAGES,
         view::BY_NUMBER,
@@ -438,6 +477,14 @@ async fn no_call_searches_a_whole_table() {
     let by_same = "SEARCH sms USING INDEX sms_same_as (submission=? AND same_as=?)".to_owned();
     assert!(waiting.1.contains(&by_same), "{waiting:?}");
     assert_eq!(step_of(tellings::DUE), "SEARCH telling USING INDEX telling_due (next_at<?)");
+    assert_eq!(step_of(pairing::PROBLEMS), "SEARCH sms USING INDEX sms_pair (destination=? AND pair_key=?)");
+    assert_eq!(step_of(fold::OPEN), "SEARCH fold USING INDEX fold_open (kind=? AND key=?)");
+    assert_eq!(step_of(fold::OLD), "SEARCH fold USING INDEX fold_empty (until<?)");
+    assert_eq!(step_of(fold::END), "SEARCH fold USING INDEX fold_summary (summary=?)");
+    assert_eq!(step_of(fold::MEMBERS), "SEARCH sms USING INDEX sms_fold (fold=?)");
+    assert_eq!(step_of(limits::OLD), "SEARCH passes USING COVERING INDEX passes_until (until<?)");
+    assert_eq!(step_of(closing::FOLDED), "SEARCH sms USING COVERING INDEX sms_folded (fold=?)");
+    assert_eq!(step_of(waits::HELD), "SEARCH sms USING INDEX sms_held (next_at>?)");
     // Rows whose time has not come are looked at, by the queue's own index.
     assert_eq!(step_of(waits::DUE), "SEARCH sms USING INDEX sms_expiring (expires_at>?)");
     assert_eq!(step_of(waits::UNKNOWN), "SEARCH sms USING INDEX sms_unknown (gateway=? AND next_at>?)");

@@ -1,6 +1,20 @@
-//! Regular expressions of the operator's: bounded in memory, linear in time, errors with their place.
+//! Regular expressions and globs of the operator's: bounded in memory, linear in time, errors with their place.
+//!
+//! - a [`Pattern`]: one of them
+//! - a [`Sieve`]: which of many can be in a text, in one pass; `needles` are the words that it looks for and `fold` is what
+//!   it makes of upper and lower case
+//! - [`Bits`]: a set of small numbers
+
+mod bits;
+mod fold;
+mod glob;
+mod needles;
+mod sieve;
 
 use std::ops::Range;
+
+pub use bits::Bits;
+pub use sieve::Sieve;
 
 use regex::{Regex, RegexBuilder};
 
@@ -12,14 +26,20 @@ const MAX_NESTING: u32 = 50;
 /// A regular expression, found anywhere in the text unless anchored. It pays no regard to case;
 /// `(?-i)` at its beginning changes that. Its cost is linear in the text.
 #[derive(Clone, Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern {
+    regex: Regex,
+    /// As written, where it is a glob.
+    glob: Option<String>,
+}
 
 /// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a valid regular expression: {reason}")]
+#[error("this is not a valid {}: {reason}", .is_glob.then_some("glob").unwrap_or("regular expression"))]
 pub struct PatternError {
     /// What is wrong.
     pub reason: String,
+    /// Whether it was to be a glob.
+    pub is_glob: bool,
     /// Octets of the expression that it is about, where that is known.
     pub range: Option<Range<usize>>,
 }
@@ -31,77 +51,103 @@ impl Pattern {
     /// [`PatternError`] when it is not a regular expression, or too large once compiled.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         // `regex` tells the place of an error only inside its text; its parser tells it as numbers.
-        regex_syntax::ParserBuilder::new()
-            .nest_limit(MAX_NESTING)
-            .case_insensitive(true)
-            .build()
-            .parse(source)
-            .map_err(|error| syntax_error(&error))?;
+        parser().build().parse(source).map_err(|error| syntax_error(&error))?;
         RegexBuilder::new(source)
             .case_insensitive(true)
             .nest_limit(MAX_NESTING)
             .size_limit(MAX_COMPILED)
             .build()
-            .map(Self)
+            .map(|regex| Self { regex, glob: None })
             .map_err(|error| {
                 let too_big = matches!(error, regex::Error::CompiledTooBig(_));
                 let small = || "it is too large; use smaller repetitions".to_owned();
-                PatternError { reason: if too_big { small() } else { error.to_string() }, range: None }
+                let reason = if too_big { small() } else { error.to_string() };
+                PatternError { reason, is_glob: false, range: None }
             })
+    }
+
+    /// Compiles a glob over the whole text: `*` stands for any characters, `?` for one, `[..]` for one of these and `[!..]`
+    /// for one that is none of these. It pays no regard to case.
+    ///
+    /// # Errors
+    /// [`PatternError`] when it is not a glob, or too large once compiled.
+    pub fn glob(source: &str) -> Result<Self, PatternError> {
+        let expression = glob::translate(source)?;
+        // Its places are those of the expression, which nobody wrote.
+        let compiled = Self::new(&expression);
+        let compiled = compiled.map_err(|error| PatternError { is_glob: true, range: None, ..error })?;
+        Ok(Self { glob: Some(source.to_owned()), ..compiled })
+    }
+
+    /// As it was written: the glob, or the expression.
+    pub fn written(&self) -> &str {
+        self.glob.as_deref().unwrap_or_else(|| self.source())
+    }
+
+    /// Whether it was written as a glob.
+    pub fn is_glob(&self) -> bool {
+        self.glob.is_some()
     }
 
     /// Whether it is found in `text`.
     pub fn is_in(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        self.regex.is_match(text)
     }
 
-    /// The expression as it was written.
+    /// The regular expression, of a glob that which it stands for.
     pub fn source(&self) -> &str {
-        self.0.as_str()
+        self.regex.as_str()
     }
 
     /// Its named groups.
     pub fn group_names(&self) -> impl Iterator<Item = &str> {
-        self.0.capture_names().flatten()
+        self.regex.capture_names().flatten()
     }
 
     /// The named groups that took part where it is first found in `text`; `None` where it is not in it.
     pub fn groups(&self, text: &str) -> Option<Vec<(&str, String)>> {
-        let captures = self.0.captures(text)?;
+        let captures = self.regex.captures(text)?;
         let group = |name| captures.name(name).map(|found| (name, found.as_str().to_owned()));
         Some(self.group_names().filter_map(group).collect())
     }
 
     /// The octets of `text` where it is first found.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.0.find(text).map(|found| found.range())
+        self.regex.find(text).map(|found| found.range())
     }
 
     /// The octets of every place of `text` where it is found, in order; some may be empty. Each is found in
     /// linear time.
     pub fn find_all(&self, text: &str) -> impl Iterator<Item = Range<usize>> {
-        self.0.find_iter(text).map(|found| found.range())
+        self.regex.find_iter(text).map(|found| found.range())
     }
 
     /// The number of the named group `name`.
     pub fn group_number(&self, name: &str) -> Option<usize> {
-        self.0.capture_names().position(|known| known == Some(name))
+        self.regex.capture_names().position(|known| known == Some(name))
     }
 
     /// How many groups it has; the whole is group 0 and counts.
     pub fn group_count(&self) -> usize {
-        self.0.captures_len()
+        self.regex.captures_len()
     }
 
     /// What the group of this number matched where the pattern is first found in `text`; 0 is the whole.
     pub fn group<'t>(&self, text: &'t str, number: usize) -> Option<&'t str> {
-        self.0.captures(text)?.get(number).map(|found| found.as_str())
+        self.regex.captures(text)?.get(number).map(|found| found.as_str())
     }
 
     /// Whether both find the same, as far as their expressions tell.
     pub fn same_as(&self, other: &Self) -> bool {
         self.source() == other.source()
     }
+}
+
+/// Reads an expression as [`Pattern::new`] does.
+fn parser() -> regex_syntax::ParserBuilder {
+    let mut parser = regex_syntax::ParserBuilder::new();
+    parser.nest_limit(MAX_NESTING).case_insensitive(true);
+    parser
 }
 
 fn syntax_error(error: &regex_syntax::Error) -> PatternError {
@@ -111,7 +157,7 @@ fn syntax_error(error: &regex_syntax::Error) -> PatternError {
         // The enum is open; its other variants have a text only.
         other => (other.to_string(), None),
     };
-    PatternError { reason, range: span.map(|span| span.start.offset..span.end.offset) }
+    PatternError { reason, is_glob: false, range: span.map(|span| span.start.offset..span.end.offset) }
 }
 
 #[cfg(test)]
