@@ -129,15 +129,17 @@ fn late_and_reported() {
     tell(&DELAYED);
 }
 
-/// Mail that is about no submission, with what then is in the spool and how often it comes in the end.
-pub const NOTICES: [(&str, &[&str], usize); 7] = [
-    ("before-file-mail-commit", &[], 1),
-    ("after-file-mail-commit", &["due"], 1),
-    ("before-claim-mail-commit", &["due"], 1),
-    ("after-claim-mail-commit", &["claimed"], 1),
-    ("mail-sent", &["claimed"], 2),
-    ("before-settle-mail-commit", &["claimed"], 2),
-    ("after-settle-mail-commit", &["sent"], 1),
+/// Mail that is about no submission, with what then may be in the spool and how often it comes in the end.
+///
+/// It is filed so soon after the start that the queue's first look for mail may be in the same transaction.
+pub const NOTICES: [(&str, &[&[&str]], usize); 7] = [
+    ("before-file-mail-commit", &[&[]], 1),
+    ("after-file-mail-commit", &[&["due"], &["claimed"]], 1),
+    ("before-claim-mail-commit", &[&["due"], &[]], 1),
+    ("after-claim-mail-commit", &[&["claimed"]], 1),
+    ("mail-sent", &[&["claimed"]], 2),
+    ("before-settle-mail-commit", &[&["claimed"]], 2),
+    ("after-settle-mail-commit", &[&["sent"]], 1),
 ];
 
 #[test]
@@ -150,12 +152,13 @@ fn credit_is_used_up_and_the_operator_told() {
     });
 }
 
-fn end_at_a_notice(point: &str, left: &[&str], times: usize) {
+fn end_at_a_notice(point: &str, left: &[&[&str]], times: usize) {
     let world = World::with_platform(|platform| platform.credit = 0);
     let environment = [("PBX_PASSWORD", "swordfish"), ("SMS_RELAY_CRASH_POINT", point)];
     let (status, _) = Relay::start_and_end(&world.write(), &environment);
     assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()));
-    assert_eq!(world.remains().mails(), left);
+    let mails = world.remains().mails();
+    assert!(left.iter().any(|left| mails == *left), "{mails:?} is none of {left:?}");
     let relay = world.start_until_listening();
     world.mailbox.wait_for(times);
     relay.wait_for_message("the account's credit is used up");
