@@ -26,6 +26,10 @@ bench-accept:
 bench-submit:
     bash benches/submit.sh
 
+# Two weeks of the simulated room with a storm of so many mails and all the usual ones; docs/architecture.md tells what it checks.
+room mails="100000":
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 ROOM_STORM={{mails}} ROOM_USUAL=100 cargo test --release --lib app::room::every_mail_of_two -- --nocapture
+
 # Every fuzz target for so many seconds; docs/fuzzing.md tells what they check (needs nightly and cargo-fuzz).
 fuzz seconds="60":
     fuzz/run.sh {{seconds}}

@@ -189,7 +189,8 @@ pub(crate) fn samples(rules: usize) -> Vec<Sample> {
     let started = "Diesel generator 3 has started after 4 seconds";
     let last = || format!("rule-{}", rules - 1);
     let none = || "default".to_owned();
-    let late = rules - 1 - (rules - 1) % 20 - 8;
+    // The last that asks for a rack; see `rule`.
+    let late = (rules - 10) / 20 * 20 + 8;
     vec![
         sample(
             "an early rule",
@@ -217,7 +218,7 @@ pub(crate) fn samples(rules: usize) -> Vec<Sample> {
                 format!("rule-{late}"),
                 &format!("srv{late:04} sw-core-1 is down, failed, alarm"),
                 format!(
-                    "on battery, 123456ABC, temperature high, door, order of branch, rack {late} humidity is low, rack {late}. {}",
+                    "on battery, 1234567ABC, temperature high, door, order of branch, rack {late} humidity is low, rack {late}. {}",
                     words(400)
                 ),
             )

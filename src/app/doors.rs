@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::overrides::Overrides;
 use crate::credit::Credit;
 use crate::gateway::Lines;
 use crate::http::{self, Callbacks, Lookup, Submitter};
@@ -18,7 +19,7 @@ use crate::model::{
 use crate::smtp::Receiver;
 use crate::spool::{RequestKey, Spool, SpoolError, SubmissionView, Taken};
 use crate::telling::Signers;
-use crate::vigil::{Speaker, Spoken, Unspoken, Vigil};
+use crate::vigil::{Speaker, Spoken, Unspoken, View, Vigil};
 
 /// How long one look at the spool answers everybody's `/readyz`: each look is a sync of the disk, and
 /// anybody may ask.
@@ -53,6 +54,7 @@ pub(super) struct FormDoor {
     lines: Arc<Lines>,
     credit: Arc<Credit>,
     vigil: Arc<Vigil>,
+    overrides: Arc<Overrides>,
     /// The last look, and when it was taken.
     looked: Mutex<Option<(Instant, Result<(), SpoolError>)>>,
 }
@@ -63,8 +65,9 @@ impl FormDoor {
         lines: Arc<Lines>,
         credit: Arc<Credit>,
         vigil: Arc<Vigil>,
+        overrides: Arc<Overrides>,
     ) -> Self {
-        Self { intake, lines, credit, vigil, looked: Mutex::default() }
+        Self { intake, lines, credit, vigil, overrides, looked: Mutex::default() }
     }
 
     /// Those who ask while a look is taken each take one, too; the spool commits them together.
@@ -103,7 +106,12 @@ impl Submitter for FormDoor {
         let troubles = lines.iter().filter_map(|line| {
             line.gate.trouble().map(|trouble| format!("gateway {}: {trouble}", line.gateway.name()))
         });
-        spool.into_iter().chain(troubles).chain(self.credit.trouble()).chain(self.vigil.trouble()).collect()
+        let own = self.overrides.trouble().into_iter().chain(self.credit.trouble());
+        spool.into_iter().chain(troubles).chain(own).chain(self.vigil.trouble()).collect()
+    }
+
+    fn watched(&self) -> Arc<View> {
+        self.vigil.view()
     }
 }
 

@@ -28,7 +28,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, ConfiguredGateway};
+use crate::config::{Config, ConfiguredGateway, Overriding};
 use crate::credit::{self, Credit};
 use crate::dispatch::{Dispatch, Figures, Pulse, Traffic};
 use crate::gateway::universal::{GatewayError, Universal};
@@ -206,6 +206,7 @@ impl App {
                 Arc::clone(&lines),
                 Arc::clone(&credit),
                 Arc::clone(&vigil),
+                Arc::clone(&overrides),
             )),
             lookup: Arc::new(FateDesk(Arc::clone(&shared))),
             callbacks: Arc::new(CallbackDesk(taken)),
@@ -310,6 +311,11 @@ impl App {
     /// Every listener's name and the address that it got.
     pub fn addresses(&self) -> &[(String, SocketAddr)] {
         &self.addresses
+    }
+
+    /// The overrides that hold, for [`crate::config::load_to_run`].
+    pub fn overriding(&self) -> Option<Arc<Overriding>> {
+        self.reloadable.overrides.held()
     }
 
     /// Whether the spool can be written now. What is in it is worked on in any case.

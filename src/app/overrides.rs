@@ -82,7 +82,29 @@ impl Overrides {
     /// Those of the rules in `routing`.
     pub(super) fn new(routing: Arc<ArcSwap<Routing>>, overriding: Option<Overriding>) -> Self {
         let watched = Watched { overriding: overriding.map(Arc::new), reload: 0, watch: Watch::default() };
-        Self { routing, watched: Mutex::new(watched), faulty: Gauge::default(), taken: Counter::default() }
+        let (faulty, taken) = (Gauge::default(), Counter::default());
+        let new = Self { routing, watched: Mutex::new(watched), faulty, taken };
+        new.show(&new.watched());
+        new
+    }
+
+    /// Those that hold.
+    pub(super) fn held(&self) -> Option<Arc<Overriding>> {
+        self.watched().overriding.clone()
+    }
+
+    /// Why the relay is not ready for them: there is nothing that held before.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.held().and_then(|held| held.trouble())
+    }
+
+    /// Tells what was wrong when they were read with all the rest.
+    fn show(&self, watched: &Watched) {
+        let faults = watched.overriding.as_ref().map(|held| held.faults()).unwrap_or_default();
+        self.faulty.set(i64::from(!faults.is_empty()));
+        if !faults.is_empty() {
+            tell(faults);
+        }
     }
 
     /// Puts the metrics into `registry`; once.
@@ -107,11 +129,11 @@ impl Overrides {
         self.routing.store(Arc::new(routing));
         let reload = watched.reload + 1;
         *watched = Watched { overriding: overriding.map(Arc::new), reload, watch: Watch::default() };
-        self.faulty.set(0);
+        self.show(&watched);
     }
 
     /// Looks at the files, and takes in what changed.
-    fn look(&self) {
+    pub(super) fn look(&self) {
         let (overriding, reload) = {
             let watched = self.watched();
             (watched.overriding.clone(), watched.reload)
@@ -177,7 +199,8 @@ fn tell(faults: &[OverridesFault]) {
     }
     tracing::error!(
         faults = faults.len(),
-        "the overrides of the rotas are wrong and not taken in: what they said before holds until they are right"
+        "the overrides of the rotas are wrong and not taken in: what they said before holds until they are right, and nothing \
+         of what was never right since the start"
     );
 }
 

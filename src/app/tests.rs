@@ -128,3 +128,34 @@ async fn a_reload_tells_which_sections_need_a_restart() {
     assert_eq!(app.reload(config).unwrap(), ["the names and addresses of [[smtp.listener]]", "[shutdown]"]);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn the_relay_starts_without_overrides_that_are_gone_and_is_ready_once_they_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("relay.toml");
+    configured(directory.path());
+    let rota = "\n[[rota]]\nname = \"duty\"\nturns = [\"+393471234567\"]\nfrom = \"2026-01-05\"\nhandover = \"Mon 09:00\"\n\
+                overrides = \"duty.overrides\"\n";
+    std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + rota).unwrap();
+    let start = || config::load_to_run(&path, None).unwrap_or_else(|problems| panic!("{problems}")).config;
+    let log = TestLog::default();
+    let guard = tracing::subscriber::set_default(log.subscriber(tracing::Level::ERROR));
+    let app = App::start(start()).await.unwrap();
+    let told = log.take();
+    assert!(told.contains("duty.overrides") && told.contains("No such file"), "{told}");
+    drop(guard);
+    let not_ready = get(&app, "/readyz").await;
+    assert!(not_ready.starts_with("HTTP/1.1 503 "), "{not_ready}");
+    assert!(not_ready.contains("not ready: rotas: a file of overrides is wrong or gone"), "{not_ready}");
+    assert!(get(&app, "/metrics").await.contains("\nsms_relay_overrides_faulty 1\n"));
+    // A reload has them as little.
+    app.reload(config::load_to_run(&path, app.overriding().as_deref()).unwrap().config).unwrap();
+    assert!(get(&app, "/readyz").await.starts_with("HTTP/1.1 503 "));
+    std::fs::write(directory.path().join("duty.overrides"), "").unwrap();
+    // Once to see it, and once more to see that it is whole.
+    app.reloadable.overrides.look();
+    app.reloadable.overrides.look();
+    assert!(get(&app, "/readyz").await.ends_with("\r\n\r\nready\n"));
+    assert!(get(&app, "/metrics").await.contains("\nsms_relay_overrides_faulty 0\n"));
+    app.stop().await;
+}

@@ -10,5 +10,5 @@ mod words;
 pub use key::{key, name};
 pub use period::{Span, span, zone};
 pub use price::{Told, booked};
-pub use verdict::{Level, Levels, Verdict, verdict};
+pub use verdict::{Level, Levels, Verdict, never_has_room, verdict};
 pub use words::{amount, notice};

@@ -43,48 +43,52 @@ mod tests {
 
     use super::*;
 
-    fn of(at: &str, period: Period, name: &str) -> (String, String) {
-        let Span { begins, ends } = span(at.parse().unwrap(), period, &TimeZone::get(name).unwrap());
-        (begins.to_string(), ends.to_string())
-    }
-
     fn is(at: &str, period: Period, name: &str, begins: &str, ends: &str) {
-        assert_eq!(of(at, period, name), (begins.to_owned(), ends.to_owned()), "{at} in {name}");
+        let span = span(at.parse().unwrap(), period, &TimeZone::get(name).unwrap());
+        let found = (span.begins.to_string(), span.ends.to_string());
+        assert_eq!(found, (begins.to_owned(), ends.to_owned()), "{at} in {name}");
     }
 
     #[test]
     fn a_day_goes_from_midnight_to_midnight_of_its_zone() {
-        let rome = "Europe/Rome";
-        is("2026-07-01T12:00:00Z", Period::Day, rome, "2026-06-30T22:00:00Z", "2026-07-01T22:00:00Z");
-        is("2026-06-30T22:00:00Z", Period::Day, rome, "2026-06-30T22:00:00Z", "2026-07-01T22:00:00Z");
-        is("2026-06-30T21:59:59.999Z", Period::Day, rome, "2026-06-29T22:00:00Z", "2026-06-30T22:00:00Z");
-        is("2026-07-01T12:00:00Z", Period::Day, "UTC", "2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z");
+        for (at, name, begins, ends) in [
+            ("2026-07-01T12:00:00Z", "Europe/Rome", "2026-06-30T22:00:00Z", "2026-07-01T22:00:00Z"),
+            ("2026-06-30T22:00:00Z", "Europe/Rome", "2026-06-30T22:00:00Z", "2026-07-01T22:00:00Z"),
+            ("2026-06-30T21:59:59.999Z", "Europe/Rome", "2026-06-29T22:00:00Z", "2026-06-30T22:00:00Z"),
+            ("2026-07-01T12:00:00Z", "UTC", "2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z"),
+        ] {
+            is(at, Period::Day, name, begins, ends);
+        }
     }
 
     #[test]
     fn days_on_which_the_clock_changes_are_23_and_25_hours_long() {
-        let rome = "Europe/Rome";
-        is("2026-03-29T12:00:00Z", Period::Day, rome, "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
-        is("2026-10-25T00:30:00Z", Period::Day, rome, "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
-        is("2026-10-25T01:30:00Z", Period::Day, rome, "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
-        // There the clock goes from 24:00 to 01:00, so that the day begins then.
-        let beirut = "Asia/Beirut";
-        is("2026-03-29T12:00:00Z", Period::Day, beirut, "2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z");
-        is("2026-03-28T21:59:59Z", Period::Day, beirut, "2026-03-27T22:00:00Z", "2026-03-28T22:00:00Z");
-        // A day that was left out is nobody's.
-        let apia = "Pacific/Apia";
-        is("2011-12-30T09:59:59Z", Period::Day, apia, "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z");
-        is("2011-12-30T10:00:00Z", Period::Day, apia, "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z");
+        for (at, name, begins, ends) in [
+            ("2026-03-29T12:00:00Z", "Europe/Rome", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"),
+            ("2026-10-25T00:30:00Z", "Europe/Rome", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"),
+            ("2026-10-25T01:30:00Z", "Europe/Rome", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"),
+            // There the clock goes from 24:00 to 01:00, so that the day begins then.
+            ("2026-03-29T12:00:00Z", "Asia/Beirut", "2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z"),
+            ("2026-03-28T21:59:59Z", "Asia/Beirut", "2026-03-27T22:00:00Z", "2026-03-28T22:00:00Z"),
+            // A day that was left out is nobody's.
+            ("2011-12-30T09:59:59Z", "Pacific/Apia", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"),
+            ("2011-12-30T10:00:00Z", "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"),
+        ] {
+            is(at, Period::Day, name, begins, ends);
+        }
     }
 
     #[test]
     fn a_month_goes_from_the_first_to_the_last_whatever_its_length() {
-        let rome = "Europe/Rome";
-        is("2026-03-15T12:00:00Z", Period::Month, rome, "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z");
-        is("2028-02-29T22:59:59Z", Period::Month, rome, "2028-01-31T23:00:00Z", "2028-02-29T23:00:00Z");
-        is("2026-01-31T12:00:00Z", Period::Month, rome, "2025-12-31T23:00:00Z", "2026-01-31T23:00:00Z");
-        is("2026-12-31T22:59:59Z", Period::Month, rome, "2026-11-30T23:00:00Z", "2026-12-31T23:00:00Z");
-        is("2026-12-31T23:00:00Z", Period::Month, rome, "2026-12-31T23:00:00Z", "2027-01-31T23:00:00Z");
+        for (at, begins, ends) in [
+            ("2026-03-15T12:00:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"),
+            ("2028-02-29T22:59:59Z", "2028-01-31T23:00:00Z", "2028-02-29T23:00:00Z"),
+            ("2026-01-31T12:00:00Z", "2025-12-31T23:00:00Z", "2026-01-31T23:00:00Z"),
+            ("2026-12-31T22:59:59Z", "2026-11-30T23:00:00Z", "2026-12-31T23:00:00Z"),
+            ("2026-12-31T23:00:00Z", "2026-12-31T23:00:00Z", "2027-01-31T23:00:00Z"),
+        ] {
+            is(at, Period::Month, "Europe/Rome", begins, ends);
+        }
     }
 
     #[test]

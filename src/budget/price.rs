@@ -1,18 +1,18 @@
 //! What an SMS has taken of a budget of money, as the platform tells the prices of its parts.
 
-/// What the platform has told of the prices of an SMS.
+/// What the platform has told of the prices of an SMS, which may go by several ways, one after another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Of how many parts it told the price.
+    /// Of how many parts of the current way it told the price.
     pub parts: u64,
-    /// What these cost together, in millionths.
+    /// What everything cost of which it told the price, by earlier ways as well, in millionths.
     pub price: u64,
-    /// How many parts there are by its count; 0 where it told nothing.
+    /// How many parts the current way has by its count; 0 where it told nothing.
     pub of: u64,
 }
 
-/// What is booked for an SMS: its parts at the platform's prices, and those of which it told none yet at the price
-/// predicted for the whole of it.
+/// What is booked for an SMS: what its ways cost at the platform's prices, and those parts of the current one of which it
+/// told none yet at the price predicted for the whole of it.
 pub fn booked(predicted: u64, parts: u64, told: Told) -> u64 {
     let all = if told.of > 0 { told.of } else { parts }.max(1);
     let left = u128::from(predicted) * u128::from(all.saturating_sub(told.parts)) / u128::from(all);
@@ -34,7 +34,8 @@ mod tests {
         assert_eq!(booked(90, 3, told(3, 150, 3)), 150);
         assert_eq!(booked(90, 3, told(1, 0, 3)), 60, "one that costs nothing");
         assert_eq!(booked(90, 3, told(2, 80, 2)), 80, "the platform counts two");
-        assert_eq!(booked(90, 3, told(4, 200, 3)), 200, "another way was paid as well");
+        assert_eq!(booked(90, 3, told(4, 200, 3)), 200, "one part more than it said");
+        assert_eq!(booked(90, 3, told(0, 20, 0)), 110, "an earlier way was paid as well");
         assert_eq!(booked(90, 0, Told::default()), 90);
         assert_eq!(booked(u64::MAX, 255, told(1, u64::MAX, 2)), u64::MAX);
     }

@@ -7,7 +7,7 @@ use crate::model::Charge;
 pub enum Level {
     /// The operator is told, and nothing else happens.
     Warn,
-    /// What is not exempt is held.
+    /// What may not pass it is held.
     Hold,
     /// Everything is held.
     Ceiling,
@@ -32,7 +32,7 @@ impl Level {
 pub struct Levels {
     /// From here on the operator is told.
     pub warn: Option<u64>,
-    /// What is not exempt never goes beyond.
+    /// What may not pass it never goes beyond.
     pub hold: Option<u64>,
     /// Nothing goes beyond.
     pub ceiling: Option<u64>,
@@ -73,15 +73,20 @@ pub enum Verdict {
     Held(Level),
 }
 
-/// What a charge comes to where `spent` is spent already.
-pub fn verdict(spent: u64, charge: u64, levels: Levels, is_exempt: bool) -> Verdict {
+/// What a charge comes to where `spent` is spent already. What `passes_hold` is held by the ceiling alone.
+pub fn verdict(spent: u64, charge: u64, levels: Levels, passes_hold: bool) -> Verdict {
     let after = spent.saturating_add(charge);
     let is_beyond = |level: Option<u64>| level.is_some_and(|most| after > most);
-    match (is_exempt, levels) {
+    match (passes_hold, levels) {
         (false, Levels { hold, .. }) if is_beyond(hold) => Verdict::Held(Level::Hold),
         (_, Levels { ceiling, .. }) if is_beyond(ceiling) => Verdict::Held(Level::Ceiling),
         _ => Verdict::Room(levels.reached(after)),
     }
+}
+
+/// Whether what is not exempt finds no room even where nothing is spent.
+pub fn never_has_room(charge: &Charge) -> bool {
+    matches!(verdict(0, charge.amount, Levels::of(charge), false), Verdict::Held(_))
 }
 
 #[cfg(test)]
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn each_level_counts_from_its_own_amount_on() {
-        for (spent, charge, is_exempt, expected) in [
+        for (spent, charge, passes_hold, expected) in [
             (0, 7, false, Verdict::Room(None)),
             (0, 8, false, Verdict::Room(Some(Level::Warn))),
             (8, 2, false, Verdict::Room(Some(Level::Warn))),
@@ -107,7 +112,7 @@ mod tests {
             (10, 3, true, Verdict::Held(Level::Ceiling)),
             (u64::MAX, u64::MAX, true, Verdict::Held(Level::Ceiling)),
         ] {
-            assert_eq!(verdict(spent, charge, ALL, is_exempt), expected, "{spent} + {charge}");
+            assert_eq!(verdict(spent, charge, ALL, passes_hold), expected, "{spent} + {charge}");
         }
     }
 
@@ -119,9 +124,9 @@ mod tests {
         assert_eq!(verdict(10, 1, hold, true), Verdict::Room(Some(Level::Hold)));
         assert_eq!(verdict(9, 1, hold, false), Verdict::Room(None));
         let ceiling = Levels { ceiling: Some(12), ..Levels::default() };
-        for is_exempt in [true, false] {
-            assert_eq!(verdict(12, 0, ceiling, is_exempt), Verdict::Room(None));
-            assert_eq!(verdict(12, 1, ceiling, is_exempt), Verdict::Held(Level::Ceiling));
+        for passes_hold in [true, false] {
+            assert_eq!(verdict(12, 0, ceiling, passes_hold), Verdict::Room(None));
+            assert_eq!(verdict(12, 1, ceiling, passes_hold), Verdict::Held(Level::Ceiling));
         }
     }
 
@@ -133,18 +138,18 @@ mod tests {
         ) {
             let levels = Levels { warn: levels[0], hold: levels[1], ceiling: levels[2] };
             let (mut spent, mut worst) = (0, None);
-            for (charge, is_exempt) in charges {
-                match verdict(spent, charge, levels, is_exempt) {
+            for (charge, passes_hold) in charges {
+                match verdict(spent, charge, levels, passes_hold) {
                     Verdict::Room(level) => {
                         spent += charge;
                         prop_assert!(levels.ceiling.is_none_or(|most| spent <= most));
-                        prop_assert!(is_exempt || levels.hold.is_none_or(|most| spent <= most));
+                        prop_assert!(passes_hold || levels.hold.is_none_or(|most| spent <= most));
                         prop_assert_eq!(level, levels.reached(spent));
                         prop_assert!(level >= worst, "it only rises");
                         worst = level;
                     }
                     Verdict::Held(Level::Hold) => {
-                        prop_assert!(!is_exempt && levels.hold.is_some_and(|most| spent + charge > most));
+                        prop_assert!(!passes_hold && levels.hold.is_some_and(|most| spent + charge > most));
                     }
                     Verdict::Held(level) => {
                         prop_assert_eq!(level, Level::Ceiling);

@@ -37,7 +37,7 @@ impl Job<'_> {
 
 pub(super) fn run(path: &Path, is_dry: bool) -> Exit {
     let job = Job { path, is_dry };
-    let loaded = match config::load(path) {
+    let loaded = match config::load_to_run(path, None) {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprint!("{problems}");
@@ -130,7 +130,7 @@ async fn until_told_to_stop(
 
 /// A faulty file changes nothing and says why.
 fn reload(app: &App, job: Job<'_>) {
-    let loaded = match config::load(job.path) {
+    let loaded = match config::load_to_run(job.path, app.overriding().as_deref()) {
         Ok(loaded) => loaded,
         Err(problems) => {
             log_problems(&problems);

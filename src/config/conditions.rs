@@ -1,6 +1,6 @@
 //! `when` of a `[[rule]]`: a tree of conditions.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 use super::reader::{Section, Value};
@@ -8,6 +8,7 @@ use super::rotas;
 use super::values;
 use crate::model::Door;
 use crate::pattern::Pattern;
+use crate::rota::day;
 use crate::routing::{Conditions, Dates, Moment, Patterns, Span, Times};
 
 /// Minutes of a day.
@@ -97,7 +98,7 @@ fn span(value: &Value) -> Option<Span> {
     let shown = written.escape_debug();
     let (first, last) = written.split_once("..").unwrap_or((&written, &written));
     let (first, last) = (first.trim(), last.trim());
-    let once = || Some((first.parse::<Date>().ok()?, last.parse::<Date>().ok()?));
+    let once = || Some((day(first)?, day(last)?));
     let yearly = || Some((month_and_day(first)?, month_and_day(last)?));
     if let Some((first, last)) = once() {
         return Span::once(first, last)

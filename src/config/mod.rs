@@ -9,7 +9,7 @@
 //! passwords, `certificates` finds those, `problem` prints. `doors`, `smtp`, `profiles`, `enabled`, `callbacks`, `gateways`, `sending`,
 //! `reports`, `budgets` and `rules` each know some sections; `allowance` knows what accounts of both doors have in common, `delivery`
 //! and `wording`
-//! what rules and defaults have, `vigil` who is to be heard of. `cases` has the tests, which only `check` runs.
+//! what rules and defaults have, `vigil` who is to be heard of, `own` whether anybody gets word of it. `cases` has the tests, which only `check` runs.
 
 mod allowance;
 mod apis;
@@ -25,6 +25,7 @@ mod gateways;
 mod logins;
 mod mentions;
 mod overrides;
+mod own;
 mod prices;
 mod problem;
 mod profiles;
@@ -62,7 +63,7 @@ use crate::spool::sqlite;
 use crate::{dispatch, gateway, http, intake, mailer, reporting, telling, tracking};
 use delivery::Around;
 use gateways::Gateways;
-use reader::{Reader, Section, Value};
+use reader::{Kept, Reader, Section, Value};
 use rules::Ruled;
 use vigil::Heartbeats;
 
@@ -158,6 +159,17 @@ pub struct Loaded {
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
     loaded(Reader::new(path, &source))
+}
+
+/// The same for a relay that starts, or that runs by what `held` says: overrides that are wrong or gone are no error, so
+/// that nothing else waits for them. What `held` has of their file holds until they are right, and nothing where it has none.
+/// [`Overriding::faults`] tells of them.
+///
+/// # Errors
+/// As [`load`], but for what is wrong with overrides alone.
+pub fn load_to_run(path: &Path, held: Option<&Overriding>) -> Result<Loaded, Problems> {
+    let source = read_file(path).map_err(|text| Problems::whole_file(path, text))?;
+    loaded(Reader::new(path, &source).keeping_overrides(Kept(held)))
 }
 
 fn loaded(reader: Reader<'_>) -> Result<Loaded, Problems> {
@@ -267,7 +279,7 @@ fn settings(
     let reports = reports::read(reader, &top, hostname, has_forms);
     let routing = ruled.as_ref().map(|ruled| &ruled.routing);
     reports::named(reader, &top, doors.allowances.values(), reports.as_ref(), routing);
-    let vigil = heartbeats.read(reader, &top, &doors, routing, reports.as_ref(), now);
+    let vigil = heartbeats.read(reader, &top, &doors, ruled.as_ref(), reports.as_ref(), now);
     if let (Some(ruled), Some((vigil, _))) = (&ruled, &vigil) {
         let told: Vec<String> = vigil.recipients().cloned().collect();
         ruled.unmentioned.warn(reader, &tested, &told);
@@ -277,7 +289,7 @@ fn settings(
     let drain_time = section.or("drain_time", Duration::from_secs(10), drain_time);
     drop((section, top));
     let (reports, gateways, (vigil, listened)) = (reports?, gateways?, vigil?);
-    let Ruled { routing, overriding, unmentioned: _ } = ruled?;
+    let Ruled { routing, overriding, unmentioned: _, edges: _ } = ruled?;
     Some(Config {
         smtp: doors.smtp,
         http: doors.http,

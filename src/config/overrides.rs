@@ -1,10 +1,11 @@
 //! The overrides of rotas, which are read again by themselves: nothing else of the configuration is, as it may be half
 //! edited.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::reader::Kept;
 use crate::rota::{OverrideError, Overrides};
 use crate::routing::{Fault, Parts, Routing};
 
@@ -17,6 +18,10 @@ pub struct Overriding {
     parts: Parts,
     /// Rotas by their places among the parts, each with its file; at least one.
     files: Vec<(usize, PathBuf)>,
+    /// Why some of them are not as they stand there.
+    faults: Vec<OverridesFault>,
+    /// Files of which nothing was ever right since the start.
+    without: BTreeSet<PathBuf>,
 }
 
 /// Why overrides cannot be taken. `Display` begins with the file, and the line where it is known.
@@ -40,10 +45,95 @@ impl fmt::Display for OverridesFault {
     }
 }
 
+impl OverridesFault {
+    pub(super) fn of(file: &Path, error: OverrideError) -> Self {
+        let OverrideError { line, column, what } = error;
+        Self { file: file.to_owned(), line: Some(line), text: format!("column {column}: {what}") }
+    }
+}
+
+impl Kept<'_> {
+    /// What there is of this file.
+    pub(super) fn overrides_of(self, file: &Path) -> Overrides {
+        let found = self.0.and_then(|held| {
+            let (rota, _) = held.files.iter().find(|(_, one)| one == file)?;
+            Some(held.parts.rotas.get(*rota)?.1.overrides.clone())
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Whether there is something of it, be it that nobody is named there.
+    fn has(self, file: &Path) -> bool {
+        self.0
+            .is_some_and(|held| !held.without.contains(file) && held.files.iter().any(|(_, one)| one == file))
+    }
+}
+
 impl Overriding {
     /// What `parts` say; `None` where no rota has a file.
     pub(super) fn new(parts: &Parts, files: Vec<(usize, PathBuf)>) -> Option<Self> {
-        (!files.is_empty()).then(|| Self { parts: parts.clone(), files })
+        (!files.is_empty()).then(|| Self {
+            parts: parts.clone(),
+            files,
+            faults: Vec::new(),
+            without: BTreeSet::new(),
+        })
+    }
+
+    /// The same where some files cannot be taken, which are `faults`: with what is kept of those with which the rules
+    /// cannot be built, and of them what is wrong. Where the rules cannot be built by that either, all is as written.
+    pub(super) fn keeping(self, kept: Kept<'_>, faults: Vec<OverridesFault>) -> Self {
+        let mut found = Self { faults, ..self };
+        if found.parts.clone().build().is_err() {
+            found.fit(kept);
+        }
+        let wrong = found.faults.iter().map(|fault| fault.file.clone());
+        found.without = wrong.filter(|file| !kept.has(file)).collect();
+        found
+    }
+
+    fn fit(&mut self, kept: Kept<'_>) {
+        let mut fitting = self.clone();
+        for (rota, file) in &self.files {
+            fitting.parts.rotas[*rota].1.overrides = kept.overrides_of(file);
+        }
+        if fitting.parts.clone().build().is_err() {
+            return;
+        }
+        for (rota, file) in &self.files {
+            let read = &self.parts.rotas[*rota].1.overrides;
+            let before = std::mem::replace(&mut fitting.parts.rotas[*rota].1.overrides, read.clone());
+            if fitting.parts.clone().build().is_err() {
+                fitting.parts.rotas[*rota].1.overrides = before;
+                let fault = fitting.culprit(vec![(*rota, file, read.clone())]);
+                fitting.faults.push(fault);
+            }
+        }
+        *self = fitting;
+    }
+
+    /// The rules with these overrides.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// What is wrong with files whose overrides could not be taken when the configuration was read; what holds of each is
+    /// what was there before.
+    pub fn faults(&self) -> &[OverridesFault] {
+        &self.faults
+    }
+
+    /// Why whoever is on call may not be who was to be: there was nothing before of a file that is wrong. Without its name,
+    /// since anybody may ask.
+    pub fn trouble(&self) -> Option<String> {
+        let files = match self.without.len() {
+            0 => return None,
+            1 => "a file of overrides is".to_owned(),
+            many => format!("{many} files of overrides are"),
+        };
+        Some(format!(
+            "rotas: {files} wrong or gone since the start, and on call is who would be without; the log names file and line"
+        ))
     }
 
     /// The files, none twice.
@@ -79,11 +169,7 @@ impl Overriding {
     ) -> Result<Option<(Self, Routing)>, Vec<OverridesFault>> {
         let (mut changed, mut wrong) = (Vec::new(), Vec::new());
         for (rota, file) in &self.files {
-            let fault = |OverrideError { line, column, what }| OverridesFault {
-                file: file.clone(),
-                line: Some(line),
-                text: format!("column {column}: {what}"),
-            };
+            let fault = |error| OverridesFault::of(file, error);
             match Overrides::read(read.get(file).map_or("", String::as_str)) {
                 Ok(overrides) if self.parts.rotas[*rota].1.overrides == overrides => {}
                 Ok(overrides) => changed.push((*rota, file, overrides)),
@@ -95,7 +181,7 @@ impl Overriding {
             wrong.dedup();
             return Err(wrong);
         }
-        if changed.is_empty() {
+        if changed.is_empty() && self.without.is_empty() {
             return Ok(None);
         }
         let mut parts = self.parts.clone();
@@ -103,7 +189,7 @@ impl Overriding {
             parts.rotas[*rota].1.overrides = overrides.clone();
         }
         let Ok(routing) = parts.clone().build() else { return Err(vec![self.culprit(changed)]) };
-        let after = Self { parts, files: self.files.clone() };
+        let after = Self { parts, files: self.files.clone(), faults: Vec::new(), without: BTreeSet::new() };
         Ok(Some((after, routing.with_rest_of(rules))))
     }
 
@@ -154,7 +240,7 @@ pub(super) fn content(file: &Path) -> Result<String, String> {
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::load;
+    use super::super::{Config, load, load_to_run};
     use super::*;
 
     const CONFIGURATION: &str = r#"
@@ -286,6 +372,78 @@ mod tests {
         std::fs::remove_file(directory.path().join("duty.overrides")).unwrap();
         let told = fault(&directory, &given).remove(0);
         assert!(told.contains("cannot be read: No such file"), "{told}");
+    }
+
+    #[test]
+    fn a_relay_starts_without_a_file_that_is_wrong_and_has_it_once_it_is_right() {
+        let (directory, _) = given();
+        let path = directory.path().join("relay.toml");
+        let write = |file: &str, text: &str| std::fs::write(directory.path().join(file), text).unwrap();
+        write("second.overrides", "2026-12-24 .. 2026-12-26 +393470000003\n");
+        for (wrong, told) in [
+            ("x", ":1: column 1: `x` is not a day; write it like 2026-12-24"),
+            (
+                "\n2026-12-24 .. 2026-12-26 nana",
+                ":2: `nana` is not a phone number, and there is no alias of that name",
+            ),
+        ] {
+            write("duty.overrides", wrong);
+            assert!(load(&path).is_err());
+            let Config { overriding, routing: rules, .. } =
+                load_to_run(&path, None).unwrap_or_else(|problems| panic!("{problems}")).config;
+            let overriding = overriding.unwrap();
+            let faults: Vec<String> = overriding.faults().iter().map(ToString::to_string).collect();
+            assert!(faults.len() == 1 && faults[0].ends_with(&format!("duty.overrides{told}")), "{faults:?}");
+            assert!(overriding.trouble().unwrap().contains(" a file of overrides is wrong or gone"));
+            assert_eq!(
+                (phone(&rules, "duty"), phone(&rules, "second")),
+                ("+393470000001".into(), "+393470000003".into())
+            );
+            // Loaded again it is as little there as before.
+            let again = load_to_run(&path, Some(&overriding)).unwrap().config.overriding.unwrap();
+            assert!(again.trouble().is_some());
+            // Right, though it names nobody.
+            write("duty.overrides", "");
+            let (after, _) = again.read_again(&rules).unwrap().unwrap();
+            assert_eq!((after.trouble(), after.faults().len()), (None, 0));
+        }
+        std::fs::remove_file(directory.path().join("duty.overrides")).unwrap();
+        std::fs::remove_file(directory.path().join("second.overrides")).unwrap();
+        let overriding = load_to_run(&path, None).unwrap().config.overriding.unwrap();
+        assert!(overriding.trouble().unwrap().contains(" 2 files of overrides are wrong or gone"));
+    }
+
+    #[test]
+    fn a_reload_keeps_what_it_has_of_a_file_that_is_wrong_and_takes_all_else() {
+        let (directory, _) = given();
+        let path = directory.path().join("relay.toml");
+        let write = |file: &str, text: &str| std::fs::write(directory.path().join(file), text).unwrap();
+        write("duty.overrides", "2026-12-24 .. 2026-12-26 +393470000002\n");
+        let held = load(&path).unwrap().config.overriding.unwrap();
+        std::fs::write(&path, CONFIGURATION.replace("anna = \"+393470000001\"", "anna = \"+393470000004\""))
+            .unwrap();
+        for wrong in ["x", "2026-12-24 .. 2026-12-26 nana"] {
+            write("duty.overrides", wrong);
+            let loaded = load_to_run(&path, Some(&held)).unwrap_or_else(|problems| panic!("{problems}"));
+            let overriding = loaded.config.overriding.unwrap();
+            assert_eq!((overriding.faults().len(), overriding.trouble()), (1, None));
+            let rules = &loaded.config.routing;
+            assert_eq!(
+                (phone(rules, "duty"), phone(rules, "second")),
+                ("+393470000002".into(), "+393470000004".into())
+            );
+        }
+        // What is kept does not fit either: nothing is taken, and both are told.
+        write("duty.overrides", "2026-12-24 .. 2026-12-26 anna\n");
+        let held = load(&path).unwrap().config.overriding.unwrap();
+        write("duty.overrides", "x");
+        let renamed = CONFIGURATION.replace("anna", "hanna");
+        std::fs::write(&path, renamed).unwrap();
+        let told = load_to_run(&path, Some(&held)).unwrap_err().to_string();
+        assert!(
+            told.contains("`anna` is not a phone number") && told.contains("duty.overrides:1: column 1: `x`"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -59,7 +59,7 @@ const CALLBACKS: &[(&str, CallbackStyle)] =
 /// What `methods` may name: whether it is a POST.
 const METHODS: &[(&str, bool)] = &[("GET", false), ("POST", true)];
 /// Paths of the HTTP door that are taken, or will be.
-const OWN_PATHS: [&str; 5] = ["/sms", "/healthz", "/readyz", "/metrics", "/v1"];
+const OWN_PATHS: [&str; 6] = ["/sms", "/healthz", "/readyz", "/now", "/metrics", "/v1"];
 /// What an answer is where it says nothing of it.
 const PLAIN: &str = "text/plain; charset=utf-8";
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::overrides::Overriding;
 use super::problem::{Problem, Problems, Severity, Spot, masks_of_unparsed, may_be_secret};
 
 /// Most syntax errors that are told: behind an unclosed bracket every line is one.
@@ -25,7 +26,12 @@ pub(super) struct Reader<'a> {
     masks: RefCell<Vec<Range<usize>>>,
     keys: RefCell<BTreeSet<String>>,
     leaves_secrets: bool,
+    kept: Option<Kept<'a>>,
 }
+
+/// What holds of overrides that cannot be taken: what these have of the same file.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a>(pub(super) Option<&'a Overriding>);
 
 struct Note {
     severity: Severity,
@@ -37,12 +43,22 @@ impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path, source: &'a str) -> Self {
         let empty = RefCell::default;
         let (masks, keys) = (RefCell::default(), RefCell::default());
-        Self { file, source, notes: empty(), masks, keys, leaves_secrets: false }
+        Self { file, source, notes: empty(), masks, keys, leaves_secrets: false, kept: None }
     }
 
     /// The same, and what is secret is not looked up.
     pub(super) fn leaving_secrets(self) -> Self {
         Self { leaves_secrets: true, ..self }
+    }
+
+    /// The same, and overrides that cannot be taken are no error.
+    pub(super) fn keeping_overrides(self, kept: Kept<'a>) -> Self {
+        Self { kept: Some(kept), ..self }
+    }
+
+    /// What holds of overrides that cannot be taken; nothing where they are an error.
+    pub(super) fn kept_overrides(&self) -> Option<Kept<'a>> {
+        self.kept
     }
 
     /// Whether what is secret is not looked up.

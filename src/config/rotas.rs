@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
+use super::overrides::OverridesFault;
 use super::reader::{Reader, Section, Value};
 use super::{overrides, values};
-use crate::rota::{Days, Overrides, Plan, Rota, Shift, Shifts, Turns};
+use crate::rota::{Days, Overrides, Plan, Rota, Shift, Shifts, Turns, day};
 
 /// Days as they are written; any beginning of three letters or more counts.
 const DAYS: [(&str, Weekday); 7] = [
@@ -28,6 +29,8 @@ pub(super) struct Written {
     pub(super) place: Option<Range<usize>>,
     /// Where its overrides stand.
     pub(super) file: Option<PathBuf>,
+    /// Why they are not those that stand there.
+    pub(super) faults: Vec<OverridesFault>,
 }
 
 /// Reads every `[[rota]]`; what is wrong is told and left out.
@@ -55,12 +58,12 @@ fn rota(reader: &Reader, section: &Section) -> Option<Written> {
     let file = section.optional("overrides", values::path);
     let overrides = match &file {
         Some(path) => overrides(reader, section.place("overrides"), path),
-        None => (!section.has("overrides")).then(Overrides::default),
+        None => (!section.has("overrides")).then(Default::default),
     };
-    let (name, plan, overrides) = (name?, plan?, overrides?);
+    let (name, plan, (overrides, faults)) = (name?, plan?, overrides?);
     let zone = zone.unwrap_or_else(TimeZone::system);
     let rota = Rota { zone, plan, overrides };
-    is_right.then(|| Written { name, rota, place: section.place("name"), file })
+    is_right.then(|| Written { name, rota, place: section.place("name"), file, faults })
 }
 
 fn turns(reader: &Reader, section: &Section) -> Option<Turns> {
@@ -94,17 +97,30 @@ fn shift(section: &Section) -> Option<Shift> {
     Some(Shift { days, from: from?, to: to?, who: who? })
 }
 
-fn overrides(reader: &Reader, place: Option<Range<usize>>, path: &Path) -> Option<Overrides> {
+/// What the file says. Where that cannot be taken, what is kept of it and why, or else nothing, and errors are noted.
+fn overrides(
+    reader: &Reader,
+    place: Option<Range<usize>>,
+    path: &Path,
+) -> Option<(Overrides, Vec<OverridesFault>)> {
     let told = |text: String| reader.error(place.clone(), text);
-    let text = overrides::content(path).map_err(told).ok()?;
-    match Overrides::read(&text) {
-        Ok(overrides) => Some(overrides),
-        Err(wrong) => {
-            let shown = path.display();
-            wrong.iter().for_each(|error| told(format!("{shown}:{error}")));
-            None
+    let wrong = match overrides::content(path).map(|text| Overrides::read(&text)) {
+        Ok(Ok(overrides)) => return Some((overrides, Vec::new())),
+        Ok(Err(wrong)) => Ok(wrong),
+        Err(text) => Err(text),
+    };
+    let Some(kept) = reader.kept_overrides() else {
+        match wrong {
+            Ok(wrong) => wrong.iter().for_each(|error| told(format!("{}:{error}", path.display()))),
+            Err(text) => told(text),
         }
-    }
+        return None;
+    };
+    let faults = match wrong {
+        Ok(wrong) => wrong.into_iter().map(|error| OverridesFault::of(path, error)).collect(),
+        Err(text) => vec![OverridesFault { file: path.to_owned(), line: None, text }],
+    };
+    Some((kept.overrides_of(path), faults))
 }
 
 /// A name, or a list of names with at least one.
@@ -140,7 +156,7 @@ pub(super) fn zone(value: &Value) -> Option<TimeZone> {
 
 fn date(value: &Value) -> Option<Date> {
     let written = values::text(value)?;
-    written.parse().ok().or_else(|| {
+    day(&written).or_else(|| {
         value.fail(format!("`{}` is not a day; write it like \"2026-01-05\"", written.escape_debug()))
     })
 }

@@ -22,7 +22,8 @@ use super::values;
 use super::wording;
 use crate::model::{DialPlan, SourceKind};
 use crate::routing::{
-    Action, Defaults, Delivering, Fault, FaultKind, NoMatch, Parts, Place, Report, Routing, Rule, SendAction,
+    Action, Defaults, Delivering, Edges, Fault, FaultKind, NoMatch, Parts, Place, Report, Routing, Rule,
+    SendAction,
 };
 use crate::wording::Wording;
 
@@ -32,6 +33,8 @@ pub(super) struct Ruled {
     /// Where rotas have overrides.
     pub(super) overriding: Option<Overriding>,
     pub(super) unmentioned: Unmentioned,
+    /// When what the rules ask for changes.
+    pub(super) edges: Edges,
 }
 
 /// Reads the sections and builds the routing.
@@ -95,11 +98,18 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
     };
     let files = rotas.iter().enumerate().filter_map(|(n, rota)| Some((n, rota.file.clone()?)));
     let overriding = Overriding::new(&parts, files.collect());
+    let faults = rotas.iter().flat_map(|rota| rota.faults.clone()).collect();
+    let overriding = match (reader.kept_overrides(), overriding) {
+        (Some(kept), Some(overriding)) => Some(overriding.keeping(kept, faults)),
+        (_, overriding) => overriding,
+    };
+    let parts = overriding.as_ref().map_or(parts, |overriding| overriding.parts().clone());
     let unmentioned = Unmentioned::of(
         &parts,
         aliases.iter().map(|alias| Some(alias.span.clone())),
         rotas.iter().map(|rota| rota.place.clone()),
     );
+    let edges = Edges::of(parts.rules.iter().map(|rule| &rule.when));
     let built = parts.build();
     let faults = match &built {
         Ok(routing) => routing.warnings(),
@@ -143,9 +153,14 @@ pub(super) fn read(reader: &Reader, top: &Section, doors: &Doors, around: Around
             (false, false) => reader.error(span, fault.to_string()),
         }
     }
+    if built.is_err() {
+        // What is kept may be what is wrong.
+        let kept = overriding.iter().flat_map(Overriding::faults);
+        kept.for_each(|fault| reader.error(None, fault.to_string()));
+    }
     let routing = built.ok()?.with_allowances(allowances).with_prices(prices);
     let routing = dial_plan.zip(budgets).map(|(_, budgets)| routing.with_budgets(budgets));
-    routing.map(|routing| Ruled { routing, overriding, unmentioned })
+    routing.map(|routing| Ruled { routing, overriding, unmentioned, edges })
 }
 
 fn lacks_sender(fault: &Fault) -> bool {

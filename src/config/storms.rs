@@ -124,7 +124,7 @@ fn zone(value: &Value) -> Option<String> {
 }
 
 /// `"usual"`, a list of steps like `"5 in 15m"`, or `false`.
-fn limit(value: &Value) -> Option<Vec<LimitStep>> {
+pub(super) fn limit(value: &Value) -> Option<Vec<LimitStep>> {
     let item = value.item.get_ref();
     if item.as_bool() == Some(false) {
         return Some(Vec::new());

@@ -11,12 +11,14 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::doors::Doors;
+use super::own::Own;
 use super::reader::{Reader, Section, Value};
 use super::reports::Reporting;
+use super::rules::Ruled;
 use super::{rotas, values};
 use crate::intake::{Listened, ListenedNetwork};
-use crate::model::{Client, Door, Lane, Source, SourceKind};
-use crate::routing::{Decision, Facts, KnownListener, Origin, Routing};
+use crate::model::{Door, Lane, Source, SourceKind};
+use crate::routing::KnownListener;
 use crate::vigil::{Expectation, Heartbeat, LISTENER, Schedule, Settings};
 use crate::wording::OwnTemplate;
 
@@ -24,7 +26,7 @@ use crate::wording::OwnTemplate;
 const LONGEST_TEST: Duration = Duration::from_secs(12 * 3600);
 
 /// Destinations as written, and where.
-type Destinations = Vec<(String, Range<usize>)>;
+pub(super) type Destinations = Vec<(String, Range<usize>)>;
 
 /// The `expect` of rules, accounts and networks, as they are read.
 #[derive(Default)]
@@ -108,7 +110,7 @@ impl Heartbeats {
         reader: &Reader,
         top: &Section,
         doors: &Doors,
-        routing: Option<&Routing>,
+        ruled: Option<&Ruled>,
         reports: Option<&Reporting>,
         now: Timestamp,
     ) -> Option<(Settings, Listened)> {
@@ -123,14 +125,7 @@ impl Heartbeats {
         }
         let operator =
             reports.and_then(|read| read.reporting.operator.clone().filter(|_| read.mailer.is_some()));
-        let check = |to: &Destinations, listener: &str, is_test: bool| {
-            let Some(routing) = routing else { return };
-            for (to, place) in to {
-                if let Err(text) = check(routing, to, listener, is_test, now) {
-                    reader.error(Some(place.clone()), text);
-                }
-            }
-        };
+        let own = ruled.map(|ruled| Own::new(reader, ruled, now));
         let nobody = |place: Option<Range<usize>>, what: &str| {
             if reports.is_some() && operator.is_none() {
                 let text = format!(
@@ -139,27 +134,27 @@ impl Heartbeats {
                 reader.warning(place, text);
             }
         };
-        check(&usual, LISTENER, false);
+        own.iter().for_each(|own| own.names(&usual));
         let mut expected = Vec::new();
         for one in written {
-            if let Some(tell) = &one.tell {
-                check(tell, LISTENER, false);
+            if let (Some(own), Some(tell)) = (&own, &one.tell) {
+                own.names(tell);
             }
             let tell = one.tell.as_ref().unwrap_or(&usual);
             if tell.is_empty() {
                 nobody(Some(one.place), "of this silence");
             }
             let Written { source, within, text, .. } = one;
-            expected.push(Expectation { source, within, tell: names(tell), text });
+            let expectation = Expectation { source, within, tell: names(tell), text };
+            own.iter().for_each(|own| own.word_of_silence(&expectation, tell));
+            expected.push(expectation);
         }
         let mut heartbeats = Vec::new();
         for one in self.0 {
-            check(&one.to, &one.name, true);
-            check(&one.tell, &one.name, false);
             if one.tell.is_empty() {
                 nobody(one.place, "that this test fails");
             }
-            heartbeats.push(Heartbeat {
+            let heartbeat = Heartbeat {
                 name: one.name,
                 schedule: one.schedule,
                 to: names(&one.to),
@@ -167,7 +162,13 @@ impl Heartbeats {
                 within: one.within,
                 tell: names(&one.tell),
                 lane: one.lane,
-            });
+            };
+            if let Some(own) = &own {
+                own.names(&one.to);
+                own.names(&one.tell);
+                own.test(&heartbeat, &one.to, &one.tell);
+            }
+            heartbeats.push(heartbeat);
         }
         let listened = listened(&expected, doors);
         let reporting = &reports?.reporting;
@@ -251,44 +252,6 @@ fn names(destinations: &Destinations) -> Vec<String> {
 fn template(value: &Value) -> Option<OwnTemplate> {
     let written = values::text(value)?;
     OwnTemplate::new(&written).map_or_else(|error| value.fail_within(error.range(), error.to_string()), Some)
-}
-
-/// Whether an SMS of the relay's own comes to anybody there, and, for a test, whether that can be verified.
-fn check(routing: &Routing, to: &str, listener: &str, is_test: bool, now: Timestamp) -> Result<(), String> {
-    let client = Client {
-        door: Door::Relay,
-        listener: listener.to_owned(),
-        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        helo: None,
-        account: None,
-    };
-    let origin = Origin { client: &client, envelope_sender: None };
-    let phones = routing.resolve_written(to, now).map_err(|error| error.to_string())?;
-    let advice = format!("write a rule for it, with when.listener = \"{listener}\"");
-    routing
-        .could_route(&origin, now, to, &phones)
-        .map_err(|error| format!("the relay's own SMS to `{to}` is refused: {error}; {advice}"))?;
-    let what = if is_test { "test" } else { "text" };
-    // A rule that looks at the words may find others in the real ones.
-    let facts = Facts { text: "Test", ..Facts::of(origin, now) };
-    for decision in phones.iter().flat_map(|phone| routing.decide(&facts, to, phone)) {
-        match decision {
-            Decision::Send(plan) if is_test && plan.options.simulation => {
-                let rule = plan.rule;
-                return Err(format!(
-                    "this test is only simulated, by the rule `{rule}`, and a simulation cannot be verified; {advice} \
-                     before that"
-                ));
-            }
-            Decision::Send(_) => {}
-            Decision::Drop { rule, reason } | Decision::Refuse { rule, reason } => {
-                return Err(format!(
-                    "this {what} is not sent, by the rule `{rule}`: {reason}; {advice} before that"
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn listened(expected: &[Expectation], doors: &Doors) -> Listened {

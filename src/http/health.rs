@@ -31,10 +31,7 @@ pub(super) async fn readyz(State(desk): State<Arc<Desk>>, method: Method, header
     if !is_read(&method) {
         return Denial::method("GET, HEAD").respond(style);
     }
-    let reasons = match timeout(desk.limits.request_time, desk.behind.submitter.ready()).await {
-        Ok(reasons) => reasons,
-        Err(_) => vec![format!("no word from the relay within {:?}", desk.limits.request_time)],
-    };
+    let reasons = reasons(&desk).await;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = match style {
         Style::Plain if reasons.is_empty() => "ready\n".to_owned(),
@@ -42,6 +39,14 @@ pub(super) async fn readyz(State(desk): State<Arc<Desk>>, method: Method, header
         Style::Json => json!({ "ready": reasons.is_empty(), "reasons": reasons }).to_string(),
     };
     respond(status, style, body)
+}
+
+/// Why forms cannot be taken, a sentence each; empty when they can.
+pub(super) async fn reasons(desk: &Desk) -> Vec<String> {
+    match timeout(desk.limits.request_time, desk.behind.submitter.ready()).await {
+        Ok(reasons) => reasons,
+        Err(_) => vec![format!("no word from the relay within {:?}", desk.limits.request_time)],
+    }
 }
 
 /// Whether the method only reads.

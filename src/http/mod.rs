@@ -1,4 +1,4 @@
-//! The HTTP door: `/sms` and `/sms/ID`, `/healthz`, `/readyz`, and `/v1`, `/metrics`, the platform's callbacks and the APIs
+//! The HTTP door: `/sms` and `/sms/ID`, `/healthz`, `/readyz`, `/now`, and `/v1`, `/metrics`, the platform's callbacks and the APIs
 //! of other gateways where a listener has them.
 //!
 //! It turns a request into a [`Form`] of a known account and its answer into a status that says
@@ -12,7 +12,7 @@
 //! `form` what they ask for and `wishes` which of it is granted; `account`, `login` and `let_in` know whose it is, and `submit` what
 //! the log says. `v1` is the relay's own API, whose answers `answer` and `denials` make. `preview` reads a request that nobody sent. `status` tells a client of its forms and
 //! cancels them; `view` and `page` are how that looks. `callbacks` takes
-//! what the platform says, `guard` knows whether it is the platform. `health` and `metrics` are for those who
+//! what the platform says, `guard` knows whether it is the platform. `health`, `now` and `metrics` are for those who
 //! watch over the relay, `fuzzing` for the checks of `fuzz/`.
 
 mod account;
@@ -38,6 +38,7 @@ mod let_in;
 mod log_limit;
 mod login;
 mod metrics;
+mod now;
 mod page;
 mod preview;
 mod profiled;
@@ -66,6 +67,7 @@ use crate::model::{Callback, Client, MessageId, Secret, SubmissionId, same_secre
 use crate::profile::{Answers, Profile};
 use crate::spool::{RequestKey, SpoolError, SubmissionView, Taken};
 use crate::telling::AllowedHost;
+use crate::vigil::View;
 
 pub use figures::Figures;
 pub use forwarded::{Forwarding, Proxies};
@@ -96,6 +98,9 @@ pub trait Submitter: Send + Sync + 'static {
     /// Why forms cannot be taken at the moment, one sentence a reason, without secrets; empty when
     /// they can. Anybody may cause this call as often as `GET /readyz` is answered.
     async fn ready(&self) -> Vec<String>;
+
+    /// Who is expected to be heard of, and what became of the tests, as known at the last look.
+    fn watched(&self) -> Arc<View>;
 }
 
 /// Where the fate of forms is known.

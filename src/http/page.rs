@@ -1,5 +1,5 @@
-//! The page of a message, for people who follow its id with a browser. It needs no script, no style and nothing from
-//! elsewhere, and its policy forbids all of these.
+//! The pages: that of a message, for people who follow its id with a browser, and how the relay is. They need no script, no
+//! style and nothing from elsewhere, and their policy forbids all of these.
 
 use std::sync::LazyLock;
 
@@ -11,8 +11,27 @@ use serde_json::Value;
 
 use super::answer::{Style, respond};
 
-/// The name of the one template, which has values escaped for HTML.
-const NAME: &str = "page.html";
+/// Which page; each is a template, which has values escaped for HTML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Page {
+    /// What became of a message.
+    Message,
+    /// How the relay is.
+    Now,
+}
+
+impl Page {
+    const ALL: [Self; 2] = [Self::Message, Self::Now];
+
+    /// Its name and template.
+    fn template(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Message => ("page.html", include_str!("page.html")),
+            Self::Now => ("now.html", include_str!("now.html")),
+        }
+    }
+}
+
 /// Whatever strangers wrote, nothing of it is run, loaded or posted.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -22,7 +41,9 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.set_auto_escape_callback(|_| AutoEscape::Html);
     // What is compiled in is compiled by a test.
-    let _ = pages.add_template(NAME, include_str!("page.html"));
+    for (name, template) in Page::ALL.map(Page::template) {
+        let _ = pages.add_template(name, template);
+    }
     pages
 });
 
@@ -34,10 +55,10 @@ pub(super) fn is_for(headers: &HeaderMap) -> bool {
 }
 
 /// The page of what is known.
-pub(super) fn respond_page(status: axum::http::StatusCode, fate: &Value) -> Option<Response> {
-    let page = PAGES.get_template(NAME).and_then(|template| template.render(Serde(fate)));
-    let page =
-        page.map_err(|error| tracing::error!(%error, "the page of a message cannot be written")).ok()?;
+pub(super) fn respond_page(status: axum::http::StatusCode, page: Page, known: &Value) -> Option<Response> {
+    let (name, _) = page.template();
+    let written = PAGES.get_template(name).and_then(|template| template.render(Serde(known)));
+    let page = written.map_err(|error| tracing::error!(%error, name, "a page cannot be written")).ok()?;
     let mut response = respond(status, Style::Plain, page);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -54,8 +75,12 @@ mod tests {
     use super::*;
 
     fn page(fate: &Value) -> String {
-        let template = PAGES.get_template(NAME).unwrap();
-        let response = respond_page(StatusCode::OK, fate).unwrap();
+        written(Page::Message, fate)
+    }
+
+    fn written(page: Page, fate: &Value) -> String {
+        let template = PAGES.get_template(page.template().0).unwrap();
+        let response = respond_page(StatusCode::OK, page, fate).unwrap();
         assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
         template.render(Serde(fate)).unwrap()
@@ -88,6 +113,51 @@ mod tests {
         assert!(
             page(&json!({"id": "X", "client": {}, "messages": [], "reports": []})).contains("It has no SMS.")
         );
+    }
+
+    #[test]
+    fn the_page_of_now_tells_everything_and_runs_nothing_of_it() {
+        let hostile = "<script>alert(1)</script>\"'&";
+        let known = json!({
+            "at": "2026-01-31T03:00:00Z", "ready": false, "reasons": [hostile],
+            "expected": [
+                {"kind": "account", "name": hostile, "within": "8days", "since": "S", "heard_at": null, "is_silent": true,
+                 "silent_at": "2026-01-31T02:00:00Z"},
+                {"kind": "rule", "name": "nas", "within": "1day", "since": "S", "heard_at": "2026-01-31T01:00:00Z",
+                 "is_silent": false, "silent_at": "2026-02-01T01:00:00Z"},
+            ],
+            "heartbeats": [{
+                "name": hostile, "next_at": "2026-02-02T08:00:00Z", "open": "01JABCDEFGHJKMNPQRSTVWXYZ0",
+                "ended_at": "2026-01-26T08:15:00Z", "delivered_at": "2026-01-19T08:00:05Z", "failure": hostile,
+            }],
+        });
+        let shown = written(Page::Now, &known);
+        assert!(!shown.contains("<script"), "{shown}");
+        let escaped = "&lt;script&gt;alert(1)&lt;&#x2f;script&gt;&quot;&#x27;&amp;";
+        assert_eq!(shown.matches(escaped).count(), 4, "{shown}");
+        let in_order = [
+            "<title>Not ready: SMS relay</title>",
+            "<h1>Not ready</h1>",
+            "<h2>Who is silent</h2>",
+            "never, and expected since S",
+            "2026-01-31T02:00:00Z",
+            "<dd>8days</dd>",
+            "<h2>Who is heard</h2>",
+            "<h3>rule nas</h3>",
+            "2026-01-31T01:00:00Z",
+            "<h2>Tests of the whole way</h2>",
+            ": failed</h3>",
+            "2026-01-26T08:15:00Z",
+            "2026-01-19T08:00:05Z",
+            "<a href=\"sms/01JABCDEFGHJKMNPQRSTVWXYZ0\">",
+            "2026-02-02T08:00:00Z",
+        ];
+        let places = in_order.map(|piece| shown.find(piece).unwrap_or_else(|| panic!("{piece}: {shown}")));
+        assert!(places.is_sorted(), "{shown}");
+        let quiet = json!({"at": "A", "ready": true, "reasons": [], "expected": [], "heartbeats": []});
+        let shown = written(Page::Now, &quiet);
+        assert!(shown.contains("<h1>Ready</h1>") && shown.matches("<p>Nobody.</p>").count() == 2, "{shown}");
+        assert!(shown.contains("<p>None.</p>") && !shown.contains("<ul>"), "{shown}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ use super::secured::{Handle, Secured, handshake, is_http2, shake_hands};
 use super::wire::Wire;
 use super::{
     Account, Behind, CallbackDoor, Figures, Limits, Listener, Settings, callbacks, framing, health, http2,
-    metrics, profiled, status, v1,
+    metrics, now, profiled, status, v1,
 };
 use crate::model::Masked;
 use crate::profile::{Profile, Reading};
@@ -156,6 +156,7 @@ impl Server {
             .merge(v1::routes())
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz))
+            .route("/now", any(now::now))
             .route("/metrics", any(metrics::metrics))
             .fallback(elsewhere)
             .with_state(desk);

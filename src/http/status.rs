@@ -20,7 +20,8 @@ use super::desk::{Desk, Peer};
 use super::fields::Fields;
 use super::health::is_read;
 use super::let_in::authenticate;
-use super::{Account, Listener, SMS, page, view};
+use super::page::{self, Page};
+use super::{Account, Listener, SMS, view};
 use crate::model::{Client, Door, FinalState, Masked, MessageId, State as SmsState, SubmissionId};
 use crate::spool::{MessageView, SpoolError, SubmissionView};
 
@@ -136,7 +137,9 @@ async fn answer(
         let id = which.submission();
         let fate = || view::json(id, &view, &view.messages);
         let page = match style {
-            Style::Plain if page::is_for(&parts.headers) => page::respond_page(StatusCode::OK, &fate()),
+            Style::Plain if page::is_for(&parts.headers) => {
+                page::respond_page(StatusCode::OK, Page::Message, &fate())
+            }
             Style::Plain | Style::Json => None,
         };
         Ok(page.unwrap_or_else(|| {

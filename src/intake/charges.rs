@@ -7,7 +7,9 @@ use crate::routing::Routing;
 pub(super) fn charge(routing: &Routing, submission: &mut Submission) {
     for message in &mut submission.messages {
         message.passage.budgets = of(routing, &submission.client, message);
-        message.passage.is_exempt |= message.delivery.lane == Lane::Critical;
+        let is_critical = message.delivery.lane == Lane::Critical;
+        message.passage.is_exempt |= is_critical;
+        message.passage.passes_hold |= is_critical;
     }
 }
 

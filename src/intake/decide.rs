@@ -8,13 +8,13 @@ use super::delivering::{ExplainedDelivery, Late, Start};
 use super::escalating::{self, Escalating, Reached};
 use super::explain::{ExplainedFate, ExplainedSms};
 use super::notes::Notes;
-use super::passage::{ExplainedStorm, Passing, Thread};
+use super::passage::{Passing, Thread};
 use super::refusal::{Refusal, RefusalKind};
 use super::repeated::{self, Beside};
 use super::{MAX_MESSAGES, charges};
 use crate::model::{
-    Cause, Delivery, Encoding, Fate, Lane, Message, MessageId, Passage, PhoneNumber, Reason, Recipient,
-    SenderId, Sms, SmsOptions, SmsText, SubmissionId,
+    Cause, Delivery, Encoding, Fate, Lane, Message, MessageId, Passage, PhoneNumber, Pieces, Reason,
+    Recipient, SenderId, Sms, SmsOptions, SmsText, SubmissionId,
 };
 use crate::routing::{Content, Decision, Facts, Plan, Routing};
 use crate::storm::one_time;
@@ -307,16 +307,16 @@ impl<'a> Decisions<'a> {
             true => start.when_awake(|at| self.routing.awake_from(destination, at)),
             false => start,
         };
+        let quiet = if is_held { self.routing.quiet_spans(destination) } else { Vec::new() };
         // The channels of a routing that was built make ways.
         let ways = plan.delivery.ways(&filled).unwrap_or_default();
         let delivery = start.delivery(&plan.delivery, ways, plan.lifetime, self.late, recipient.notify);
-        let is_several = composed.texts.len() > 1;
-        let storms: Vec<ExplainedStorm> = composed
-            .texts
-            .iter()
-            .enumerate()
-            .map(|(n, text)| passing.of(destination, text, is_several.then_some(n)))
-            .collect();
+        // Pieces of a text pass as one: by its words, and not by their own.
+        let (whole, pieces) = match composed.texts.as_slice() {
+            [only] => (only.body.as_str(), None),
+            several => (composed.words.as_str(), pieces(id.ordinal, several.len())),
+        };
+        let storm = passing.of(destination, whole, start.is_with_platform());
         let mut explained = self.notes.is_some().then(|| ExplainedFate::Sent {
             sender: plan.sender.clone(),
             removed: kept.removed.clone(),
@@ -325,7 +325,7 @@ impl<'a> Decisions<'a> {
             template_problem: composed.template_problem.clone(),
             words: composed.words.clone(),
             sms: Vec::new(),
-            delivery: Box::new(ExplainedDelivery::new(start, &delivery, plan.report, filled.problem.clone())),
+            delivery: Box::new(ExplainedDelivery::new(start, &delivery, &plan, filled.problem.clone())),
         });
         let place = self.messages.len();
         let of = place..place + composed.texts.len();
@@ -335,8 +335,7 @@ impl<'a> Decisions<'a> {
             let reached = Reached::by(self.routing, escalation, start.time(), is_held);
             Escalating::new(of, &passing, escalation, recipient, reached, &delivery, text)
         });
-        let first_storm = storms.first().cloned().unwrap_or_default();
-        let mut passages = storms.into_iter().map(|storm| storm.passage);
+        let passage = Passage { quiet, pieces, ..storm.passage.clone() };
         let Plan { rule, sender, mut options, .. } = plan;
         start.put_into(&mut options);
         let message = |(n, text): (usize, SmsText)| Message {
@@ -351,7 +350,7 @@ impl<'a> Decisions<'a> {
             rule: rule.clone(),
             delivery: delivery.clone(),
             fate: start.fate(),
-            passage: passages.next().unwrap_or_default(),
+            passage: passage.clone(),
         };
         let mut all: Vec<Message> = composed.texts.into_iter().enumerate().map(message).collect();
         let mut same_as = vec![None; all.len()];
@@ -378,7 +377,7 @@ impl<'a> Decisions<'a> {
             *sms = told
                 .map(|(message, same_as)| ExplainedSms::new(self.routing, &message.sms, same_as))
                 .collect();
-            delivery.storm = first_storm;
+            delivery.storm = storm;
             delivery.budgets = charges::of_all(self.routing, known.facts.origin.client, &all);
             delivery.escalation = escalating.as_ref().and_then(|one| one.explained(self.routing, id));
         }
@@ -476,6 +475,10 @@ impl<'a> Decisions<'a> {
         self.note(Notes::end);
         Ok(Decided { messages: self.messages, same_as: self.same_as })
     }
+}
+
+fn pieces(first: u32, count: usize) -> Option<Pieces> {
+    u32::try_from(count).ok().map(|count| Pieces { first, count })
 }
 
 /// Whether it is sent at once, whoever sleeps.

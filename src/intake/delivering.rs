@@ -10,7 +10,7 @@ use super::passage::ExplainedStorm;
 use super::refusal::{Refusal, RefusalKind};
 use crate::model::{Charge, Delivery, Fate, HoldReason, Lane, Notify, OnUnknown, ReportTo, SmsOptions, Ways};
 use crate::retry::later;
-use crate::routing::{DeliveryPlan, Report, Schedule};
+use crate::routing::{DeliveryPlan, Plan, Report, Schedule};
 
 /// How late is late, for somebody who can be told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,6 +101,11 @@ impl Start {
         }
     }
 
+    /// Whether the platform holds it until its time.
+    pub(super) fn is_with_platform(self) -> bool {
+        matches!(self, Self::Platform(_))
+    }
+
     /// How it starts in the spool.
     pub(super) fn fate(self) -> Fate {
         match self {
@@ -158,11 +163,15 @@ pub struct ExplainedDelivery {
     pub held_because: Option<HoldReason>,
     /// When it is given up.
     pub expires_at: Timestamp,
+    /// How long it is tried from the time that it is sent.
+    pub lifetime: Duration,
+    /// It is only checked by the platform.
+    pub is_simulated: bool,
     /// Of what its sender is told at most.
     pub report: Report,
     /// Who gets it when it is not delivered.
     pub escalation: Option<ExplainedEscalation>,
-    /// What becomes of it in a storm; of several SMS that are one text, the first.
+    /// What becomes of it in a storm.
     pub storm: ExplainedStorm,
     /// What its SMS together are charged to.
     pub budgets: Vec<Charge>,
@@ -177,7 +186,7 @@ impl ExplainedDelivery {
     pub(super) fn new(
         start: Start,
         delivery: &Delivery,
-        report: Report,
+        plan: &Plan,
         variable_problem: Option<String>,
     ) -> Self {
         let (held_until, scheduled_at, held_because) = match start {
@@ -195,7 +204,10 @@ impl ExplainedDelivery {
             scheduled_at,
             held_because,
             expires_at: delivery.expires_at,
-            report,
+            lifetime: Duration::try_from(delivery.expires_at.duration_since(start.time()))
+                .unwrap_or_default(),
+            is_simulated: plan.options.simulation,
+            report: plan.report,
             escalation: None,
             storm: ExplainedStorm::default(),
             budgets: Vec::new(),

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::explain::ExplainedSms;
 use super::passage::Passing;
 use crate::model::{
-    Channel, Delivery, Fate, HoldReason, Message, MessageId, Notify, Passage, PhoneNumber, Recipient,
-    SenderId, Sms, SmsOptions, SmsText, Ways,
+    Channel, Delivery, Fate, HoldReason, Message, MessageId, Notify, Passage, PhoneNumber, QuietSpan,
+    Recipient, SenderId, Sms, SmsOptions, SmsText, Ways,
 };
 use crate::retry::later;
 use crate::routing::{EscalationPlan, Routing};
@@ -33,6 +33,8 @@ pub(super) struct Escalating {
     until: Timestamp,
     /// Those who sleep then, and until when.
     asleep: BTreeMap<PhoneNumber, Timestamp>,
+    /// Their quiet hours, since it may be released earlier; none where it need not wait.
+    quiet: BTreeMap<PhoneNumber, Vec<QuietSpan>>,
     /// As written.
     to: String,
     after: Duration,
@@ -48,6 +50,8 @@ pub(super) struct Reached {
     pub(super) phones: Vec<PhoneNumber>,
     /// Those of them that it may go to later only, and when.
     pub(super) asleep: BTreeMap<PhoneNumber, Timestamp>,
+    /// The quiet hours that count for them, whenever it is sent.
+    pub(super) quiet: BTreeMap<PhoneNumber, Vec<QuietSpan>>,
 }
 
 impl Reached {
@@ -64,7 +68,9 @@ impl Reached {
         let phones = phones.unwrap_or_else(|_| escalation.phones.clone());
         let awake = |phone: &PhoneNumber| (phone.clone(), routing.awake_from(phone, until));
         let asleep = phones.iter().filter(|_| is_held).map(awake).filter(|(_, awake)| *awake > until);
-        Self { until, asleep: asleep.collect(), phones }
+        let quiet = |phone: &PhoneNumber| (phone.clone(), routing.quiet_spans(phone));
+        let quiet = phones.iter().filter(|_| is_held).map(quiet).filter(|(_, quiet)| !quiet.is_empty());
+        Self { until, asleep: asleep.collect(), quiet: quiet.collect(), phones }
     }
 }
 
@@ -144,7 +150,7 @@ impl Escalating {
         text: SmsText,
     ) -> Self {
         let plan = passing.whole;
-        let Reached { until, phones, asleep } = reached;
+        let Reached { until, phones, asleep, quiet } = reached;
         // Whoever wants to know of no failure wants to know of this one neither (RFC 3461 section 4.1).
         let notify = match recipient.notify.wants_failure() {
             true => Notify::On { success: false, failure: true, delay: false },
@@ -158,7 +164,7 @@ impl Escalating {
             options: plan.options.clone(),
             passages: phones
                 .iter()
-                .map(|phone| (phone.clone(), passing.of_escalation(phone, &text)))
+                .map(|phone| (phone.clone(), passing.of_escalation(phone, &text, escalation.after)))
                 .collect(),
             text,
             phones,
@@ -171,6 +177,7 @@ impl Escalating {
             },
             until,
             asleep,
+            quiet,
             to: escalation.to.clone(),
             after: escalation.after,
             lifetime: plan.lifetime,
@@ -188,7 +195,7 @@ impl Escalating {
         let [ours, theirs] = [self, other].map(|one| watched.get(&one.recipient.address));
         self.text == other.text
             && (self.recipient.address == other.recipient.address
-                || (self.until, &self.asleep) == (other.until, &other.asleep)
+                || (self.until, &self.asleep, &self.quiet) == (other.until, &other.asleep, &other.quiet)
                     && (&self.sender, &self.options) == (&other.sender, &other.options)
                     && self.recipient.notify.wants_failure() >= other.recipient.notify.wants_failure()
                     && ours == theirs)
@@ -219,7 +226,10 @@ impl Escalating {
             rule: self.rule.clone(),
             delivery: Delivery { expires_at: later(until, self.lifetime), ..self.delivery.clone() },
             fate: Fate::Held { until, reason: HoldReason::Escalation },
-            passage: self.passages.get(phone).cloned().unwrap_or_default(),
+            passage: Passage {
+                quiet: self.quiet.get(phone).cloned().unwrap_or_default(),
+                ..self.passages.get(phone).cloned().unwrap_or_default()
+            },
         }
     }
 

@@ -128,7 +128,7 @@ pub(super) fn prepare(
         let at = one.deliver_at.map_or(now, |wanted| wanted.max(now));
         for written in one.to {
             decisions.begin();
-            let outcome = match mail::reached(routing, &origin, written, at) {
+            let outcome = match mail::reached(routing, &origin, written, at, now) {
                 Ok(destinations) => {
                     let recipient =
                         Recipient { address: written.clone(), notify: Notify::Unspecified, orcpt: None };

@@ -57,3 +57,45 @@ impl Listened {
         found.is_expected.then_some(&found.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(name: &str, addresses: &str, listeners: &[&str], is_expected: bool) -> ListenedNetwork {
+        ListenedNetwork {
+            name: name.to_owned(),
+            listeners: listeners.iter().map(|name| (*name).to_owned()).collect(),
+            networks: vec![addresses.parse().unwrap(), "2001:db8::/64".parse().unwrap()],
+            is_expected,
+        }
+    }
+
+    fn client(door: Door, listener: &str, address: &str) -> Client {
+        let (listener, address) = (listener.to_owned(), address.parse().unwrap());
+        Client { door, listener, address, helo: None, account: None }
+    }
+
+    #[test]
+    fn a_client_is_of_the_first_network_that_has_it_where_it_comes_in() {
+        let listened = Listened {
+            networks: vec![
+                network("guests", "10.0.0.0/30", &["wan"], true),
+                network("printers", "10.0.0.0/29", &[], false),
+                network("hall", "10.0.0.0/28", &[], true),
+            ],
+            ..Listened::default()
+        };
+        let smtp =
+            |listener, address| listened.network(&client(Door::Smtp, listener, address)).map(str::to_owned);
+        let some = |name: &str| Some(name.to_owned());
+        assert_eq!(smtp("wan", "10.0.0.3"), some("guests"));
+        assert_eq!(smtp("lan", "10.0.0.3"), None, "of the printers, whom nobody expects");
+        assert_eq!(smtp("wan", "10.0.0.4"), None, "the printers' as well");
+        assert_eq!(smtp("lan", "10.0.0.8"), some("hall"));
+        assert_eq!(smtp("lan", "10.0.0.16"), None);
+        assert_eq!(smtp("wan", "2001:db8::7"), some("guests"));
+        // Networks are of the SMTP door.
+        assert_eq!(listened.network(&client(Door::Http, "lan", "10.0.0.8")), None);
+    }
+}

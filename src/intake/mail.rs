@@ -121,7 +121,7 @@ pub(super) fn prepare(
             let addressed = addressed.get_or_init(|| addressed::read(&mail.text));
             let known = known.with_text(&addressed.text);
             for written in named(addressed)? {
-                let destinations = reached(routing, &origin, written, now)?;
+                let destinations = reached(routing, &origin, written, now, now)?;
                 decisions.add(&known, &kept, written, &destinations)?;
             }
             continue;
@@ -159,14 +159,16 @@ fn named<'a>(addressed: &'a Addressed<'a>) -> Result<&'a [&'a str], Refusal> {
     }
 }
 
-/// The numbers behind a destination that a text or a form names, all of which the client may reach.
+/// The numbers behind a destination that a text or a form names, all of which the client may reach: those of `at`, by the
+/// rules of `now`, which are those that decide.
 pub(super) fn reached(
     routing: &Routing,
     origin: &Origin<'_>,
     written: &str,
+    at: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<PhoneNumber>, Refusal> {
-    let destinations = routing.resolve_written(written, now)?;
+    let destinations = routing.resolve_written(written, at)?;
     routing.check_reach(origin, written, &destinations)?;
     routing.could_route(origin, now, written, &destinations)?;
     Ok(destinations)

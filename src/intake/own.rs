@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 
-use super::refusal::Refusal;
+use super::refusal::{Refusal, RefusalKind};
 use super::{Form, Intake, form};
-use crate::model::{Client, Door, Lane, OutgoingMail, ReportTo, SubmissionId};
+use crate::model::{Client, Door, Fate, Lane, Message, OutgoingMail, ReportTo, Submission, SubmissionId};
 
 /// An SMS of the relay's own. It goes by the rules like a form from this machine without an account.
 pub struct Own {
@@ -27,11 +27,11 @@ pub struct Own {
 }
 
 impl Intake {
-    /// Takes an SMS of the relay's own. It neither folds nor waits for a limit, but counts; a budget's second ceiling
-    /// holds it.
+    /// Takes an SMS of the relay's own. It neither folds nor waits for a limit, but counts; a budget holds it as it does
+    /// others of its lane.
     ///
     /// # Errors
-    /// A [`Refusal`]; nothing is kept then, neither mail nor notes.
+    /// A [`Refusal`], also where no phone would get any of it; nothing is kept then, neither mail nor notes.
     pub async fn submit_own(&self, own: Own, now: Timestamp) -> Result<SubmissionId, Refusal> {
         let Own { listener, to, text, lane, is_reported, mails, notes } = own;
         let client = Client {
@@ -46,6 +46,9 @@ impl Intake {
         let (mut submission, draft) =
             form::prepare(&routing, &self.settings, &client, &form, now, None)?.split();
         drop(draft);
+        if let Some(text) = in_vain(&submission) {
+            return Err(Refusal { kind: RefusalKind::NotAllowed, text });
+        }
         if !is_reported {
             submission.report_to = ReportTo::Nobody("the relay itself sees what becomes of it".to_owned());
         }
@@ -58,4 +61,20 @@ impl Intake {
         self.accept(submission, &routing, None).await?;
         Ok(id)
     }
+}
+
+/// Why no phone would get any of it, by what the rules decided; `None` where one does. A dry run simulates everything, and
+/// that is as it should be.
+fn in_vain(submission: &Submission) -> Option<String> {
+    let is_sent = |message: &Message| {
+        matches!(message.fate, Fate::Due | Fate::Held { .. }) && !message.sms.options.simulation
+    };
+    if submission.messages.iter().any(is_sent) {
+        return None;
+    }
+    let why = |message: &Message| match message.fate.cause() {
+        Some(cause) => format!("the rule `{}` lets nothing of it be sent: {}", message.rule, cause.text),
+        None => format!("the rule `{}` only simulates it", message.rule),
+    };
+    Some(submission.messages.first().map_or_else(|| "it is for nobody".to_owned(), why))
 }

@@ -27,15 +27,15 @@ pub(super) struct Thread {
 impl Thread {
     pub(super) fn of(headers: Headers<'_>) -> Self {
         let field = |name| headers.field(name).unwrap_or_default();
-        let own = ids(&field("Message-ID")).next().map(name_of_mail);
+        let own = ids(&field("Message-ID")).next().map(str::to_owned);
         let (replies, references) = (field("In-Reply-To"), field("References"));
         let first = ids(&references).next();
         let latest: Vec<&str> = ids(&references).collect();
         let mut answers: Vec<String> = Vec::new();
         for id in ids(&replies).take(MAX_ENDS / 2).chain(first).chain(latest.into_iter().rev()) {
-            let name = name_of_mail(id);
-            if answers.len() < MAX_ENDS && !answers.contains(&name) && own.as_ref() != Some(&name) {
-                answers.push(name);
+            let is_known = own.as_deref() == Some(id) || answers.iter().any(|known| known == id);
+            if answers.len() < MAX_ENDS && !is_known {
+                answers.push(id.to_owned());
             }
         }
         Self { own, answers }
@@ -47,11 +47,6 @@ fn ids(field: &str) -> impl Iterator<Item = &str> {
     let bare = Some(field.trim()).filter(|field| !field.is_empty() && !field.contains('<'));
     let within = field.split('<').skip(1).filter_map(|rest| rest.split_once('>'));
     within.map(|(id, _)| id.trim()).filter(|id| !id.is_empty()).chain(bare)
-}
-
-/// Of fixed length, since a line of a mail may be long.
-fn name_of_mail(id: &str) -> String {
-    similar::key("mail", "", id)
 }
 
 /// Why an SMS neither folds nor waits for a limit.
@@ -123,15 +118,17 @@ impl<'a> Passing<'a> {
         let similar = storm.similar.as_ref().and_then(|similar| similar.key.as_ref());
         let key = similar.and_then(|template| filled("similar", template));
         let mut pair_key = None;
+        let whose = pairs_of(facts.origin.client);
         let pairing = match &storm.pair {
             None => Pairing::default(),
             Some(PairBy::Replies) => {
                 let Thread { own, answers } = thread();
-                Pairing { own, ends: answers }
+                let name = |id: &String| similar::key("mail", &whose, id);
+                Pairing { own: own.as_ref().map(name), ends: answers.iter().map(name).collect() }
             }
             Some(PairBy::Key { key, recovery }) => {
                 pair_key = filled("pair", key);
-                let name = pair_key.as_ref().map(|key| similar::key("pair", "", key));
+                let name = pair_key.as_ref().map(|key| similar::key("pair", &whose, key));
                 match recovery.is_in(facts.subject) || recovery.is_in(facts.text) {
                     true => Pairing { own: None, ends: name.into_iter().collect() },
                     false => Pairing { own: name, ends: Vec::new() },
@@ -151,16 +148,16 @@ impl<'a> Passing<'a> {
         }
     }
 
-    /// Of the SMS to `destination`; `of_several` is its place among several that are one text.
-    pub(super) fn of(
-        &self,
-        destination: &PhoneNumber,
-        text: &SmsText,
-        of_several: Option<usize>,
-    ) -> ExplainedStorm {
-        let exempt = self.exempt(&text.body);
-        let mut passage =
-            Passage { is_exempt: exempt.is_some(), summary: self.plan.summary.clone(), ..Passage::default() };
+    /// Of the SMS to `destination` that bring `text`, however many they are. Those that are given to the platform now, which
+    /// holds them until their time, are told by no summary, which would come before, and take no room of today.
+    pub(super) fn of(&self, destination: &PhoneNumber, text: &str, is_with_platform: bool) -> ExplainedStorm {
+        let exempt = self.exempt(text);
+        let mut passage = Passage {
+            is_exempt: exempt.is_some(),
+            passes_hold: self.passes_hold(text),
+            summary: self.plan.summary.clone(),
+            ..Passage::default()
+        };
         let mut explained = ExplainedStorm {
             exempt,
             similar_key: None,
@@ -169,12 +166,10 @@ impl<'a> Passing<'a> {
             passage: Passage::default(),
         };
         if !self.is_simulated {
-            if exempt.is_none() {
-                let words = || self.key.clone().unwrap_or_else(|| similar::masked(&text.body));
+            if exempt.is_none() && !is_with_platform {
                 if let Some(wanted) = &self.plan.similar {
-                    let words = words();
-                    let place = of_several.map(|place| format!(" {place}")).unwrap_or_default();
-                    let key = similar::key(&self.whole.rule, &format!("{destination}{place}"), &words);
+                    let words = self.compared(text);
+                    let key = similar::key(&self.whole.rule, destination.as_str(), &words);
                     passage.similar = Some(Similar { key, window: wanted.window });
                     explained.similar_key = Some(words);
                 }
@@ -183,23 +178,43 @@ impl<'a> Passing<'a> {
                     every,
                 });
             }
-            passage.limits = self.limits(destination).into_iter().chain(self.limit_of_source()).collect();
+            if !is_with_platform {
+                let of_phone = self.limits(destination).into_iter();
+                passage.limits = of_phone.chain(self.limit_of_source()).collect();
+            }
             passage.pairing = self.pairing.clone();
         }
         explained.passage = passage;
         explained
     }
 
-    /// Of an SMS that takes the place of others: somebody waits for it, so that it is told together with nothing, but the
-    /// phone's limits hold.
-    pub(super) fn of_escalation(&self, destination: &PhoneNumber, text: &SmsText) -> Passage {
+    /// Of an SMS that takes the place of others `after` so long: somebody waits for it, so that the first goes at once even
+    /// where a digest told of those. Of a storm of them the others fold, among themselves.
+    pub(super) fn of_escalation(
+        &self,
+        destination: &PhoneNumber,
+        text: &SmsText,
+        after: Duration,
+    ) -> Passage {
+        let is_exempt = self.exempt(&text.body).is_some();
+        let similar = self.plan.similar.as_ref().map(|similar| similar.window);
+        let window = similar.or(self.plan.digest).filter(|_| !is_exempt && !self.is_simulated);
+        let key = || similar::key(&self.whole.rule, destination.as_str(), &self.compared(&text.body));
         let limits = if self.is_simulated { None } else { self.limits(destination) };
         Passage {
-            is_exempt: self.exempt(&text.body).is_some(),
+            is_exempt,
+            similar: window.map(|window| Similar { key: format!("escalation {}", key()), window }),
+            passes_hold: self.passes_hold(&text.body),
             limits: limits.into_iter().collect(),
             summary: self.plan.summary.clone(),
+            escalates_after: Some(after),
             ..Passage::default()
         }
+    }
+
+    /// What is the same about similar ones.
+    fn compared(&self, text: &str) -> String {
+        self.key.clone().unwrap_or_else(|| similar::masked(text))
     }
 
     fn exempt(&self, words: &str) -> Option<Exempt> {
@@ -209,6 +224,12 @@ impl<'a> Passing<'a> {
             Some(false) => None,
             None => one_time::is_one_time_password(words).then_some(Exempt::OneTimePassword),
         }
+    }
+
+    /// Whether a budget's ceiling alone holds it: a rule lets pass limits, but spends no more money.
+    fn passes_hold(&self, words: &str) -> bool {
+        self.lane == Lane::Critical
+            || (self.plan.exempt != Some(false) && one_time::is_one_time_password(words))
     }
 
     fn limits(&self, destination: &PhoneNumber) -> Option<Limit> {
@@ -231,6 +252,16 @@ fn source_of(client: &Client) -> Option<String> {
         (Door::Relay, _) => None,
         (Door::Smtp | Door::Http, Some(account)) => Some(format!("account {account}")),
         (Door::Smtp | Door::Http, None) => Some(of_address(client.address)),
+    }
+}
+
+/// Whose problems a recovery of this client can end, and whose it would be ended by: those of its account, or else of all
+/// that have none.
+fn pairs_of(client: &Client) -> String {
+    match (client.door, &client.account) {
+        (Door::Relay, _) => "relay".to_owned(),
+        (Door::Smtp | Door::Http, Some(account)) => format!("account {account}"),
+        (Door::Smtp | Door::Http, None) => String::new(),
     }
 }
 
@@ -275,14 +306,13 @@ mod tests {
 
     #[test]
     fn a_thread_is_read_from_its_fields() {
-        let name = name_of_mail;
         let read = thread(
             "Message-ID: <3@zabbix>\r\nReferences: <1@zabbix>\r\n <2@zabbix>\r\nIn-Reply-To: <2@zabbix>\r\n",
         );
-        let answers = vec![name("2@zabbix"), name("1@zabbix")];
-        assert_eq!(read, Thread { own: Some(name("3@zabbix")), answers });
+        let answers = vec!["2@zabbix".to_owned(), "1@zabbix".to_owned()];
+        assert_eq!(read, Thread { own: Some("3@zabbix".to_owned()), answers });
         assert_eq!(thread("Subject: x\r\n"), Thread::default());
-        assert_eq!(thread("Message-ID: bare@host\r\n").own, Some(name("bare@host")));
+        assert_eq!(thread("Message-ID: bare@host\r\n").own, Some("bare@host".to_owned()));
         assert_eq!(thread("Message-ID: <1@a>\r\nIn-Reply-To: <1@a>\r\n").answers, [""; 0], "not itself");
     }
 
@@ -292,20 +322,23 @@ mod tests {
         let answers = thread(&format!("References:{many}")).answers;
         assert_eq!(answers.len(), MAX_ENDS);
         for kept in [0, 99, 81] {
-            assert!(answers.contains(&name_of_mail(&format!("{kept}@a"))), "{kept}");
+            assert!(answers.contains(&format!("{kept}@a")), "{kept}");
         }
-        assert!(!answers.contains(&name_of_mail("80@a")));
+        assert!(!answers.contains(&"80@a".to_owned()));
     }
 
-    #[test]
-    fn a_source_is_an_account_or_what_counts_as_one_client() {
-        let client = |door, address: &str, account: Option<&str>| Client {
+    fn client(door: Door, address: &str, account: Option<&str>) -> Client {
+        Client {
             door,
             listener: "lan".to_owned(),
             address: address.parse().unwrap(),
             helo: None,
             account: account.map(str::to_owned),
-        };
+        }
+    }
+
+    #[test]
+    fn a_source_is_an_account_or_what_counts_as_one_client() {
         let source = |client: Client| source_of(&client);
         assert_eq!(source(client(Door::Http, "10.0.0.7", Some("shop"))).unwrap(), "account shop");
         assert_eq!(source(client(Door::Smtp, "10.0.0.7", None)).unwrap(), "client 10.0.0.7");

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod addressed;
+mod budgets;
 mod delivered;
 mod explained;
 mod fan_out;
 mod once;
+mod own;
 mod received;
 mod repeated;
 mod storms;

@@ -40,7 +40,8 @@ pub use lane::Lane;
 pub use mail_out::{MailKind, OutgoingMail};
 pub use outcome::{Cause, CreditOutcome, DeliveryStatus, SendOutcome, StatusOutcome};
 pub use passage::{
-    Charge, Digest, Limit, LimitScope, LimitStep, Pairing, Passage, Period, Similar, SummaryForm, Unit,
+    Charge, Digest, Limit, LimitScope, LimitStep, Pairing, Passage, Period, Pieces, QuietSpan, Similar,
+    SummaryForm, Unit,
 };
 pub use phone::{AlwaysMasked, DialPlan, Masked, PhoneError, PhoneNumber, show_full_numbers};
 pub use price::Price;

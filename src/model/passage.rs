@@ -2,18 +2,28 @@
 
 use std::time::Duration;
 
+use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 /// What an SMS has to pass once it would be due, by the rules that it was accepted by. The empty one lets it pass.
 ///
-/// The spool asks in this order: [`pairing`](Self::pairing), [`similar`](Self::similar), [`digest`](Self::digest),
-/// [`limits`](Self::limits), [`budgets`](Self::budgets).
+/// The spool asks in this order: [`pairing`](Self::pairing), [`quiet`](Self::quiet), [`similar`](Self::similar),
+/// [`digest`](Self::digest), [`limits`](Self::limits), [`budgets`](Self::budgets).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Passage {
-    /// It neither folds nor waits for a limit, but counts for limits and budgets, and is held only by a budget's
-    /// second ceiling: what is critical, and one-time passwords.
+    /// It neither folds nor waits for a limit, but counts for limits: what is critical, one-time passwords, and what a
+    /// rule lets pass.
     pub is_exempt: bool,
+    /// No budget's hold level holds it, only a ceiling: what is critical, and one-time passwords.
+    pub passes_hold: bool,
+    /// Where its text is several SMS: they pass together or not at all, and are one of what a summary tells of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Pieces>,
+    /// Hours in which its phone gets nothing that can wait: it is held until they end, whenever it would be due, and
+    /// counts for nothing before. Empty for what need not wait.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quiet: Vec<QuietSpan>,
     /// Those that say nearly the same within a while are told by one summary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub similar: Option<Similar>,
@@ -30,6 +40,39 @@ pub struct Passage {
     pub budgets: Vec<Charge>,
     /// How a summary is written that it folds into.
     pub summary: SummaryForm,
+    /// Of an escalation: how long those that it takes the place of may be without a delivery, from when they go. Where a
+    /// summary tells of them, from when that goes. Where nothing folds it means nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub escalates_after: Option<Duration>,
+    /// The id of the submission that it counts as in the limit of its source, where that is not its own: summaries to
+    /// several phones of what came in together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts_as: Option<String>,
+}
+
+/// Several SMS that are one text, all of one submission and to one phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pieces {
+    /// The ordinal of the first of them; the others follow it.
+    pub first: u32,
+    /// How many they are, at least 2.
+    pub count: u32,
+}
+
+/// Hours of some days of the week.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuietSpan {
+    /// The days on which they begin: bit 0 stands for Monday, bit 6 for Sunday.
+    pub days: u8,
+    /// When they begin.
+    pub from: Time,
+    /// When they end: the next such time, so that one that is the same as `from` makes it a whole day.
+    pub to: Time,
+    /// The IANA name of the time zone whose clock shows it; `None` is that of the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// Those with the same key within a window fold: the first goes at once.
@@ -128,7 +171,7 @@ pub struct Charge {
     /// From here on the operator is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warn: Option<u64>,
-    /// What would go beyond is held, but for what is exempt.
+    /// What would go beyond is held, but for what [passes](Passage::passes_hold).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<u64>,
     /// What would go beyond is held, whatever it is.
@@ -159,14 +202,45 @@ pub enum Unit {
     Money,
 }
 
+impl Pieces {
+    /// The ordinal of the last of them.
+    pub fn last(self) -> u32 {
+        self.first.saturating_add(self.count.saturating_sub(1))
+    }
+}
+
 impl Passage {
     /// Whether nothing stands in the way, nor counts.
     pub fn is_empty(&self) -> bool {
-        let Self { is_exempt: _, similar, digest, limits, pairing, budgets, summary: _ } = self;
-        similar.is_none()
+        let Self {
+            is_exempt: _,
+            passes_hold: _,
+            pieces: _,
+            quiet,
+            similar,
+            digest,
+            limits,
+            pairing,
+            budgets,
+            summary: _,
+            escalates_after: _,
+            counts_as: _,
+        } = self;
+        quiet.is_empty()
+            && similar.is_none()
             && digest.is_none()
             && limits.is_empty()
             && *pairing == Pairing::default()
             && budgets.is_empty()
+    }
+
+    /// The limits of its phone.
+    pub fn phone_limits(&self) -> Vec<&Limit> {
+        self.limits.iter().filter(|limit| limit.scope == LimitScope::Destination).collect()
+    }
+
+    /// Whether it has to pass again where it has waited since it passed.
+    pub fn is_asked_again(&self) -> bool {
+        !self.quiet.is_empty() || self.limits.iter().any(|limit| limit.scope == LimitScope::Destination)
     }
 }

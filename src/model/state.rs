@@ -89,10 +89,12 @@ impl State {
             }
             // As its summary ends; cancelled also by its recovery.
             Self::Folded => matches!(next, Self::Final(_)),
-            // Sent: the platform itself says that it has one that we took for not taken.
-            Self::Due => {
-                matches!(next, Self::Claimed | Self::Sent | Self::Final(Cancelled | Expired))
-            }
+            // Sent: the platform itself says that it has one that we took for not taken. Held, Folded: it has waited for the
+            // platform, was never tried, and its phone has no room any more.
+            Self::Due => matches!(
+                next,
+                Self::Claimed | Self::Sent | Self::Held | Self::Folded | Self::Final(Cancelled | Expired)
+            ),
             // Cancelled: the platform was asked to check it only.
             Self::Claimed => {
                 matches!(next, Self::Sent | Self::Due | Self::Unknown | Self::Final(Failed | Cancelled))

@@ -1,7 +1,8 @@
 //! Word to the operator of what the spool notices by itself: that a budget or a limit bites.
 //!
 //! What there is within some seconds goes into one mail, and there are only so many mails an hour: what comes then
-//! waits for the next one, which tells it all. Each notice is a line of the log, too, at once. It is in the spool until
+//! waits for the next one, which tells it all, first what is about budgets. Each notice is a line of the log, too, at
+//! once, however many wait for a mail. It is in the spool until
 //! the commit that files its mail, so that none is lost and none is told twice. The count of the mails of the last hour
 //! is that of this process.
 //!
@@ -32,8 +33,11 @@ const GATHERED: Duration = Duration::from_secs(5);
 /// Most mails in any hour.
 const MOST_MAILS: usize = 6;
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Most notices that one mail tells; the rest comes with the next.
-const MOST_TOLD: usize = 200;
+/// Most notices that one mail tells; the rest comes with the next. So many that a storm is told by one or two: of limits
+/// a mail has few in full.
+const MOST_TOLD: usize = 5000;
+/// Most notices that are read for the log at once.
+const MOST_LOGGED: usize = 200;
 /// How often the figures are read anew.
 const FIGURES_EVERY: Duration = Duration::from_secs(10);
 /// Before the spool is asked again after it failed.
@@ -68,9 +72,13 @@ type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What the loop remembers.
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     /// The last notice that is in the log.
     logged: Option<i64>,
+    /// How many that are in the log wait for a mail.
+    waiting: usize,
+    /// When the first of them happened.
+    since: Option<Timestamp>,
     /// When the mails of the last hour were filed.
     mails: VecDeque<Instant>,
 }
@@ -81,7 +89,12 @@ impl Notices {
         Self::with_clock(spool, budgets, settings, Box::new(Timestamp::now))
     }
 
-    fn with_clock(spool: Arc<dyn Spool>, budgets: Current, settings: Settings, clock: Clock) -> Self {
+    pub(crate) fn with_clock(
+        spool: Arc<dyn Spool>,
+        budgets: Current,
+        settings: Settings,
+        clock: Clock,
+    ) -> Self {
         let figures = Figures::new(budgets);
         Self { spool, settings, figures, told: Counter::default(), clock }
     }
@@ -125,48 +138,86 @@ impl Notices {
     }
 
     /// Tells what is to be told now. How long to wait before the next look; `None` where there is nothing.
-    async fn tell(&self, memory: &mut Memory) -> Option<Duration> {
-        let words = match self.spool.notices(MOST_TOLD).await {
-            Ok(words) => words,
+    pub(crate) async fn tell(&self, memory: &mut Memory) -> Option<Duration> {
+        match self.tell_some(memory).await {
+            Ok(wait) => wait,
             Err(error) => {
                 tracing::warn!(%error, "what the operator is to be told is not known now");
-                return Some(AFTER_FAILURE);
+                Some(AFTER_FAILURE)
             }
-        };
-        for word in words.iter().filter(|word| Some(word.seq) > memory.logged) {
-            tracing::warn!(about = word.about, at = %word.at, "{}", word.words);
         }
-        memory.logged = memory.logged.max(words.last().map(|word| word.seq));
-        let first = words.first()?;
+    }
+
+    async fn tell_some(&self, memory: &mut Memory) -> Result<Option<Duration>, SpoolError> {
+        self.log(memory).await?;
+        let Some(since) = memory.since else { return Ok(None) };
         let Some(operator) = &self.settings.operator else {
-            return self.close(&words, None).await;
+            let words = self.waiting(memory).await?;
+            return Ok(self.close(memory, &words, None).await);
         };
         // It does not wait for a clock that was put back.
-        let age = Duration::try_from((self.clock)().duration_since(first.at));
+        let age = Duration::try_from((self.clock)().duration_since(since));
         let gathering = age.map_or(Duration::ZERO, |age| GATHERED.saturating_sub(age));
-        if !gathering.is_zero() && words.len() < MOST_TOLD {
-            return Some(gathering);
+        if !gathering.is_zero() && memory.waiting < MOST_TOLD {
+            return Ok(Some(gathering));
         }
         let now = Instant::now();
         while memory.mails.front().is_some_and(|at| now.duration_since(*at) >= HOUR) {
             memory.mails.pop_front();
         }
         if let (Some(oldest), true) = (memory.mails.front(), memory.mails.len() >= MOST_MAILS) {
-            return Some(HOUR.saturating_sub(now.duration_since(*oldest)));
+            return Ok(Some(HOUR.saturating_sub(now.duration_since(*oldest))));
         }
-        let wait = self.close(&words, Some(self.mail(&words, operator))).await;
-        if wait == Some(Duration::ZERO) {
+        let words = self.waiting(memory).await?;
+        let mail = (!words.is_empty()).then(|| self.mail(&words, operator));
+        let is_mailed = mail.is_some();
+        let wait = self.close(memory, &words, mail).await;
+        if is_mailed && wait == Some(Duration::ZERO) {
             memory.mails.push_back(now);
         }
-        wait
+        Ok(wait)
+    }
+
+    /// Writes what is new into the log, whether or not there is a mail for it.
+    async fn log(&self, memory: &mut Memory) -> Result<(), SpoolError> {
+        loop {
+            let words = self.spool.notices_after(memory.logged, MOST_LOGGED).await?;
+            for word in &words {
+                tracing::warn!(about = word.about, at = %word.at, "{}", word.words);
+                memory.since.get_or_insert(word.at);
+                memory.logged = Some(word.seq);
+            }
+            memory.waiting += words.len();
+            if words.len() < MOST_LOGGED {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the next mail tells. What came since the log was written is for the one after.
+    async fn waiting(&self, memory: &Memory) -> Result<Vec<Word>, SpoolError> {
+        let mut words = self.spool.notices(MOST_TOLD).await?;
+        words.retain(|word| Some(word.seq) <= memory.logged);
+        Ok(words)
     }
 
     /// At once again where it worked, as there may be more.
-    async fn close(&self, words: &[Word], mail: Option<OutgoingMail>) -> Option<Duration> {
+    async fn close(
+        &self,
+        memory: &mut Memory,
+        words: &[Word],
+        mail: Option<OutgoingMail>,
+    ) -> Option<Duration> {
         let told = words.iter().map(|word| word.seq).collect();
         match self.spool.close_notices(told, mail, (self.clock)()).await {
             Ok(()) => {
                 self.told.inc_by(words.len() as u64);
+                // Somebody may have taken some away.
+                memory.waiting =
+                    if words.is_empty() { 0 } else { memory.waiting.saturating_sub(words.len()) };
+                if memory.waiting == 0 {
+                    memory.since = None;
+                }
                 Some(Duration::ZERO)
             }
             Err(SpoolError::Told(_)) => Some(AFTER_FAILURE),

@@ -11,6 +11,7 @@ use crate::budget::{Levels, key};
 use crate::model::{Period, Unit};
 use crate::routing::BudgetScope;
 use crate::spool::{SqliteSpool, sqlite};
+use crate::test_log::TestLog;
 
 /// Where the time of these tests begins.
 const BEGAN: i64 = 1_800_000_000;
@@ -65,9 +66,19 @@ impl World {
 
     /// Something happens at this second.
     fn happens(&self, second: i64, about: &str) {
-        let sql = "INSERT INTO notice (at, about, words) VALUES (?1, ?2, 'What it means.')";
-        let connection = Connection::open(self.directory.path().join("spool.sqlite")).unwrap();
-        connection.execute(sql, rusqlite::params![at(second).as_millisecond(), about]).unwrap();
+        self.happen(second, [about.to_owned()]);
+    }
+
+    /// Several things happen at this second.
+    fn happen(&self, second: i64, all: impl IntoIterator<Item = String>) {
+        let sql = "INSERT INTO notice (rank, at, about, words) VALUES (?1, ?2, ?3, 'What it means.')";
+        let mut connection = Connection::open(self.directory.path().join("spool.sqlite")).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for about in all {
+            let rank = i64::from(about.contains("limit"));
+            transaction.execute(sql, rusqlite::params![rank, at(second).as_millisecond(), about]).unwrap();
+        }
+        transaction.commit().unwrap();
     }
 
     /// How long it then waits.
@@ -89,7 +100,7 @@ impl World {
     }
 
     async fn left(&self) -> usize {
-        self.spool.notices(1000).await.unwrap().len()
+        self.spool.notices(20_000).await.unwrap().len()
     }
 }
 
@@ -146,18 +157,42 @@ async fn without_anybody_to_mail_the_log_tells_and_that_is_the_end_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_comes_in_mails_of_two_hundred_without_waiting() {
+async fn a_flood_is_one_mail_without_waiting() {
     let mut world = World::new(true);
-    for _ in 0..MOST_TOLD + 1 {
-        world.happens(0, "a limit bites");
-    }
+    let limit = |n: usize| format!("the limit of {n} is reached");
+    world.happen(0, (0..MOST_TOLD + 1).map(limit));
     assert_eq!((world.look(0).await, world.left().await), (Some(0), 1));
     assert_eq!(world.look(0).await, Some(5));
-    assert_eq!(world.mails().await.len(), 1);
+    assert_eq!(world.mails().await, ["SMS relay: the limit of 0 is reached, and 4999 other notices"]);
     // Another process knows of none that were mailed, and of all that are left.
     world.memory = Memory::default();
     assert_eq!((world.look(5).await, world.left().await), (Some(0), 0));
-    assert_eq!(world.notices.told.get(), 201);
+    assert_eq!(world.notices.told.get(), MOST_TOLD as u64 + 1);
+    assert_eq!(world.look(5).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_no_mail_may_go_everything_is_logged_and_budgets_are_told_first() {
+    let mut world = World::new(true);
+    for _ in 0..MOST_MAILS {
+        world.happens(0, "a limit bites");
+        assert_eq!(world.look(10).await, Some(0));
+    }
+    world.mails().await;
+    let log = TestLog::default();
+    let guard = tracing::subscriber::set_default(log.subscriber(tracing::Level::WARN));
+    world.happen(0, (0..300).map(|n| format!("the limit of {n} is reached")));
+    assert_eq!(world.look(10).await, Some(3600));
+    world.happens(1, "budget b holds SMS");
+    assert_eq!(world.look(11).await, Some(3600));
+    let lines = log.take();
+    assert_eq!(lines.matches("What it means.").count(), 301, "each once");
+    assert!(lines.contains("the limit of 299 is reached") && lines.contains("budget b holds SMS"), "{lines}");
+    tokio::time::advance(HOUR).await;
+    assert_eq!(world.look(12).await, Some(0));
+    drop(guard);
+    assert_eq!(world.mails().await, ["SMS relay: budget b holds SMS, and 300 other notices"]);
+    assert_eq!((log.take(), world.left().await), (String::new(), 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,11 +47,24 @@ impl Folding {
                 false => Cow::Borrowed(text),
             };
         }
-        let folded = |c: char| match c.is_ascii() {
-            true => c.to_ascii_lowercase(),
-            false => self.others.binary_search_by_key(&c, |(from, _)| *from).map_or(c, |n| self.others[n].1),
-        };
-        Cow::Owned(text.chars().map(folded).collect())
+        // Stretches of ASCII are copied whole: they are most of nearly every text.
+        let mut folded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|octet| !octet.is_ascii()) {
+            let (ascii, others) = rest.split_at(at);
+            folded.push_str(ascii);
+            let mut others = others.chars();
+            folded.extend(others.next().map(|c| self.folded(c)));
+            rest = others.as_str();
+        }
+        folded.push_str(rest);
+        folded.make_ascii_lowercase();
+        Cow::Owned(folded)
+    }
+
+    /// What `c` becomes, which is outside ASCII.
+    fn folded(&self, c: char) -> char {
+        self.others.binary_search_by_key(&c, |(from, _)| *from).map_or(c, |place| self.others[place].1)
     }
 }
 

@@ -3,11 +3,13 @@
 //! - a [`Pattern`]: one of them
 //! - a [`Sieve`]: which of many can be in a text, in one pass; `needles` are the words that it looks for and `fold` is what
 //!   it makes of upper and lower case
+//! - `loose`: patterns without their borders of words, which are slow in a text outside ASCII
 //! - [`Bits`]: a set of small numbers
 
 mod bits;
 mod fold;
 mod glob;
+mod loose;
 mod needles;
 mod sieve;
 
@@ -16,7 +18,8 @@ use std::ops::Range;
 pub use bits::Bits;
 pub use sieve::Sieve;
 
-use regex::{Regex, RegexBuilder};
+use loose::Loose;
+use regex::{Captures, Match, Regex, RegexBuilder};
 
 /// Memory that one compiled pattern may take, in octets.
 const MAX_COMPILED: usize = 1 << 20;
@@ -30,6 +33,8 @@ pub struct Pattern {
     regex: Regex,
     /// As written, where it is a glob.
     glob: Option<String>,
+    /// `None` where it has no borders of words.
+    loose: Option<Loose>,
 }
 
 /// Why a text is not a pattern.
@@ -51,13 +56,13 @@ impl Pattern {
     /// [`PatternError`] when it is not a regular expression, or too large once compiled.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         // `regex` tells the place of an error only inside its text; its parser tells it as numbers.
-        parser().build().parse(source).map_err(|error| syntax_error(&error))?;
+        let tree = parser().build().parse(source).map_err(|error| syntax_error(&error))?;
         RegexBuilder::new(source)
             .case_insensitive(true)
             .nest_limit(MAX_NESTING)
             .size_limit(MAX_COMPILED)
             .build()
-            .map(|regex| Self { regex, glob: None })
+            .map(|regex| Self { regex, glob: None, loose: Loose::of(&tree) })
             .map_err(|error| {
                 let too_big = matches!(error, regex::Error::CompiledTooBig(_));
                 let small = || "it is too large; use smaller repetitions".to_owned();
@@ -91,7 +96,7 @@ impl Pattern {
 
     /// Whether it is found in `text`.
     pub fn is_in(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.begin(text).is_some_and(|begin| self.regex.is_match_at(text, begin))
     }
 
     /// The regular expression, of a glob that which it stands for.
@@ -106,14 +111,14 @@ impl Pattern {
 
     /// The named groups that took part where it is first found in `text`; `None` where it is not in it.
     pub fn groups(&self, text: &str) -> Option<Vec<(&str, String)>> {
-        let captures = self.regex.captures(text)?;
+        let captures = self.captures(text)?;
         let group = |name| captures.name(name).map(|found| (name, found.as_str().to_owned()));
         Some(self.group_names().filter_map(group).collect())
     }
 
     /// The octets of `text` where it is first found.
     pub fn find(&self, text: &str) -> Option<Range<usize>> {
-        self.regex.find(text).map(|found| found.range())
+        self.first(text).map(|found| found.range())
     }
 
     /// The octets of every place of `text` where it is found, in order; some may be empty. Each is found in
@@ -134,7 +139,23 @@ impl Pattern {
 
     /// What the group of this number matched where the pattern is first found in `text`; 0 is the whole.
     pub fn group<'t>(&self, text: &'t str, number: usize) -> Option<&'t str> {
-        self.regex.captures(text)?.get(number).map(|found| found.as_str())
+        self.captures(text)?.get(number).map(|found| found.as_str())
+    }
+
+    fn first<'t>(&self, text: &'t str) -> Option<Match<'t>> {
+        self.regex.find_at(text, self.begin(text)?)
+    }
+
+    fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.regex.captures_at(text, self.begin(text)?)
+    }
+
+    /// The octet of `text` from which on it is to be looked for; `None` where it is nowhere.
+    fn begin(&self, text: &str) -> Option<usize> {
+        match &self.loose {
+            Some(loose) if !text.is_ascii() => loose.begin(self.source(), text),
+            _ => Some(0),
+        }
     }
 
     /// Whether both find the same, as far as their expressions tell.

@@ -22,6 +22,8 @@ const MAX_LISTS: usize = 4;
 const MAX_OCTETS: usize = 1 << 16;
 /// A word that is shorter, in octets, is nearly everywhere.
 const MIN_LENGTH: usize = 2;
+/// Words of the least length that a list may have: of more of them one is nearly everywhere.
+const MAX_SHORT: usize = 8;
 /// A word that is longer is no better for it.
 const LONG: usize = 8;
 /// Octets of a word that are looked for: its last ones, as names are told apart by their ends. It bounds how many words end
@@ -72,8 +74,12 @@ impl Part {
 fn best(offers: impl IntoIterator<Item = Words>) -> Vec<Words> {
     let shortest = |words: &Words| words.iter().map(String::len).min().unwrap_or(0);
     let octets = |words: &Words| words.iter().map(String::len).sum::<usize>();
+    let short = |words: &Words| words.iter().filter(|word| word.len() == MIN_LENGTH).count();
     let fits = |words: &Words| {
-        shortest(words) >= MIN_LENGTH && words.len() <= MAX_NEEDLES && octets(words) <= MAX_OCTETS
+        shortest(words) >= MIN_LENGTH
+            && short(words) <= MAX_SHORT
+            && words.len() <= MAX_NEEDLES
+            && octets(words) <= MAX_OCTETS
     };
     let mut offers: Vec<Words> = offers.into_iter().filter(fits).collect();
     offers.sort_by_key(|words| (std::cmp::Reverse(shortest(words).min(LONG)), words.len()));
@@ -240,6 +246,14 @@ mod tests {
         let tree = parser().build().parse(r"(srv1|srv2)[a-z]? is .*(down|up)").unwrap();
         let lists = of(&tree, &mut Folding::default());
         assert_eq!(lists, [vec![" is "], vec!["srv1", "srv2"], vec!["down", "up"]]);
+    }
+
+    #[test]
+    fn many_words_of_two_octets_are_no_help() {
+        let words = |count: usize| ('a'..).take(count).map(|c| format!("{c}x")).collect::<Vec<_>>().join("|");
+        assert_eq!(needles(&words(MAX_SHORT)).unwrap().len(), MAX_SHORT);
+        assert_eq!(needles(&format!("{}|longer", words(MAX_SHORT))).unwrap().len(), MAX_SHORT + 1);
+        assert_eq!(needles(&words(MAX_SHORT + 1)), None);
     }
 
     #[test]

@@ -10,15 +10,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind, StartKind};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind, StartKind};
 use regex::RegexSet;
-use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::Hir;
 
 use super::fold::Folding;
+use super::loose::without_borders;
 use super::{Bits, Pattern, needles, parser};
 
 /// Octets of all words together. Whoever comes later is let through always.
 const MAX_OCTETS: usize = 1 << 24;
+/// Octets of all words together up to which a table leads from each of their beginnings and each octet of a text to the next. It
+/// takes less than 1 KiB of memory for each, mostly a quarter; beyond that the beginnings are searched.
+const MAX_TABLE: usize = 1 << 14;
 /// Most patterns without words that run together; beyond that each is asked by itself.
 const MAX_TOGETHER: usize = 256;
 
@@ -110,6 +114,7 @@ impl Sieve {
         }
         let (words, passing): (Vec<String>, Vec<Vec<u32>>) = words.into_iter().unzip();
         let built = AhoCorasickBuilder::new()
+            .kind((octets <= MAX_TABLE).then_some(AhoCorasickKind::DFA))
             .match_kind(MatchKind::Standard)
             .start_kind(StartKind::Unanchored)
             .build(&words);
@@ -172,25 +177,6 @@ impl Sieve {
     }
 }
 
-/// The same without borders of words, so that it is found in more texts and in none less.
-fn without_borders(tree: &Hir) -> Hir {
-    let all = |trees: &[Hir]| trees.iter().map(without_borders).collect();
-    match tree.kind() {
-        HirKind::Look(Look::Start | Look::End | Look::StartLF | Look::EndLF) => tree.clone(),
-        HirKind::Look(_) => Hir::empty(),
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) => tree.clone(),
-        HirKind::Repetition(repetition) => {
-            let sub = Box::new(without_borders(&repetition.sub));
-            // Written behind each other, two repetitions would mean something else.
-            let sub = Box::new(Hir::capture(Capture { index: 1, name: None, sub }));
-            Hir::repetition(Repetition { sub, ..repetition.clone() })
-        }
-        HirKind::Capture(Capture { sub, .. }) => without_borders(sub),
-        HirKind::Concat(trees) => Hir::concat(all(trees)),
-        HirKind::Alternation(trees) => Hir::alternation(all(trees)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -243,6 +229,19 @@ mod tests {
         assert_eq!(sieve.pass_either("sun", "rain").iter().collect::<Vec<_>>(), [0, 1, 3]);
         let nothing: [(usize, Vec<&Pattern>); 0] = [];
         assert!(!sieve.is_open() && Sieve::new(1, nothing).is_open());
+    }
+
+    #[test]
+    fn a_table_has_its_size() {
+        let word = |n: usize| format!("{n:064}");
+        for (count, has_table) in [(MAX_TABLE / 64, true), (MAX_TABLE / 64 + 1, false)] {
+            let patterns: Vec<Pattern> = (0..count).map(|n| Pattern::new(&word(n)).unwrap()).collect();
+            let sieve = sieve(&patterns);
+            let is_table = sieve.words.as_ref().unwrap().kind() == AhoCorasickKind::DFA;
+            assert_eq!(is_table, has_table, "{count}");
+            let text = format!("1{}x{}", word(count - 1), word(7));
+            assert_eq!(sieve.pass(&text).iter().collect::<Vec<_>>(), [7, count - 1]);
+        }
     }
 
     #[test]

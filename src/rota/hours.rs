@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Days, instant};
+use crate::model::QuietSpan;
 
 /// What repeats by the week has ended by then if it ever does.
 const FAR: SignedDuration = SignedDuration::from_hours(9 * 24);
@@ -45,6 +46,37 @@ impl Hours {
         let lasts = on.filter_map(|day| self.beginning_on(day, zone));
         lasts.filter(|(from, to)| *from <= at && at < *to).map(|(_, to)| to).max()
     }
+}
+
+impl ZonedHours {
+    /// The same as data. The zone of the machine is told by its name where it has one.
+    pub fn to_span(&self) -> QuietSpan {
+        let Self { hours: Hours { days, from, to }, zone } = self;
+        QuietSpan { days: days.bits(), from: *from, to: *to, zone: zone.iana_name().map(str::to_owned) }
+    }
+
+    /// What was written as data; `None` where no zone is known by its name (any more).
+    pub fn of_span(span: &QuietSpan) -> Option<Self> {
+        let zone = match &span.zone {
+            Some(name) => TimeZone::get(name).ok()?,
+            None => TimeZone::system(),
+        };
+        let hours = Hours { days: Days::of_bits(span.days), from: span.from, to: span.to };
+        Some(Self { hours, zone })
+    }
+}
+
+/// When what would be due at `at` may be: then, or where all of `spans` that hold it have ended. One whose zone is
+/// not known is none, and `unknown` is told of it; neither do those count that never end.
+pub fn awake_from(spans: &[QuietSpan], at: Timestamp, mut unknown: impl FnMut(&QuietSpan)) -> Timestamp {
+    let mut hours = Vec::with_capacity(spans.len());
+    for span in spans {
+        match ZonedHours::of_span(span) {
+            Some(known) => hours.push(known),
+            None => unknown(span),
+        }
+    }
+    first_outside(&hours, at).unwrap_or(at)
 }
 
 /// The first moment from `at` on that is in none of these hours: `at` itself, or an end of some of them. `None` where there
@@ -152,6 +184,44 @@ mod tests {
             reached(&[hours(but_sunday, (0, 0), (0, 0))], "2026-11-23T00:00:00+01:00"),
             "2026-11-29T00:00:00+01:00"
         );
+    }
+
+    #[test]
+    fn hours_are_the_same_as_data() {
+        let some = Days::of([Weekday::Monday, Weekday::Thursday, Weekday::Sunday]);
+        let days =
+            [Days::ALL, Days::default(), some, Days::of([Weekday::Sunday]), Days::of([Weekday::Monday])];
+        assert_eq!(days.map(Days::bits), [0b111_1111, 0, 0b100_1001, 0b100_0000, 1]);
+        for days in days {
+            let written = hours(days, (22, 0), (7, 30));
+            let span = written.to_span();
+            assert_eq!(ZonedHours::of_span(&span).unwrap(), written);
+            let json = serde_json::to_string(&span).unwrap();
+            assert_eq!(serde_json::from_str::<QuietSpan>(&json).unwrap(), span);
+        }
+        let system = ZonedHours { zone: TimeZone::system(), ..night() };
+        assert_eq!(ZonedHours::of_span(&system.to_span()).unwrap().hours, night().hours);
+        assert_eq!(
+            ZonedHours::of_span(&QuietSpan { zone: None, ..night().to_span() }).unwrap().hours,
+            night().hours
+        );
+    }
+
+    #[test]
+    fn a_zone_that_is_not_known_any_more_holds_nothing_back() {
+        let at = "2026-11-20T23:00:00+01:00".parse().unwrap();
+        let morning: Timestamp = "2026-11-21T07:00:00+01:00".parse().unwrap();
+        let lost = QuietSpan { zone: Some("Mars/Olympus".to_owned()), ..night().to_span() };
+        let awake = |spans: &[QuietSpan]| {
+            let mut unknown = 0;
+            (awake_from(spans, at, |_| unknown += 1), unknown)
+        };
+        assert_eq!(awake(&[night().to_span()]), (morning, 0));
+        assert_eq!(awake(std::slice::from_ref(&lost)), (at, 1));
+        assert_eq!(awake(&[lost, night().to_span()]), (morning, 1));
+        let always = hours(Days::ALL, (5, 0), (5, 0)).to_span();
+        assert_eq!(awake(&[always]), (at, 0), "what would be held for ever goes");
+        assert_eq!(awake(&[]), (at, 0));
     }
 
     proptest! {

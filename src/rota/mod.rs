@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
-pub use hours::{Hours, ZonedHours, first_outside};
-pub use overrides::{MAX_OVERRIDES, Override, OverrideError, Overrides};
+pub use hours::{Hours, ZonedHours, awake_from, first_outside};
+pub use overrides::{MAX_OVERRIDES, Override, OverrideError, Overrides, day};
 pub use shifts::{Days, Shift, Shifts};
 pub use turns::Turns;
 

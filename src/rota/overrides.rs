@@ -197,8 +197,14 @@ impl<'a> Line<'a> {
     /// A day with or without a time of day.
     fn time(&mut self, end: End) -> Result<(Date, Time), OverrideError> {
         let (at, written) = self.word();
-        let date: Date = written.parse().map_err(|_| {
-            self.fault(at, format!("`{}` is not a day; write it like 2026-12-24", shown(written)))
+        let date = day(written).ok_or_else(|| {
+            let shown = shown(written);
+            // With a time it would become the whole day.
+            let what = match written.parse::<Date>() {
+                Ok(_) => format!("`{shown}` is no day alone; write the time apart, like 2026-12-24 18:00"),
+                Err(_) => format!("`{shown}` is not a day; write it like 2026-12-24"),
+            };
+            self.fault(at, what)
         })?;
         let (at, written) = self.peek();
         if !written.contains(':') {
@@ -216,6 +222,11 @@ impl<'a> Line<'a> {
         })?;
         Ok((date, time))
     }
+}
+
+/// A day as people write it, `2026-12-24`; nothing with a time of day, a zone or whatever else is no day.
+pub fn day(written: &str) -> Option<Date> {
+    written.parse().ok().filter(|day: &Date| day.to_string() == written)
 }
 
 fn shown(word: &str) -> String {

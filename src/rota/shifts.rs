@@ -67,6 +67,16 @@ impl Days {
         both
     }
 
+    /// Those whose bits are set: bit 0 stands for Monday, bit 6 for Sunday.
+    pub fn of_bits(bits: u8) -> Self {
+        Self(std::array::from_fn(|place| bits & (1 << place) != 0))
+    }
+
+    /// The bits that [`of_bits`](Self::of_bits) takes.
+    pub fn bits(self) -> u8 {
+        self.0.iter().rev().fold(0, |bits, &is_in| bits << 1 | u8::from(is_in))
+    }
+
     /// Whether the day is one of them.
     pub fn contains(self, day: Weekday) -> bool {
         self.0[place(day)]

@@ -176,6 +176,39 @@ fn an_override_that_the_clock_skips_is_none() {
 }
 
 #[test]
+fn the_turn_of_the_year_is_a_night_like_any_other() {
+    let plain = office();
+    same(who(&plain, "2026-12-31T17:59:59+01:00"), "office", "2026-12-31T17:00:00Z");
+    for moment in ["2026-12-31T18:00:00+01:00", "2026-12-31T23:59:59+01:00", "2027-01-01T00:00:00+01:00"] {
+        same(who(&plain, moment), "night", "2027-01-01T07:00:00Z");
+    }
+    same(who(&plain, "2027-01-01T08:00:00+01:00"), "office", "2027-01-01T17:00:00Z");
+    let written = "2026-12-31 22:00 .. 2027-01-01 06:00 carla";
+    let rota = Rota { overrides: Overrides::read(written).unwrap(), ..office() };
+    same(who(&rota, "2026-12-31T21:59:59+01:00"), "night", "2026-12-31T21:00:00Z");
+    for moment in ["2026-12-31T22:00:00+01:00", "2027-01-01T00:00:00+01:00", "2027-01-01T05:59:59+01:00"] {
+        same(who(&rota, moment), "carla", "2027-01-01T05:00:00Z");
+    }
+    same(who(&rota, "2027-01-01T06:00:00+01:00"), "night", "2027-01-01T07:00:00Z");
+}
+
+#[test]
+fn an_override_of_a_day_is_as_long_as_the_day() {
+    let written = "2026-03-29 .. 2026-03-29 bruno\n2026-10-25 .. 2026-10-25 carla";
+    let rota = Rota { overrides: Overrides::read(written).unwrap(), ..office() };
+    // 23 hours.
+    same(who(&rota, "2026-03-28T23:59:59+01:00"), "boss", "2026-03-28T23:00:00Z");
+    same(who(&rota, "2026-03-29T00:00:00+01:00"), "bruno", "2026-03-29T22:00:00Z");
+    same(who(&rota, "2026-03-29T23:59:59+02:00"), "bruno", "2026-03-29T22:00:00Z");
+    same(who(&rota, "2026-03-30T00:00:00+02:00"), "boss", "2026-03-30T06:00:00Z");
+    // 25 hours.
+    same(who(&rota, "2026-10-24T23:59:59+02:00"), "boss", "2026-10-24T22:00:00Z");
+    same(who(&rota, "2026-10-25T00:00:00+02:00"), "carla", "2026-10-25T23:00:00Z");
+    same(who(&rota, "2026-10-25T23:59:59+01:00"), "carla", "2026-10-25T23:00:00Z");
+    same(who(&rota, "2026-10-26T00:00:00+01:00"), "boss", "2026-10-26T07:00:00Z");
+}
+
+#[test]
 fn lines_that_cannot_be_read_are_told_each_with_its_place() {
     let written = "2026-12-24 18:00 bruno\n\
         24.12.2026 .. 2026-12-27 bruno\n\
@@ -184,7 +217,9 @@ fn lines_that_cannot_be_read_are_told_each_with_its_place() {
         2026-12-24 .. 2026-12-27  # nobody\n\
         2026-12-24 .. 2026-12-24 bruno\n\
         2026-12-24 12:00 .. 2026-12-24 12:00 bruno\n\
-        2026-02-29 .. 2026-03-01 bruno\n";
+        2026-02-29 .. 2026-03-01 bruno\n\
+        2026-12-24T18:00 .. 2026-12-25 bruno\n\
+        2026-12-24 .. 2026-12-25T09:00:00+01:00[Europe/Rome] bruno\n";
     let wrong: Vec<String> = Overrides::read(written).unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(
         wrong,
@@ -196,6 +231,8 @@ fn lines_that_cannot_be_read_are_told_each_with_its_place() {
             "5:25: nobody is named; write an alias, a number or a rota behind the times",
             "7:1: it ends before it begins; write the earlier time first",
             "8:1: `2026-02-29` is not a day; write it like 2026-12-24",
+            "9:1: `2026-12-24T18:00` is no day alone; write the time apart, like 2026-12-24 18:00",
+            "10:15: `2026-12-25T09:00:00+01:00[Europe/Rome]` is no day alone; write the time apart, like 2026-12-24 18:00",
         ]
     );
 }

@@ -45,6 +45,53 @@ pub struct Conditions {
     pub not: Option<Vec<Conditions>>,
 }
 
+/// One thing that conditions ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked<'a> {
+    Door(Door),
+    Networks(&'a [IpNet]),
+    Listeners(&'a [String]),
+    Accounts(&'a [String]),
+    Moment(&'a Moment),
+    Words(About<'a>, &'a Patterns),
+}
+
+/// Where patterns are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum About<'a> {
+    Helo,
+    EnvelopeSender,
+    HeaderSender,
+    /// The header field of this name.
+    Header(&'a str),
+    Recipient,
+    Subject,
+    Text,
+}
+
+impl About<'_> {
+    /// The key as the configuration writes it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Helo => "helo",
+            Self::EnvelopeSender => "envelope_sender",
+            Self::HeaderSender => "header_sender",
+            Self::Header(_) => "header",
+            Self::Recipient => "recipient",
+            Self::Subject => "subject",
+            Self::Text => "text",
+        }
+    }
+
+    /// Whether both are the same place.
+    pub(super) fn is(self, other: About<'_>) -> bool {
+        match (self, other) {
+            (Self::Header(one), About::Header(other)) => one.eq_ignore_ascii_case(other),
+            _ => self.key() == other.key(),
+        }
+    }
+}
+
 /// Patterns, one of which is to be found; at least one.
 #[derive(Clone, Debug)]
 pub struct Patterns(Vec<Pattern>);
@@ -79,32 +126,64 @@ impl Conditions {
         lists.into_iter().filter_map(|(key, list)| Some((key, list.as_deref()?)))
     }
 
+    /// Each thing that it asks for itself, in the order in which it is told: what is told quickly goes first, and of two groups
+    /// of one name the later one counts.
+    pub(super) fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
+        // Each is named, so that nobody adds one and forgets it here.
+        let Self {
+            door,
+            networks,
+            listeners,
+            accounts,
+            moment,
+            helo,
+            envelope_sender,
+            header_sender,
+            headers,
+            recipient,
+            subject,
+            text,
+            any: _,
+            all: _,
+            not: _,
+        } = self;
+        let of_client = [
+            door.map(Asked::Door),
+            networks.as_deref().map(Asked::Networks),
+            listeners.as_deref().map(Asked::Listeners),
+            accounts.as_deref().map(Asked::Accounts),
+            moment.as_deref().map(Asked::Moment),
+        ];
+        let before = [
+            (About::Helo, helo),
+            (About::EnvelopeSender, envelope_sender),
+            (About::HeaderSender, header_sender),
+        ];
+        let behind = [(About::Recipient, recipient), (About::Subject, subject), (About::Text, text)];
+        fn some<'a>((about, one): (About<'a>, &'a Option<Patterns>)) -> Option<(About<'a>, &'a Patterns)> {
+            Some((about, one.as_ref()?))
+        }
+        let headers = headers.iter().map(|(name, patterns)| (About::Header(name), patterns));
+        let words = before.into_iter().filter_map(some).chain(headers);
+        let words = words.chain(behind.into_iter().filter_map(some));
+        of_client.into_iter().flatten().chain(words.map(|(about, patterns)| Asked::Words(about, patterns)))
+    }
+
     /// What is asked for by patterns, each with its key, in the order in which a later group counts.
     pub(super) fn patterns(&self) -> impl Iterator<Item = (&'static str, &Patterns)> {
-        let before = [
-            ("helo", &self.helo),
-            ("envelope_sender", &self.envelope_sender),
-            ("header_sender", &self.header_sender),
-        ];
-        let behind = [("recipient", &self.recipient), ("subject", &self.subject), ("text", &self.text)];
-        let headers = self.headers.iter().map(|(_, patterns)| ("header", patterns));
-        let before = before.into_iter().filter_map(|(key, one)| Some((key, one.as_ref()?)));
-        let behind = behind.into_iter().filter_map(|(key, one)| Some((key, one.as_ref()?)));
-        before.chain(headers).chain(behind)
+        self.asked().filter_map(|asked| match asked {
+            Asked::Words(about, patterns) => Some((about.key(), patterns)),
+            Asked::Door(_)
+            | Asked::Networks(_)
+            | Asked::Listeners(_)
+            | Asked::Accounts(_)
+            | Asked::Moment(_) => None,
+        })
     }
 
     /// Whether it asks for nothing, so that everything meets it.
     pub fn is_empty(&self) -> bool {
-        let Self { door, networks, listeners, accounts, moment, any, all, not, .. } = self;
-        door.is_none()
-            && networks.is_none()
-            && listeners.is_none()
-            && accounts.is_none()
-            && moment.is_none()
-            && self.patterns().next().is_none()
-            && any.is_none()
-            && all.is_none()
-            && not.is_none()
+        self.asked().next().is_none() && self.inner().next().is_none()
     }
 
     /// How many levels of conditions there are, itself included; no deeper than `most` is looked.

@@ -20,6 +20,8 @@ mod candidates;
 mod conditions;
 mod decide;
 mod delivery;
+mod edges;
+mod fault;
 mod moment;
 mod names;
 mod price;
@@ -40,13 +42,15 @@ use std::time::Duration;
 
 pub use allowance::{Allowance, SenderPattern, SenderPatternError, SenderRefused};
 pub use budgets::{Budget, BudgetScope};
-pub use build::{Defaults, Fault, FaultKind, KnownAccount, KnownListener, NoMatch, Parts, Place};
+pub use build::{Defaults, KnownAccount, KnownListener, NoMatch, Parts};
 pub use conditions::{Conditions, MAX_NESTING, Patterns};
 pub use decide::{MAX_CONTINUING, Tried};
 pub use delivery::{
     Api, ChannelStep, DeliverAt, Delivering, DeliveryPlan, Escalation, EscalationPlan, LaneBy, SILENT_AFTER,
     Schedule,
 };
+pub use edges::Edges;
+pub use fault::{Fault, FaultKind, Place};
 pub use moment::{Dates, Moment, Span, Times};
 pub use price::{Amount, AmountError, Prices};
 pub use quiet::QuietHours;
@@ -57,7 +61,7 @@ pub use tree::Content;
 pub use why::Unmet;
 
 use crate::mail::{Headers, Priority};
-use crate::model::{Client, Lane, MailAddress, PhoneNumber, ReversePath, SenderId, SmsOptions};
+use crate::model::{Client, Lane, MailAddress, PhoneNumber, QuietSpan, ReversePath, SenderId, SmsOptions};
 use crate::rota::Rota;
 use crate::wording::{Groups, Wording};
 use candidates::Candidates;
@@ -330,6 +334,11 @@ impl Routing {
         self.quiet.awake_from(phone, at)
     }
 
+    /// The quiet hours of `phone`, for the spool, which asks again whenever it lets an SMS go.
+    pub fn quiet_spans(&self, phone: &PhoneNumber) -> Vec<QuietSpan> {
+        self.quiet.spans(phone)
+    }
+
     /// The first of our domains, for people who need one that works.
     pub fn first_domain(&self) -> &str {
         self.recipients.domains.first().map_or("", String::as_str)
@@ -355,5 +364,13 @@ impl Routing {
         at: Timestamp,
     ) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
         self.recipients.resolve_written(written, at)
+    }
+
+    /// The same at any time: every phone that may ever be meant.
+    ///
+    /// # Errors
+    /// As [`Routing::resolve_written`], at no time of which it would go well.
+    pub fn resolve_ever(&self, written: &str) -> Result<Vec<PhoneNumber>, RecipientRefusal> {
+        self.recipients.resolve_ever(written)
     }
 }

@@ -86,6 +86,11 @@ impl Times {
         self.0.iter().zip(others.0).all(|(mine, others)| mine & !others == 0)
     }
 
+    /// The minutes of the day with which they begin or have ended.
+    pub(super) fn edges(&self) -> impl Iterator<Item = usize> {
+        (0..MINUTES).filter(|&minute| self.has(minute) != self.has((minute + MINUTES - 1) % MINUTES))
+    }
+
     fn has(&self, minute: usize) -> bool {
         self.0[minute / 64] & (1 << (minute % 64)) != 0
     }
@@ -209,6 +214,18 @@ impl Dates {
     /// Whether the day is one of them.
     pub fn contains(&self, day: Date) -> bool {
         self.0.iter().any(|span| span.contains(day))
+    }
+
+    /// The days with which they begin or have ended; of those of every year the ones of `year`.
+    pub(super) fn edges(&self, year: i16) -> impl Iterator<Item = Date> {
+        let of_year = move |(month, day): (i8, i8)| Date::new(year, month, day).ok();
+        let ends = self.0.iter().flat_map(move |span| match *span {
+            Span::Once(Once { first, last }) => [Some(first), last.tomorrow().ok()],
+            Span::Yearly(Yearly { first, last }) => {
+                [of_year(first), of_year(last).and_then(|last| last.tomorrow().ok())]
+            }
+        });
+        ends.flatten()
     }
 
     /// Whether each of them is surely one of `others`.

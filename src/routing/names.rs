@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::build::{Fault, FaultKind, Place};
+use super::fault::{Fault, FaultKind, Place};
 use super::recipient::MAX_SHOWN;
 use crate::model::{DialPlan, PhoneNumber};
 use crate::rota::Rota;

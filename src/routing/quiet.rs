@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
-use super::build::{Fault, FaultKind, Place};
+use super::fault::{Fault, FaultKind, Place};
 use super::names::Names;
-use crate::model::{DialPlan, PhoneNumber};
+use crate::model::{DialPlan, PhoneNumber, QuietSpan};
 use crate::rota::{ZonedHours, first_outside};
 
 /// Days from which it is looked whether quiet hours end: clocks in one zone may have changed while those in another have
@@ -34,6 +34,11 @@ impl Quiet {
     pub(super) fn awake_from(&self, phone: &PhoneNumber, at: Timestamp) -> Timestamp {
         // `read` lets none in that never end.
         self.0.get(phone).and_then(|hours| first_outside(hours, at)).unwrap_or(at)
+    }
+
+    /// Those of the phone as data, for what is accepted for it.
+    pub(super) fn spans(&self, phone: &PhoneNumber) -> Vec<QuietSpan> {
+        self.0.get(phone).into_iter().flatten().map(ZonedHours::to_span).collect()
     }
 }
 

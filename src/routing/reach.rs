@@ -7,8 +7,9 @@ mod covers;
 
 use ipnet::IpNet;
 
-use super::build::{Fault, FaultKind, KnownAccount, KnownListener, Place};
+use super::build::{KnownAccount, KnownListener};
 use super::conditions::{Conditions, MAX_NESTING};
+use super::fault::{Fault, FaultKind, Place};
 use super::moment::{Moment, WEEK};
 use super::rule::{Action, Rule};
 use crate::model::Door;
@@ -162,8 +163,8 @@ impl World<'_> {
                 && (!has_accounts || of_accounts(door).next().is_some())
         };
         let (by_smtp, by_http) = (left(Door::Smtp), left(Door::Http));
-        // What the relay itself hands in has a listener by name only, and no account.
-        let by_relay = has_listeners && !has_accounts && named.iter().any(|known| known.door == Door::Relay);
+        // What the relay itself hands in comes from this machine, and has no account.
+        let by_relay = !has_accounts && named.iter().any(|known| known.door == Door::Relay);
         if !by_smtp && !by_http && !by_relay {
             let door = if of_accounts(Door::Smtp).next().is_some() { Door::Smtp } else { Door::Http };
             return Some((Some("account"), FaultKind::AccountElsewhere { rule: name(), door }));

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::candidates::{Candidates, Left};
-use super::conditions::{Conditions, Patterns};
+use super::conditions::{About, Asked, Conditions, Patterns};
 use super::moment::{Dates, Moment, Times};
 use super::{Facts, Origin};
 use crate::model::{Door, PhoneNumber};
@@ -95,60 +95,47 @@ pub(super) struct Index {
 
 impl Index {
     /// `conditions` as they are asked, with everything that they name put into the index.
-    pub(super) fn plant(&mut self, conditions: Conditions) -> Group {
-        let Conditions {
-            door,
-            networks,
-            listeners,
-            accounts,
-            moment,
-            helo,
-            envelope_sender,
-            header_sender,
-            headers,
-            recipient,
-            subject,
-            text,
-            any,
-            all,
-            not,
-        } = conditions;
+    pub(super) fn plant(&mut self, conditions: &Conditions) -> Group {
         let mut nodes = Vec::new();
-        // What is told quickly goes first.
-        nodes.extend(door.map(Leaf::Door));
-        nodes.extend(networks.map(Leaf::Networks));
-        nodes.extend(listeners.map(Leaf::Listeners));
-        nodes.extend(accounts.map(Leaf::Accounts));
-        if let Some(moment) = moment {
-            let Moment { zone, times, weekdays, dates } = *moment;
-            let zone = self.zone(zone);
-            nodes.extend(times.map(|times| Leaf::Times(zone, times)));
-            nodes.extend(weekdays.map(|days| Leaf::Weekdays(zone, days)));
-            nodes.extend(dates.map(|dates| Leaf::Dates(zone, dates)));
-        }
-        let headers: Vec<(Field, Option<Patterns>)> = headers
-            .into_iter()
-            .map(|(name, patterns)| (Field::Header(self.header(&name)), Some(patterns)))
-            .collect();
-        let before = [
-            (Field::Helo, helo),
-            (Field::EnvelopeSender, envelope_sender),
-            (Field::HeaderSender, header_sender),
-        ];
-        let behind = [(Field::Recipient, recipient), (Field::Subject, subject), (Field::Text, text)];
-        for (field, patterns) in before.into_iter().chain(headers).chain(behind) {
-            if let Some(patterns) = patterns {
-                let first = self.patterns;
-                self.patterns += patterns.as_slice().len();
-                nodes.push(Leaf::Words(field, Wanted { patterns, first }));
+        for asked in conditions.asked() {
+            match asked {
+                Asked::Door(door) => nodes.push(Leaf::Door(door)),
+                Asked::Networks(nets) => nodes.push(Leaf::Networks(nets.to_vec())),
+                Asked::Listeners(names) => nodes.push(Leaf::Listeners(names.to_vec())),
+                Asked::Accounts(names) => nodes.push(Leaf::Accounts(names.to_vec())),
+                Asked::Moment(moment) => {
+                    let Moment { zone, times, weekdays, dates } = moment.clone();
+                    let zone = self.zone(zone);
+                    nodes.extend(times.map(|times| Leaf::Times(zone, times)));
+                    nodes.extend(weekdays.map(|days| Leaf::Weekdays(zone, days)));
+                    nodes.extend(dates.map(|dates| Leaf::Dates(zone, dates)));
+                }
+                Asked::Words(about, patterns) => {
+                    let wanted = Wanted { patterns: patterns.clone(), first: self.patterns };
+                    self.patterns += patterns.as_slice().len();
+                    nodes.push(Leaf::Words(self.field(about), wanted));
+                }
             }
         }
         let mut nodes: Vec<Node> = nodes.into_iter().map(Node::Leaf).collect();
-        let mut planted = |list: Vec<Conditions>| list.into_iter().map(|one| self.plant(one)).collect();
-        nodes.extend(any.map(|list| Node::Any(planted(list))));
-        nodes.extend(all.map(|list| Node::All(planted(list))));
-        nodes.extend(not.map(|list| Node::Not(planted(list))));
+        let Conditions { any, all, not, .. } = conditions;
+        let mut planted = |list: &Vec<Conditions>| list.iter().map(|one| self.plant(one)).collect();
+        nodes.extend(any.as_ref().map(|list| Node::Any(planted(list))));
+        nodes.extend(all.as_ref().map(|list| Node::All(planted(list))));
+        nodes.extend(not.as_ref().map(|list| Node::Not(planted(list))));
         Group(nodes)
+    }
+
+    fn field(&mut self, about: About<'_>) -> Field {
+        match about {
+            About::Helo => Field::Helo,
+            About::EnvelopeSender => Field::EnvelopeSender,
+            About::HeaderSender => Field::HeaderSender,
+            About::Header(name) => Field::Header(self.header(name)),
+            About::Recipient => Field::Recipient,
+            About::Subject => Field::Subject,
+            About::Text => Field::Text,
+        }
     }
 
     fn zone(&mut self, zone: TimeZone) -> usize {

@@ -349,11 +349,22 @@ pub struct Waits {
     pub tellings: Duration,
 }
 
+/// What bites. The first comes first in a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// A budget.
+    Budget,
+    /// A limit, of which there may be one for each phone.
+    Limit,
+}
+
 /// Something that the operator is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Its row.
+    /// Its row. A later one is higher.
     pub seq: i64,
+    /// What bites.
+    pub topic: Topic,
     /// When it happened.
     pub at: Timestamp,
     /// What it is about, in one line.

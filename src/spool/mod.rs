@@ -32,7 +32,7 @@ use crate::model::{
 
 pub use entries::{
     Again, Call, Case, Claimed, ClaimedMail, MOST_IN_A_CALL, MailStep, News, Outcome, Question, Room,
-    Siblings, Step, Taken, TellStep, Telling, Waits, Word,
+    Siblings, Step, Taken, TellStep, Telling, Topic, Waits, Word,
 };
 pub use heard::{Expected, Heard};
 pub use once::{Accepted, Before, KEY_LIFETIME, RequestKey};
@@ -238,9 +238,12 @@ pub trait Spool: Send + Sync + 'static {
     /// [`Queue::Due`] it may be the time at which one expires; for [`Queue::Cases`] see there.
     async fn next_due(&self, queue: Queue) -> Result<Option<Timestamp>, SpoolError>;
 
-    /// The first `limit` things that the operator is to be told, the oldest first. They are handed out again until
-    /// they are closed.
+    /// The first `limit` things that the operator is to be told, by topic, the oldest first. They are handed out again
+    /// until they are closed.
     async fn notices(&self, limit: usize) -> Result<Vec<Word>, SpoolError>;
+
+    /// The first `limit` of those that came after this one, by [`Word::seq`], of all without one; the oldest first.
+    async fn notices_after(&self, seq: Option<i64>, limit: usize) -> Result<Vec<Word>, SpoolError>;
 
     /// Marks these, by [`Word::seq`], as told, by `mail` where there is one, in one transaction.
     /// [`SpoolError::Told`], and nothing is filed, when one of them is told already. Without any nothing happens.

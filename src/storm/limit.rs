@@ -95,6 +95,13 @@ impl Passes {
             self.0.pop_front();
         }
     }
+
+    /// What passed at `at` has not gone after all, so that it counts no more; `false` where it does not count anyway, as it
+    /// was forgotten, or its time was ahead of another's. Of several in one millisecond one is taken.
+    pub fn remove(&mut self, at: Timestamp) -> bool {
+        let found = self.0.iter().rposition(|time| *time == at.as_millisecond());
+        found.and_then(|place| self.0.remove(place)).is_some()
+    }
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -206,6 +213,20 @@ mod tests {
         passes.add(&steps, at(10_000));
         assert_eq!(passes.write(), "10000 0");
         assert_eq!(passes.free_at(&steps, at(10_000)), Some(at(70_000)));
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_room_and_takes_nobody_else_with_it() {
+        let steps = [limit(2, 1000)];
+        let mut passes = passed(&steps, &[100, 100, 400]);
+        assert!(!passes.remove(at(101)), "nobody passed then");
+        assert!(passes.remove(at(100)));
+        assert_eq!(passes.write(), "100 300");
+        assert_eq!(passes.free_at(&steps, at(500)), Some(at(1100)));
+        assert!(passes.remove(at(400)));
+        assert_eq!(passes.free_at(&steps, at(500)), None);
+        assert!(passes.remove(at(100)) && !passes.remove(at(100)));
+        assert!(passes.is_empty());
     }
 
     #[test]

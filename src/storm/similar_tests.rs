@@ -83,7 +83,8 @@ proptest! {
 
     #[test]
     fn other_numbers_are_the_same(
-        text in "[a-z]{2,9} [a-z]{2,9} ",
+        // No name of a month or day begins so: beside an address that begins with a letter it would be a word.
+        text in "[a-z]{2,9} x[a-z]{1,8} ",
         one in any::<u32>(), other in any::<i32>(), address in any::<[u8; 4]>(), wide in any::<u128>(), bits in any::<u128>(),
     ) {
         let same = |one: String, other: String| (masked(&format!("{text}{one} end")), masked(&format!("{text}{other} end")));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::silence::{self, News, Told};
-use super::telling::{Text, filled, mail};
+use super::telling::{Text, Tried, filled, mail};
 use super::words::{self, Item};
 use super::{AGAIN, Expectation, GATHERED, LISTENER, SHORTEST_WAIT, Settings, State, TOLD, Vigil, json};
 use crate::model::Source;
@@ -59,10 +59,12 @@ impl Vigil {
                 }
                 // Of those who are no more in the configuration nothing is kept.
                 told.retain(|key, _| settings.expected.iter().any(|one| one.source.key() == *key));
-                if !self.tell(settings, &group, place == 0, &json(&told), now).await? {
-                    return Ok(later(now, AGAIN));
+                match self.tell(settings, &group, place == 0, &json(&told), now).await? {
+                    Tried::Told => state.told = told,
+                    Tried::Later => return Ok(later(now, AGAIN)),
+                    // Tried again with the next text: somebody may have mended the rules, or the night may be over.
+                    Tried::Untold => {}
                 }
-                state.told = told;
             }
             state.told_at[place] = Some(now);
             // Its silence begins anew.
@@ -88,7 +90,7 @@ impl Vigil {
         groups
     }
 
-    /// Tells of a group by text and mail and notes it; `false` where it has to be tried again.
+    /// Tells of a group by text and mail and notes it.
     async fn tell(
         &self,
         settings: &Settings,
@@ -96,7 +98,7 @@ impl Vigil {
         is_silence: bool,
         note: &str,
         now: Timestamp,
-    ) -> Result<bool, SpoolError> {
+    ) -> Result<Tried, SpoolError> {
         for item in &group.items {
             let (source, silent) = (item.source.to_string(), words::spelled(item.silent));
             match is_silence {

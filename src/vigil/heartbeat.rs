@@ -26,6 +26,9 @@ pub(super) struct Known {
     /// What became of the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<Last>,
+    /// When it was known last that one was delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) delivered_at: Option<Timestamp>,
 }
 
 /// A test that is under way.
@@ -74,7 +77,7 @@ pub(super) enum Verdict {
 impl Known {
     /// Configured at `now`: the next time of its schedule is its first.
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { at: now, open: None, last: None }
+        Self { at: now, open: None, last: None, delivered_at: None }
     }
 
     /// Forgets a time that a clock has noted which was put back by days since, so that no test waits until it comes

@@ -87,6 +87,8 @@ struct State {
     here_since: Option<Timestamp>,
     /// When it was noted last that it is there.
     alive_at: Option<Timestamp>,
+    /// When the next look is to be; nothing after one that failed.
+    next_at: Option<Timestamp>,
     /// Whose silence was told.
     told: BTreeMap<String, Told>,
     /// When silence, and its end, were told last.
@@ -174,7 +176,7 @@ impl Vigil {
     ///
     /// # Errors
     /// The spool's; what was not done is done at the next look.
-    async fn look(&self, now: Timestamp) -> Result<Timestamp, SpoolError> {
+    pub(crate) async fn look(&self, now: Timestamp) -> Result<Timestamp, SpoolError> {
         let mut state = self.state.lock().await;
         let state = &mut *state;
         // A reload that comes meanwhile has this done again.
@@ -184,6 +186,15 @@ impl Vigil {
             self.is_changed.store(true, Ordering::Release);
             return Err(error);
         }
+        let next_at = state.next_at.take();
+        let late = next_at.and_then(|at| Duration::try_from(now.duration_since(at)).ok()).unwrap_or_default();
+        if late > alive_every(&settings) {
+            // The machine stood still, or its clock was set forward: nobody was heard of meanwhile.
+            tracing::warn!(late = words::spelled(late), "the relay was not there to hear anybody");
+            state.here_since = Some(now);
+            self.spool.expect(expected(&settings), late, now).await?;
+            self.note_alive(state, now).await?;
+        }
         let mut next = later(now, LONGEST_WAIT);
         if !settings.expected.is_empty() {
             let every = alive_every(&settings);
@@ -191,11 +202,12 @@ impl Vigil {
             if state.alive_at.is_none_or(is_old) {
                 self.note_alive(state, now).await?;
             }
-            next = next.min(later(now, every));
+            // From the last note on, so that two are never further apart, however many looks there are between.
+            next = next.min(later(state.alive_at.unwrap_or(now), every));
         }
         let mut heard = self.spool.heard().await?;
         let is_ahead = |at: Timestamp| at > later(now, AHEAD);
-        if heard.iter().any(|one| is_ahead(one.since) || one.at.is_some_and(is_ahead)) {
+        if heard.iter().any(|one| is_ahead(one.since) || is_ahead(silence::from(one))) {
             self.spool.expect(expected(&settings), Duration::ZERO, now).await?;
             heard = self.spool.heard().await?;
         }
@@ -208,6 +220,7 @@ impl Vigil {
         let view = see(state, &settings, &heard, now);
         self.figures.show(&self.view.load(), &view);
         self.view.store(Arc::new(view));
+        state.next_at = Some(next);
         Ok(next)
     }
 
@@ -285,6 +298,7 @@ fn see(state: &State, settings: &Settings, heard: &BTreeMap<Source, Heard>, now:
             next_at: one.schedule.next(now),
             open: known.and_then(|known| known.open.as_ref()).map(|open| open.id.clone()),
             ended_at: last.map(|last| last.at),
+            delivered_at: known.and_then(|known| known.delivered_at),
             failure: last.and_then(|last| last.failure.clone()),
         }
     });

@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::heartbeat::{self, Known, Last, Open, Step, Verdict};
-use super::telling::{Text, filled, mail};
-use super::{AGAIN, Heartbeat, LOOKS, Settings, Spoken, State, Unspoken, Vigil, json, note_key, words};
+use super::telling::{Text, Tried, mail};
+use super::{
+    AGAIN, Heartbeat, LISTENER, LOOKS, Settings, Spoken, State, Unspoken, Vigil, json, note_key, words,
+};
 use crate::model::SubmissionId;
 use crate::retry::later;
 use crate::spool::SpoolError;
-use crate::wording::OwnWords;
 
 impl Vigil {
     /// Does for a test what is due; when something is next.
@@ -71,23 +72,18 @@ impl Vigil {
         due: Timestamp,
         now: Timestamp,
     ) -> Result<(), SpoolError> {
-        let local = now.to_zoned(heartbeat.schedule.zone.clone());
-        let usual = || words::test_text(&heartbeat.name, &local);
-        let text = heartbeat.text.as_ref().map_or_else(usual, |template| {
-            let words = OwnWords { name: &heartbeat.name, kind: "heartbeat", silent: "", now: local.clone() };
-            filled(template, &words, usual)
-        });
-        let last = known.last.clone();
+        let (last, delivered_at) = (known.last.clone(), known.delivered_at);
         let opened = move |id: SubmissionId| Known {
             at: due,
             open: Some(Open { id: id.to_string(), sent_at: now }),
             last,
+            delivered_at,
         };
         let (key, noted) = (note_key(&heartbeat.name), opened.clone());
         let spoken = Spoken {
             listener: heartbeat.name.clone(),
             to: heartbeat.to.clone(),
-            text,
+            text: heartbeat.words(now),
             lane: heartbeat.lane,
             is_reported: false,
             mails: Vec::new(),
@@ -121,7 +117,12 @@ impl Vigil {
         now: Timestamp,
     ) -> Result<(), SpoolError> {
         let had_failed = known.last.as_ref().is_some_and(|last| last.failure.is_some());
-        let settled = Known { at: known.at, open: None, last: Some(Last { at: now, failure: None }) };
+        let settled = Known {
+            at: known.at,
+            open: None,
+            last: Some(Last { at: now, failure: None }),
+            delivered_at: Some(now),
+        };
         let note = (note_key(&heartbeat.name), json(&settled));
         let (subject, text) = words::passed_mail(&heartbeat.name);
         match mail(settings, &subject, &text, now).filter(|_| had_failed) {
@@ -146,11 +147,12 @@ impl Vigil {
     ) -> Result<bool, SpoolError> {
         let (settings, name) = (self.settings.load_full(), &heartbeat.name);
         let last = Last { at: now, failure: Some(why.to_owned()) };
-        let settled = Known { at: due, open: None, last: Some(last) };
+        let settled = Known { at: due, open: None, last: Some(last), delivered_at: known.delivered_at };
         let told = Text {
             to: &heartbeat.tell,
-            text: words::failed_text(name, why),
-            listener: name,
+            text: heartbeat.failure_words(why),
+            // Rules send the test by the way that it tests, and word of its failure by another one.
+            listener: LISTENER,
             key: &note_key(name),
             note: &json(&settled),
         };
@@ -158,8 +160,11 @@ impl Vigil {
             let (subject, text) = words::failed_mail(name, heartbeat.within, why, id, untold);
             mail(&settings, &subject, &text, now)
         };
-        if !self.tell_or_mail(told, mail, now).await? {
-            return Ok(false);
+        match self.tell_or_mail(told, mail, now).await? {
+            Tried::Told => {}
+            Tried::Later => return Ok(false),
+            // The page and readiness tell of it until one passes.
+            Tried::Untold => self.spool.set_note(note_key(name), json(&settled)).await?,
         }
         tracing::error!(heartbeat = name, why, id, "the test SMS failed");
         self.figures.count(name, "failed");

@@ -26,7 +26,7 @@ impl Schedule {
     }
 
     /// The first time after `now`.
-    pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.around(now).filter(|at| *at > now).min()
     }
 

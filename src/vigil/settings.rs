@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::Schedule;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::telling::filled;
+use super::{Schedule, words};
 use crate::model::{Lane, MailAddress, Source};
-use crate::wording::OwnTemplate;
+use crate::wording::{OwnTemplate, OwnWords};
 
 /// What the watch is told by the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,4 +67,35 @@ pub struct Heartbeat {
     pub tell: Vec<String>,
     /// How urgent it is where no rule says.
     pub lane: Lane,
+}
+
+impl Expectation {
+    /// What a text says that tells of this silence alone, once it has lasted as long as it may.
+    pub fn words(&self, now: Timestamp) -> String {
+        let items = [words::Item { source: self.source.clone(), silent: self.within, last: None }];
+        let usual = || words::silent_text(&items);
+        let silent = words::spelled(self.within);
+        let words = OwnWords {
+            name: &self.source.name,
+            kind: self.source.kind.as_str(),
+            silent: &silent,
+            now: now.to_zoned(TimeZone::system()),
+        };
+        self.text.as_ref().map_or_else(usual, |template| filled(template, &words, usual))
+    }
+}
+
+impl Heartbeat {
+    /// What the test says that is sent at `now`.
+    pub fn words(&self, now: Timestamp) -> String {
+        let now = now.to_zoned(self.schedule.zone.clone());
+        let usual = || words::test_text(&self.name, &now);
+        let words = OwnWords { name: &self.name, kind: "heartbeat", silent: "", now: now.clone() };
+        self.text.as_ref().map_or_else(usual, |template| filled(template, &words, usual))
+    }
+
+    /// What a text says that tells of a failure; `why` is what is known of it.
+    pub fn failure_words(&self, why: &str) -> String {
+        words::failed_text(&self.name, why)
+    }
 }

@@ -36,7 +36,7 @@ pub(super) fn grain(within: Duration) -> Duration {
 }
 
 /// From when on their silence counts.
-fn from(heard: &Heard) -> Timestamp {
+pub(super) fn from(heard: &Heard) -> Timestamp {
     later(heard.at.unwrap_or(heard.since), heard.away)
 }
 

@@ -10,13 +10,14 @@ use crate::spool::SpoolError;
 use crate::wording::{OwnTemplate, OwnWords};
 
 impl Vigil {
-    /// A text with a mail and a note in one commit; the mail and the note alone where no text can be sent.
+    /// A text with a mail and a note in one commit; the mail and the note alone where no text can be sent. Where nobody
+    /// would be told at all nothing is noted.
     pub(super) async fn tell_or_mail(
         &self,
         told: Text<'_>,
         mail: impl Fn(Option<&str>) -> Option<OutgoingMail>,
         now: Timestamp,
-    ) -> Result<bool, SpoolError> {
+    ) -> Result<Tried, SpoolError> {
         let Text { to, text, listener, key, note } = told;
         let pair = (key.to_owned(), note.to_owned());
         let mut untold = None;
@@ -34,11 +35,11 @@ impl Vigil {
             match self.speaker.speak(spoken, now).await {
                 Ok(id) => {
                     tracing::info!(%id, listener, "a text about it is on its way");
-                    return Ok(true);
+                    return Ok(Tried::Told);
                 }
                 Err(Unspoken::Later(why)) => {
                     tracing::warn!(why, listener, "the text about it is not taken now, and tried again");
-                    return Ok(false);
+                    return Ok(Tried::Later);
                 }
                 Err(Unspoken::Refused(why)) => {
                     tracing::error!(
@@ -50,12 +51,24 @@ impl Vigil {
                 }
             }
         }
-        match mail(untold.as_deref()) {
-            Some(mail) => self.spool.file_mail(mail, Some(pair), now).await?,
-            None => self.spool.set_note(pair.0, pair.1).await?,
+        match (mail(untold.as_deref()), untold) {
+            (Some(mail), _) => self.spool.file_mail(mail, Some(pair), now).await?,
+            (None, Some(_)) => return Ok(Tried::Untold),
+            (None, None) => self.spool.set_note(pair.0, pair.1).await?,
         }
-        Ok(true)
+        Ok(Tried::Told)
     }
+}
+
+/// What came of telling something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    /// It is told and noted, as far as there is anybody to tell.
+    Told,
+    /// It has to be tried again soon.
+    Later,
+    /// No text of it can be sent, as things stand, and nobody gets a mail: nothing is noted.
+    Untold,
 }
 
 /// A text and what is noted with it.

@@ -158,8 +158,17 @@ impl World {
         self.vigil = Self::watch(&self.spool, &self.mouth, settings);
     }
 
-    /// Looks; in how many seconds again.
+    /// Looks as the loop does that has looked whenever it was to; in how many seconds again.
     async fn look(&self, second: i64) -> i64 {
+        {
+            let next_at = &mut self.vigil.state.lock().await.next_at;
+            *next_at = next_at.map(|_| at(second));
+        }
+        self.wake(second).await
+    }
+
+    /// Looks for the first time since the last look; in how many seconds again.
+    async fn wake(&self, second: i64) -> i64 {
         self.vigil.look(at(second)).await.unwrap().duration_since(at(second)).as_secs()
     }
 
@@ -279,6 +288,96 @@ async fn time_in_which_the_relay_was_down_is_nobody_s_silence() {
 }
 
 #[tokio::test]
+async fn time_in_which_the_machine_stood_still_is_nobody_s_silence() {
+    let world = World::new(settings(vec![expectation(ups(), 8)], vec![]));
+    world.live(0, DAY).await;
+    // For ten days after the look that was to come.
+    assert_eq!(world.look(DAY).await, 600);
+    world.wake(11 * DAY + 600).await;
+    world.live(11 * DAY + 600, 18 * DAY - 1).await;
+    assert_eq!(world.said(), []);
+    world.look(18 * DAY).await;
+    assert_eq!(world.said().len(), 1);
+}
+
+#[tokio::test]
+async fn a_look_that_is_a_little_late_counts_for_nothing() {
+    let world = World::new(settings(vec![expectation(ups(), 1)], vec![]));
+    let mut now = 0;
+    while now < DAY {
+        now += world.wake(now).await + 600;
+    }
+    world.wake(DAY).await;
+    assert_eq!(world.said().len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_year_ahead_for_a_while_puts_nobody_s_silence_off_for_a_year() {
+    let world = World::new(settings(vec![expectation(ups(), 8)], vec![]));
+    world.live(0, DAY).await;
+    world.wake(365 * DAY).await;
+    assert_eq!(world.said(), []);
+    world.live(DAY, 9 * DAY - 1).await;
+    assert_eq!(world.said(), []);
+    world.look(9 * DAY).await;
+    assert_eq!(world.said().len(), 1);
+}
+
+#[tokio::test]
+async fn a_test_that_was_under_way_while_the_machine_stood_still_has_its_time_once_more() {
+    let world = World::new(settings(vec![], vec![daily()]));
+    world.look(0).await;
+    world.look(3600).await;
+    world.said();
+    world.wake(8000).await;
+    world.look(8899).await;
+    assert_eq!(world.mails().await, Vec::<String>::new());
+    world.look(8900).await;
+    assert_eq!(world.mails().await, ["The test SMS daily failed"]);
+}
+
+#[tokio::test]
+async fn a_silence_that_nobody_can_be_told_of_is_tried_again_until_somebody_is() {
+    let untold = Settings { operator: None, ..settings(vec![expectation(ups(), 8)], vec![]) };
+    let mut world = World::new(untold);
+    world.live(0, 8 * DAY - 1).await;
+    *world.mouth.says_no.lock().unwrap() = Some(Unspoken::Refused("the night rule drops it".to_owned()));
+    world.look(8 * DAY).await;
+    assert_eq!(world.look(8 * DAY + 1).await, 299, "with the next text");
+    world.restart();
+    world.look(8 * DAY + 2).await;
+    *world.mouth.says_no.lock().unwrap() = None;
+    world.look(8 * DAY + 301).await;
+    assert_eq!(world.said(), []);
+    world.look(8 * DAY + 302).await;
+    assert_eq!(world.said().len(), 1);
+    world.look(8 * DAY + 700).await;
+    assert_eq!(world.said(), [], "once");
+}
+
+#[tokio::test]
+async fn readiness_shows_no_number_in_full() {
+    let world = World::new(settings(vec![], vec![daily()]));
+    world.look(0).await;
+    let why = "the number +393471234567 is not allowed";
+    *world.mouth.says_no.lock().unwrap() = Some(Unspoken::Refused(why.to_owned()));
+    world.look(3600).await;
+    let trouble = world.vigil.trouble().remove(0);
+    assert!(trouble.ends_with("the number +39347•••4567 is not allowed"), "{trouble}");
+}
+
+#[tokio::test]
+async fn word_of_a_failed_test_does_not_go_by_the_way_of_the_test() {
+    let world = World::new(settings(vec![], vec![daily()]));
+    world.look(0).await;
+    world.look(3600).await;
+    world.look(3600 + 900).await;
+    let said = std::mem::take(&mut *world.mouth.said.lock().unwrap());
+    let by: Vec<&str> = said.iter().map(|(listener, _, _)| listener.as_str()).collect();
+    assert_eq!(by, ["daily", "expect"]);
+}
+
+#[tokio::test]
 async fn one_that_is_killed_every_few_minutes_still_sees_who_is_silent() {
     let mut world = World::new(settings(vec![expectation(ups(), 1)], vec![]));
     let mut now = 0;
@@ -387,6 +486,7 @@ async fn a_test_is_sent_at_its_time_and_passes_once_it_is_delivered() {
     world.look(3625).await;
     let view = world.vigil.view();
     assert_eq!((view.heartbeats[0].ended_at, &view.heartbeats[0].failure), (Some(at(3625)), &None));
+    assert_eq!(view.heartbeats[0].delivered_at, Some(at(3625)));
     assert_eq!(view.heartbeats[0].next_at, Some(at(3600 + DAY)));
     assert_eq!(world.look(3626).await, LONGEST_WAIT.as_secs() as i64, "nothing before the next");
     assert_eq!((world.said(), world.mails().await, world.vigil.trouble()), (vec![], vec![], vec![]));

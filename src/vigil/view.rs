@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::words::spelled;
-use crate::model::SourceKind;
+use crate::model::{AlwaysMasked, SourceKind};
 
 /// Everything at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,12 +47,15 @@ pub struct HeartbeatView {
     pub open: Option<String>,
     /// When it was known what became of the last one; nothing where none has ended yet.
     pub ended_at: Option<Timestamp>,
-    /// Why the last one failed.
+    /// When it was known last that one was delivered.
+    pub delivered_at: Option<Timestamp>,
+    /// Why the last one failed. It may name a number: for who may see it.
     pub failure: Option<String>,
 }
 
 impl View {
-    /// Why the relay is not ready for it, a sentence each; who is silent only where `with_silent`.
+    /// Why the relay is not ready for it, a sentence each, without full numbers: anybody may ask. Who is silent only where
+    /// `with_silent`.
     pub(super) fn trouble(&self, with_silent: bool) -> Vec<String> {
         let silent = self.expected.iter().filter(|one| one.is_silent && with_silent).map(|one| {
             let last = match one.heard_at {
@@ -64,6 +67,7 @@ impl View {
         });
         let failed = self.heartbeats.iter().filter_map(|one| {
             let (at, failure) = (one.ended_at?, one.failure.as_ref()?);
+            let failure = AlwaysMasked(failure);
             Some(format!("heartbeat {}: the test SMS failed at {at:.0}: {failure}", one.name))
         });
         silent.chain(failed).collect()

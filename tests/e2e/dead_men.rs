@@ -2,13 +2,15 @@
 
 use std::os::unix::process::ExitStatusExt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::Signal;
 use sms_relay::emulator::{Delivery, Outcome};
 use sms_relay::spool::Spool;
 
-use crate::support::{Arrived, Relay, Smtp, World};
+use crate::support::{Arrived, Relay, Smtp, World, ask};
 
 const SILENT: &str = "sms_relay_expected_silent{kind=\"account\",name=\"pbx\"}";
 const FAILED: &str = "sms_relay_heartbeat_failed{name=\"daily\"}";
@@ -67,6 +69,55 @@ fn an_account_goes_silent_and_is_heard_again() {
     assert_eq!(texts[0], "Here I am");
     assert!(texts[1].starts_with("account pbx was heard again after "), "{texts:?}");
     assert!(subjects(&world.mailbox.wait_for(2))[1].starts_with("account pbx was heard again after "));
+    assert!(relay.terminate().success());
+}
+
+#[test]
+fn who_is_silent_is_on_the_page() {
+    let mut world = expecting();
+    world.extra.push_str(
+        r#"
+[[http.account]]
+name = "night-shift"
+username = "anna"
+networks = ["127.0.0.0/8"]
+password = { env = "ANNA_PASSWORD" }
+may_see_all = true
+
+[[heartbeat]]
+name = "weekly"
+at = "Mon 09:00"
+to = "oncall"
+"#,
+    );
+    let relay = Relay::start_until_listening(
+        &world.write(),
+        &[("PBX_PASSWORD", "swordfish"), ("ANNA_PASSWORD", "correct horse")],
+    );
+    relay.wait_for_metric(SILENT, 1.0);
+    let anna = format!("Authorization: Basic {}", STANDARD.encode("anna:correct horse"));
+    let browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let page = ask(relay.http, "GET", "/now", &[browser, &anna], "");
+    assert_eq!(page.status, 200, "{}", page.body);
+    let (before, heard) = page.body.split_once("<h2>Who is heard</h2>").unwrap();
+    let silent = before.split_once("<h2>Who is silent</h2>").unwrap().1;
+    assert!(
+        silent.contains("<h3>account pbx</h3>") && silent.contains("<dd>never, and expected since "),
+        "{silent}"
+    );
+    assert!(
+        before.contains("<h1>Not ready</h1>") && before.contains("<li>account pbx: nothing was heard for "),
+        "{before}"
+    );
+    let tests = heard.split_once("<h2>Tests of the whole way</h2>").unwrap().1;
+    assert!(
+        tests.contains("<h3>weekly</h3>") && tests.contains("<dt>Delivered last</dt><dd>never</dd>"),
+        "{tests}"
+    );
+    let json = ask(relay.http, "GET", "/now", &["Accept: application/json", &anna], "").json();
+    assert_eq!((&json["ready"], &json["expected"][0]["name"]), (&false.into(), &"pbx".into()));
+    let own = ask(relay.http, "GET", "/now", &["X-Api-Key: swordfish"], "");
+    assert_eq!(own.status, 403, "{}", own.body);
     assert!(relay.terminate().success());
 }
 

@@ -80,6 +80,7 @@ mod late_reports;
 mod logs_keep_secrets;
 mod machines_get_no_bounce;
 mod mail_becomes_sms;
+mod manuals;
 mod not_ready_without_room;
 mod notify_is_obeyed;
 mod on_call;

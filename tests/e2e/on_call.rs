@@ -1,7 +1,5 @@
 //! Rotas: mail to whoever is on call, and the command that tells who it is.
 
-use rustix::process::Signal;
-
 use crate::support::World;
 use crate::support::client::run;
 
@@ -69,13 +67,17 @@ fn mail_to_a_rota_reaches_who_is_on_call_and_overrides_count_from_a_reload_on() 
     std::fs::write(&overrides, "2000-01-01 .. 2199-12-31 +393478888888\n").unwrap();
     relay.reload();
     assert_eq!(reached(&relay.post(&[("to", "duty"), ("text", "two")])), "+393478888888");
-    // A file that is wrong changes nothing.
+    // A file that is wrong changes nothing, and keeps nothing else from being taken.
     std::fs::write(&overrides, "2000-01-01 .. 2199-12-31\n").unwrap();
-    relay.signal(Signal::HUP);
+    world.extra.push_str(
+        "[[rota]]\nname = \"other\"\nturns = [\"duty\"]\nfrom = \"2026-01-05\"\nhandover = \"Mon 09:00\"\n",
+    );
+    world.write();
+    relay.reload();
     relay.wait_for_log("what is wrong", |line| {
-        line.to_string().contains("duty.overrides:1:25: nobody is named")
+        line["line"] == 1 && line.to_string().contains("nobody is named")
     });
-    assert_eq!(reached(&relay.post(&[("to", "duty"), ("text", "three")])), "+393478888888");
+    assert_eq!(reached(&relay.post(&[("to", "other"), ("text", "three")])), "+393478888888");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A storm of mails: the first at once, the others in summaries that count them, and none without a trace.
 
+use jiff::{SignedDuration, Timestamp};
+use rustix::process::Signal;
 use sms_relay::model::SubmissionId;
 
 use crate::support::client::run;
@@ -84,5 +86,103 @@ fn different_ones_beyond_the_limit_are_told_together_and_what_is_urgent_passes()
         assert!(place(urgent).is_some_and(|place| place < summary), "{texts:#?}");
     }
     all_are_traced(&world, &relay, &ids);
+    assert!(relay.terminate().success());
+}
+
+#[test]
+fn what_a_digest_gathers_is_told_together_and_what_is_urgent_at_once() {
+    let mut world = World::new();
+    world.rules =
+        "[[rule]]\nname = \"printers\"\nwhen.text = \"^printer\"\nstorm.digest = \"5s\"\n".to_owned();
+    let relay = world.start();
+    let mail = |words: &str| id(&relay.mail("oncall@sms.local", words));
+    let mut ids: Vec<String> = ["printer 1: toner low", "printer 2: jam"].into_iter().map(mail).collect();
+    ids.push(mail("fan failed"));
+    let texts = wait_until_told(&world, &relay, 3);
+    assert_eq!(texts[0], "fan failed", "{texts:#?}");
+    assert!(texts[1..].iter().all(|text| text.contains(" alert")), "none by itself: {texts:#?}");
+    all_are_traced(&world, &relay, &ids);
+    assert!(relay.terminate().success());
+}
+
+#[test]
+fn a_source_that_makes_noise_waits_and_another_does_not() {
+    let mut world = World::new();
+    world.extra = "[storm]\nper_source = [\"1 in 10s\"]\n".to_owned();
+    let relay = world.start();
+    let mut ids = vec![id(&relay.mail("two@sms.local", "disk full"))];
+    // One mail, however many phones it is for.
+    world.wait_for_platform("both phones", |record| record.total() >= 2);
+    ids.extend(["link down", "fan failed"].map(|words| id(&relay.mail("oncall@sms.local", words))));
+    ids.push(relay.post(&[("to", "oncall"), ("text", "door open")]));
+    let texts = wait_until_told(&world, &relay, 5);
+    assert_eq!(texts[..3], ["disk full", "disk full", "door open"], "{texts:#?}");
+    assert!(texts[3..].iter().all(|text| text.contains(" alert")), "{texts:#?}");
+    all_are_traced(&world, &relay, &ids[1..]);
+    assert!(relay.terminate().success());
+}
+
+/// What is under way passes by the rules that it was accepted by, and what comes after by the new ones.
+#[test]
+fn a_reload_changes_nothing_for_what_is_under_way() {
+    let mut world = World::new();
+    let rule =
+        |name: &str, more: &str| format!("[[rule]]\nname = \"{name}\"\nwhen.text = \"^{name}\"\n{more}\n");
+    world.rules = [
+        rule("disk", "storm.similar = \"10s\""),
+        rule("link", "storm.per_destination = [\"1 in 10s\"]"),
+        rule("paid", ""),
+        rule("later", ""),
+    ]
+    .concat();
+    world.extra =
+        "[[budget]]\nname = \"dear\"\nper = \"month\"\nrule = \"paid\"\nparts = { hold = 1 }\n".to_owned();
+    let relay = world.start();
+    let phone = |n: u32| format!("+39347000000{n}");
+    let post = |n: u32, words: &str| relay.post(&[("to", &phone(n)), ("text", words)]);
+    let at = (Timestamp::now() + SignedDuration::from_secs(12)).to_string();
+    let held = relay.post(&[("to", &phone(4)), ("text", "later"), ("deliver_at", &at)]);
+    let at_once = [(1, "disk 1 full"), (2, "link 1 down"), (3, "paid 1")].map(|(n, words)| post(n, words));
+    let folded = post(1, "disk 2 full");
+    let limited = post(2, "link of rack 2 down");
+    let charged = post(3, "paid 2");
+    for id in &at_once {
+        relay.fate_when(id, "delivered");
+    }
+    for (id, state) in [(&folded, "folded"), (&limited, "folded"), (&charged, "held"), (&held, "held")] {
+        assert_eq!(relay.fate(id)["messages"][0]["state"], state);
+    }
+
+    world.rules = ["disk", "link", "paid", "later"].map(|name| rule(name, "")).concat();
+    world.extra = String::new();
+    let defaults = "sender = \"Relay\"";
+    world.otherwise.push((defaults, format!("{defaults}\ntext = \"new: {{{{ text }}}}\"")));
+    world.write();
+    relay.signal(Signal::HUP);
+    relay.wait_for_message("reloaded: rules, aliases and credentials");
+    for (n, words) in [(1, "disk 3 full"), (2, "link 3 down"), (3, "paid 3"), (4, "later 3")] {
+        relay.fate_when(&post(n, words), "delivered");
+    }
+    for id in [&folded, &limited, &held] {
+        relay.fate_when(id, "delivered");
+    }
+    let fate = relay.fate(&charged);
+    let sms = &fate["messages"][0];
+    assert_eq!((&sms["state"], &sms["held_for"]), (&"held".into(), &"budget".into()), "{fate:#}");
+    let texts = texts(&world);
+    let is_there =
+        |wanted: &str| assert!(texts.iter().any(|text| text.starts_with(wanted)), "{wanted}: {texts:#?}");
+    for wanted in [
+        "new: disk 3 full",
+        "new: link 3 down",
+        "new: paid 3",
+        "new: later 3",
+        "later",
+        "disk 1 full +1 similar",
+        "1 alert ",
+    ] {
+        is_there(wanted);
+    }
+    assert_eq!(texts.len(), 10, "{texts:#?}");
     assert!(relay.terminate().success());
 }

@@ -20,6 +20,7 @@ mod logins;
 mod logs;
 mod manual;
 mod metrics;
+mod now;
 mod other_gateways;
 mod probes;
 mod profiles;

@@ -24,6 +24,7 @@ use sms_relay::model::{
 use sms_relay::profile::{Answers, Profile};
 use sms_relay::spool::{RequestKey, SpoolError, SubmissionView, Taken};
 use sms_relay::tls::Expiry;
+use sms_relay::vigil::View;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -43,6 +44,7 @@ pub(crate) struct Recorder {
     /// What was taken by a key.
     pub(crate) keyed: Mutex<Vec<(RequestKey, Answer)>>,
     pub(crate) not_ready: Mutex<Vec<String>>,
+    pub(crate) watched: Mutex<View>,
     pub(crate) callbacks: Mutex<Vec<Callback>>,
     /// Callbacks that fail before one is taken again; counted down.
     pub(crate) failing: AtomicUsize,
@@ -134,6 +136,10 @@ impl Submitter for Recorder {
 
     async fn ready(&self) -> Vec<String> {
         self.not_ready.lock().unwrap().clone()
+    }
+
+    fn watched(&self) -> Arc<View> {
+        Arc::new(self.watched.lock().unwrap().clone())
     }
 }
 

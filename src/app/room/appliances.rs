@@ -6,17 +6,6 @@ use fastrand::Rng;
 
 use super::clock::{DAY, HOUR, MINUTE, SECOND};
 
-/// Who is behind each address, as the configuration has it.
-const PEOPLE: [(&str, &[u32]); 7] = [
-    ("oncall", &[1]),
-    ("team", &[1, 2, 3]),
-    ("facility", &[4]),
-    ("helpdesk", &[5]),
-    ("user1", &[11]),
-    ("user2", &[12]),
-    ("user3", &[13]),
-];
-
 /// What kind of mail it is, as far as it matters to who keeps the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -32,6 +21,8 @@ pub(super) enum Kind {
     Nightly,
     /// A rule drops it.
     Newsletter,
+    /// A rule drops it, and it is missed where it does not come.
+    Alive,
     /// Nobody takes it.
     Unwanted,
 }
@@ -44,6 +35,7 @@ pub(super) struct Arrival {
     pub(super) source: Ipv4Addr,
     pub(super) from: String,
     pub(super) to: String,
+    pub(super) subject: String,
     /// Its `Message-ID`.
     pub(super) name: String,
     /// The one that it ends.
@@ -61,6 +53,8 @@ pub(super) struct Traffic {
     pub(super) storms: Vec<Storm>,
     /// How much of the ordinary there is, in percent of the usual.
     pub(super) usual: u32,
+    /// From when to when the machine says nothing that else tells that it is alive.
+    pub(super) silent: (i64, i64),
 }
 
 /// A core switch dies, and everything behind it says so.
@@ -71,23 +65,11 @@ pub(super) struct Storm {
     pub(super) mails: usize,
 }
 
-/// The phones behind an address; none where nobody may be there.
-pub(super) fn phones(to: &str) -> Vec<String> {
-    let known = PEOPLE.iter().find(|(name, _)| *name == to);
-    known.map_or_else(Vec::new, |(_, phones)| phones.iter().map(|n| phone(*n)).collect())
-}
-
-pub(super) fn phone(n: u32) -> String {
-    format!("+39347000{n:04}")
-}
-
-/// The aliases as the configuration writes them.
-pub(super) fn aliases() -> String {
-    let one = |(name, phones): &(&str, &[u32])| {
-        let phones: Vec<String> = phones.iter().map(|n| format!("\"{}\"", phone(*n))).collect();
-        format!("{name} = [{}]\n", phones.join(", "))
-    };
-    PEOPLE.iter().map(one).collect()
+impl Arrival {
+    /// The same, so much later.
+    pub(super) fn later(self, by: i64) -> Self {
+        Self { at: self.at + by, ..self }
+    }
 }
 
 /// All that comes, in order of time.
@@ -110,7 +92,8 @@ pub(super) fn arrivals(traffic: &Traffic) -> Vec<Arrival> {
             21..25 => talk.printer(),
             25..29 => talk.passwords(),
             29..32 => talk.fire(),
-            32..37 => talk.nightly(),
+            32..36 => talk.nightly(),
+            36 => talk.alive(traffic.silent),
             _ => talk.nobody_s_friend(),
         }
     }
@@ -156,12 +139,13 @@ impl Talk<'_> {
             source: Ipv4Addr::new(10, 0, 0, machine + 1),
             from: format!("machine{machine}@example.com"),
             to: to.to_owned(),
+            subject: subject.to_owned(),
             name: format!("<{}.{}@machine{machine}.example.com>", self.said, at),
             ends,
             bytes: Vec::new(),
         };
         let name = arrival.name.clone();
-        self.all.push(arrival.with(subject, text));
+        self.all.push(arrival.with(text));
         name
     }
 
@@ -171,7 +155,7 @@ impl Talk<'_> {
         while at < self.time {
             let what =
                 ["Backup", "Battery test", "Update", "Certificate", "Licence", "Disk"][self.rng.usize(..6)];
-            let to = ["oncall", "team", "facility"][self.rng.usize(..3)];
+            let to = ["oncall", "team", "facility", "duty"][self.rng.usize(..4)];
             let subject = format!("{what} on appliance {machine}");
             let text = format!("{what} needs a look; ticket {}.", self.rng.u32(1000..9999));
             self.say(at, Kind::Ordinary, to, &subject, &text, None);
@@ -201,10 +185,11 @@ impl Talk<'_> {
             let end = at + self.rng.i64(30 * MINUTE..2 * HOUR);
             while at < end.min(self.time) {
                 let port = self.rng.u32(1..5);
-                let text = format!("Port {port} of switch {machine} lost its link");
+                let incident = format!("incident {machine}.{}", self.said);
+                let text = format!("Port {port} of switch {machine} lost its link, {incident}");
                 let problem = self.say(at, Kind::Problem, "oncall", "PROBLEM: link", &text, None);
                 at += self.pause(3 * MINUTE);
-                let text = format!("Port {port} of switch {machine} has its link again");
+                let text = format!("Port {port} of switch {machine} has its link again, {incident}");
                 self.say(at, Kind::Recovery, "oncall", "RECOVERY: link", &text, Some(problem));
                 at += self.pause(4 * MINUTE);
             }
@@ -251,6 +236,17 @@ impl Talk<'_> {
         }
     }
 
+    /// A self-test twice a day, so that it is missed where it does not come.
+    fn alive(&mut self, (from, to): (i64, i64)) {
+        let mut at = HOUR + self.rng.i64(0..HOUR);
+        while at < self.time {
+            if !(from..to).contains(&at) {
+                self.say(at, Kind::Alive, "oncall", "Self-test passed", "All is well.", None);
+            }
+            at += 12 * HOUR;
+        }
+    }
+
     fn nobody_s_friend(&mut self) {
         let mut at = self.pause(DAY);
         while at < self.time {
@@ -274,14 +270,14 @@ fn rage(mut rng: Rng, n: usize, storm: Storm, all: &mut Vec<Arrival>) {
         let name = NAMES[rng.usize(..NAMES.len())];
         let (a, b, c) = (rng.u32(..250), rng.u32(1..250), rng.u32(1..49));
         let (kind, to, subject, text) = match rng.u32(..1000) {
-            0 => (Kind::Fire, "oncall", "Fire alarm", format!("Detector {c} in hall 1")),
-            1 => (
+            0..3 => (Kind::Fire, "oncall", "Fire alarm", format!("Detector {c} in hall 1")),
+            3 => (
                 Kind::Password,
                 "user1",
                 "Verification code",
                 format!("Your verification code is {a:03}{b:03}"),
             ),
-            2..400 => {
+            4..400 => {
                 (Kind::Storm, "oncall", "Host DOWN", format!("{name}-{b:03}: ping to 10.1.{a}.{b} lost 100%"))
             }
             400..600 => (
@@ -300,7 +296,7 @@ fn rage(mut rng: Rng, n: usize, storm: Storm, all: &mut Vec<Arrival>) {
                 (Kind::Storm, "facility", "Access control", format!("Door {a} does not reach its controller"))
             }
             _ => {
-                (Kind::Storm, "team", "Trap", format!("neighbor 10.2.{a}.{b} lost, 0x{a:02x}{b:02x}{c:02x}"))
+                (Kind::Storm, "duty", "Trap", format!("neighbor 10.2.{a}.{b} lost, 0x{a:02x}{b:02x}{c:02x}"))
             }
         };
         let arrival = Arrival {
@@ -309,18 +305,19 @@ fn rage(mut rng: Rng, n: usize, storm: Storm, all: &mut Vec<Arrival>) {
             source: Ipv4Addr::new(10, 9, (a % 4) as u8, b as u8),
             from: format!("{name}{}@example.com", b % 20),
             to: to.to_owned(),
+            subject: subject.to_owned(),
             name: format!("<{n}.{i}@storm.example.com>"),
             ends: None,
             bytes: Vec::new(),
         };
-        all.push(arrival.with(subject, &text));
+        all.push(arrival.with(&text));
     }
 }
 
 impl Arrival {
-    fn with(mut self, subject: &str, text: &str) -> Self {
+    fn with(mut self, text: &str) -> Self {
         let answer = self.ends.as_ref().map_or_else(String::new, |name| format!("In-Reply-To: {name}\r\n"));
-        let (from, to, name) = (&self.from, &self.to, &self.name);
+        let Self { from, to, subject, name, .. } = &self;
         let mail = format!(
             "From: <{from}>\r\nTo: <{to}@sms.local>\r\nSubject: {subject}\r\nMessage-ID: {name}\r\n{answer}\r\n{text}\r\n"
         );

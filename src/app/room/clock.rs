@@ -10,8 +10,8 @@ pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// A Monday, 00:00 UTC.
-const START: i64 = 1_793_577_600;
+/// A Monday, 00:00 UTC; on its Sunday the clocks of Europe go back.
+const START: i64 = 1_792_368_000;
 
 /// So many milliseconds after the start.
 pub(super) fn at(millis: i64) -> Timestamp {

@@ -22,10 +22,10 @@ pub(super) fn check(spool: &Spool) {
         let Some(summary) = fold.summary.map(|seq| spool.row(seq)) else { continue };
         let count = leaves(spool, &members, fold);
         assert_eq!(fold.count, count, "what {fold:?} counts is not what is in it: {summary:?}");
-        let has_gone = summary.passed_at().is_some() || summary.fold.is_some();
+        let has_gone = summary.is_let_go() || summary.fold.is_some();
         assert!(count > 0 || !has_gone || summary.state == "cancelled", "a summary of nothing: {summary:?}");
         // Words are made when it goes.
-        if summary.passed_at().is_some() {
+        if summary.is_let_go() {
             let says = match fold.kind.as_str() {
                 "similar" => summary.body.contains(&format!("+{count} similar")),
                 _ => summary.body.starts_with(&format!("{count} alert")),

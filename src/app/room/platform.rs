@@ -23,8 +23,18 @@ pub(super) struct Taken {
     pub(super) at: i64,
     pub(super) phone: String,
     pub(super) text: String,
+    /// By which gateways, by their places.
+    by: Vec<usize>,
     end: End,
     ends_at: i64,
+}
+
+/// When a gateway is out, or all are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outage {
+    pub(super) gateway: Option<usize>,
+    pub(super) from: i64,
+    pub(super) to: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +49,12 @@ enum End {
 #[derive(Debug)]
 pub(super) struct Platform {
     seed: u64,
-    outages: Vec<(i64, i64)>,
+    outages: Vec<Outage>,
     pub(super) taken: BTreeMap<MessageId, Taken>,
     /// What was taken though it had been taken before.
     pub(super) twice: Vec<MessageId>,
     to_say: BinaryHeap<Reverse<(i64, u64)>>,
-    said: BTreeMap<u64, Callback>,
+    said: BTreeMap<u64, (usize, Callback)>,
     count: u64,
 }
 
@@ -53,7 +63,7 @@ pub(super) fn cause(reason: Reason) -> Cause {
 }
 
 impl Platform {
-    pub(super) fn new(seed: u64, outages: Vec<(i64, i64)>) -> Self {
+    pub(super) fn new(seed: u64, outages: Vec<Outage>) -> Self {
         Self {
             seed,
             outages,
@@ -65,15 +75,18 @@ impl Platform {
         }
     }
 
-    /// The end of the outage that there is at `now`.
-    pub(super) fn out_until(&self, now: i64) -> Option<i64> {
-        self.outages.iter().find(|(from, to)| (*from..*to).contains(&now)).map(|(_, to)| *to)
+    /// The end of the outage of a gateway that there is at `now`.
+    pub(super) fn out_until(&self, gateway: usize, now: i64) -> Option<i64> {
+        let is_out = |outage: &&Outage| {
+            outage.gateway.is_none_or(|of| of == gateway) && (outage.from..outage.to).contains(&now)
+        };
+        self.outages.iter().find(is_out).map(|outage| outage.to)
     }
 
-    /// What comes of a call that began at `now`: whether it takes the message, and what is heard of that.
-    pub(super) fn judge(&self, sms: &Sms, attempt: u32, now: i64) -> (bool, SendOutcome) {
+    /// What comes of a call to a gateway that began at `now`: whether it takes the message, and what is heard of that.
+    pub(super) fn judge(&self, gateway: usize, sms: &Sms, attempt: u32, now: i64) -> (bool, SendOutcome) {
         let luck = self.luck(sms, attempt).u32(..1000);
-        if self.out_until(now).is_some() {
+        if self.out_until(gateway, now).is_some() {
             return match luck {
                 0..700 => (false, SendOutcome::Later { until: None, cause: cause(Reason::NotReached) }),
                 700..950 => (false, SendOutcome::Unknown(cause(Reason::AnswerLost))),
@@ -95,7 +108,13 @@ impl Platform {
         Rng::with_seed(hasher.finish())
     }
 
-    pub(super) fn take(&mut self, sms: &Sms, now: i64) {
+    pub(super) fn take(&mut self, gateway: usize, sms: &Sms, now: i64) {
+        if let Some(taken) = self.taken.get_mut(&sms.id) {
+            // The phone gets the same once more.
+            taken.by.push(gateway);
+            self.twice.push(sms.id);
+            return;
+        }
         let mut luck = self.luck(sms, 0);
         let (end, after) = match luck.u32(..100) {
             0..93 => (End::Delivered, luck.i64(2 * SECOND..20 * SECOND)),
@@ -107,6 +126,7 @@ impl Platform {
             at: now,
             phone: sms.destination.as_str().to_owned(),
             text: sms.text.body.clone(),
+            by: vec![gateway],
             end,
             ends_at: now + after,
         };
@@ -119,7 +139,7 @@ impl Platform {
         // One in twenty calls back never, and can be asked.
         let calls_back = luck.u32(..20) > 0;
         for (part, status) in (1..=sms.text.parts).zip(status.filter(|_| calls_back).into_iter().cycle()) {
-            let at = self.out_until(taken.ends_at).unwrap_or(taken.ends_at) + i64::from(part);
+            let at = self.out_until(gateway, taken.ends_at).unwrap_or(taken.ends_at) + i64::from(part);
             let price = Some(Price::from_millionths(PRICE));
             let callback = Callback {
                 about: About::Ours(sms.id),
@@ -133,11 +153,9 @@ impl Platform {
             };
             self.count += 1;
             self.to_say.push(Reverse((at, self.count)));
-            self.said.insert(self.count, callback);
+            self.said.insert(self.count, (gateway, callback));
         }
-        if self.taken.insert(sms.id, taken).is_some() {
-            self.twice.push(sms.id);
-        }
+        self.taken.insert(sms.id, taken);
     }
 
     /// When it calls back next.
@@ -145,19 +163,22 @@ impl Platform {
         self.to_say.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// What it says by `now`.
-    pub(super) fn says(&mut self, now: i64) -> Option<Callback> {
+    /// What it says by `now`, and about what of which gateway.
+    pub(super) fn says(&mut self, now: i64) -> Option<(usize, Callback)> {
         self.next().filter(|at| *at <= now)?;
         let Reverse((_, n)) = self.to_say.pop()?;
         self.said.remove(&n)
     }
 
     /// What its status endpoint answers.
-    pub(super) fn status(&self, id: MessageId, now: i64) -> StatusOutcome {
-        if self.out_until(now).is_some() {
+    pub(super) fn status(&self, gateway: usize, id: MessageId, now: i64) -> StatusOutcome {
+        if self.out_until(gateway, now).is_some() {
             return StatusOutcome::CannotTell { until: None, cause: cause(Reason::NotReached) };
         }
-        let Some(taken) = self.taken.get(&id) else { return StatusOutcome::NotKnown };
+        // An account knows its own only.
+        let Some(taken) = self.taken.get(&id).filter(|taken| taken.by.contains(&gateway)) else {
+            return StatusOutcome::NotKnown;
+        };
         StatusOutcome::Known(match taken.end {
             End::Delivered if taken.ends_at <= now => DeliveryStatus::Delivered,
             End::Undeliverable if taken.ends_at <= now => DeliveryStatus::Undeliverable("off".to_owned()),

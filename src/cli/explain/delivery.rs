@@ -32,6 +32,9 @@ pub(super) fn lines(delivery: &ExplainedDelivery, at: &Zoned) -> Vec<String> {
     if delivery.on_unknown == OnUnknown::Fail {
         lines.push("fails where the platform cannot tell whether it has it".to_owned());
     }
+    if delivery.is_simulated {
+        lines.push("only checked by the platform: nobody gets it, and it is not paid".to_owned());
+    }
     lines.extend(ways(&delivery.ways));
     let charged = |charge: &Charge| {
         let amount = budget::amount(charge.amount, charge.unit);
@@ -125,6 +128,7 @@ mod tests {
             ways,
             on_unknown: OnUnknown::Fail,
             held_until: Some(at(60)),
+            is_simulated: true,
             ..ExplainedDelivery::default()
         };
         assert_eq!(
@@ -134,6 +138,7 @@ mod tests {
                 "by gateway main, or else backup",
                 "held until 2027-01-15 08:01:00 UTC",
                 "fails where the platform cannot tell whether it has it",
+                "only checked by the platform: nobody gets it, and it is not paid",
                 "first RCS template alert_v2 with text = \"hot·\"",
                 "or else SMS by the legacy API, without Unicode and several parts",
                 "the next way is tried after 10m of silence",

@@ -157,6 +157,7 @@ fn how(delivery: &ExplainedDelivery) -> Value {
         "silent_after_seconds": delivery.ways.silence().map(|silence| silence.as_secs()),
         "variable_problem": delivery.variable_problem,
         "unknown": delivery.on_unknown.as_str(),
+        "simulation": delivery.is_simulated,
         "held_until": delivery.held_until.map(|until| until.to_string()),
         "scheduled_at": delivery.scheduled_at.map(|until| until.to_string()),
         "held_because": delivery.held_because.map(|reason| reason.as_str()),
@@ -257,6 +258,7 @@ mod tests {
             scheduled_at: None,
             held_because: Some(HoldReason::Scheduled),
             expires_at: at(3600),
+            is_simulated: true,
             budgets: [("all", Unit::Parts, 2), ("money", Unit::Money, 90_000)].map(charge).to_vec(),
             report: crate::routing::Report::Failures,
             escalation: Some(ExplainedEscalation {
@@ -281,6 +283,7 @@ mod tests {
                 "silent_after_seconds": 90,
                 "variable_problem": null,
                 "unknown": "fail",
+                "simulation": true,
                 "held_until": "2027-01-15T08:01:00Z",
                 "scheduled_at": null,
                 "held_because": "scheduled",

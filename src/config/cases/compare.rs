@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::problem::Spot;
-use super::delivered::{
-    of_channels, of_escalation, of_exempt, of_gateways, of_hold, of_lane, of_report, of_similar, of_time,
-};
+use super::delivered;
 use super::diff::diff;
 use super::expect::{Expect, Reason};
 use crate::intake::{ExplainedDelivery, ExplainedFate, ExplainedSms, Explanation};
-use crate::model::{Encoding, PhoneNumber, SenderId};
+use crate::model::{Encoding, LimitScope, PhoneNumber, SenderId};
 
 /// An expectation that was not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +45,24 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
         lane,
         gateways,
         channels,
+        variables,
+        silent_after,
         deliver_at,
         held,
+        lifetime,
+        simulation,
         escalates_to,
+        escalates_after,
+        escalates_text,
         exempt,
         similar_key,
+        folds_for,
+        digest,
+        limit,
+        source_limit,
+        pair_key,
+        recovery,
+        budgets,
         report,
         refused,
         dropped,
@@ -127,15 +138,28 @@ pub fn compare(expect: &Expect, explanation: &Explanation) -> Vec<Difference> {
         });
     }
     let about_delivery = [
-        lane.as_ref().map(|at| (&at.place, of_lane(at.value))),
-        gateways.as_ref().map(|at| (&at.place, of_gateways(&at.value))),
-        channels.as_ref().map(|at| (&at.place, of_channels(&at.value))),
-        deliver_at.as_ref().map(|at| (&at.place, of_time(at.value))),
-        held.as_ref().map(|at| (&at.place, of_hold(at.value))),
-        escalates_to.as_ref().map(|at| (&at.place, of_escalation(&at.value))),
-        exempt.as_ref().map(|at| (&at.place, of_exempt(at.value))),
-        similar_key.as_ref().map(|at| (&at.place, of_similar(at.value.as_deref()))),
-        report.as_ref().map(|at| (&at.place, of_report(at.value))),
+        lane.as_ref().map(|at| (&at.place, delivered::lane(at.value))),
+        gateways.as_ref().map(|at| (&at.place, delivered::gateways(&at.value))),
+        channels.as_ref().map(|at| (&at.place, delivered::channels(&at.value))),
+        variables.as_ref().map(|at| (&at.place, delivered::variables(&at.value))),
+        silent_after.as_ref().map(|at| (&at.place, delivered::silence(at.value))),
+        deliver_at.as_ref().map(|at| (&at.place, delivered::time(at.value))),
+        held.as_ref().map(|at| (&at.place, delivered::hold(at.value))),
+        lifetime.as_ref().map(|at| (&at.place, delivered::lifetime(at.value))),
+        simulation.as_ref().map(|at| (&at.place, delivered::simulation(at.value))),
+        escalates_to.as_ref().map(|at| (&at.place, delivered::escalation(&at.value))),
+        escalates_after.as_ref().map(|at| (&at.place, delivered::escalation_time(at.value))),
+        escalates_text.as_ref().map(|at| (&at.place, delivered::escalation_text(&at.value))),
+        exempt.as_ref().map(|at| (&at.place, delivered::exempt(at.value))),
+        similar_key.as_ref().map(|at| (&at.place, delivered::similar_key(at.value.as_deref()))),
+        folds_for.as_ref().map(|at| (&at.place, delivered::window(at.value))),
+        digest.as_ref().map(|at| (&at.place, delivered::digest(at.value))),
+        limit.as_ref().map(|at| (&at.place, delivered::limit(LimitScope::Destination, &at.value))),
+        source_limit.as_ref().map(|at| (&at.place, delivered::limit(LimitScope::Source, &at.value))),
+        pair_key.as_ref().map(|at| (&at.place, delivered::pair_key(at.value.as_deref()))),
+        recovery.as_ref().map(|at| (&at.place, delivered::recovery(at.value))),
+        budgets.as_ref().map(|at| (&at.place, delivered::budgets(&at.value))),
+        report.as_ref().map(|at| (&at.place, delivered::report(at.value))),
     ];
     for (place, wrong) in about_delivery.into_iter().flatten() {
         if !found.nothing_is_sent(place, &sent, explanation) {

@@ -1,14 +1,15 @@
 //! What a test expects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::super::delivery;
 use super::super::problem::Spot;
 use super::super::reader::{Reader, Section, Value};
-use super::super::values;
-use crate::model::{Encoding, HoldReason, Lane, PhoneNumber, SenderId};
+use super::super::{storms, values};
+use crate::model::{Encoding, HoldReason, Lane, LimitStep, PhoneNumber, SenderId};
 use crate::routing::{ChannelStep, DEFAULT_RULE, Report, Routing};
 
 /// What a test expects. `None` is not compared; there is at least one.
@@ -32,16 +33,42 @@ pub struct Expect {
     pub gateways: Option<At<Vec<String>>>,
     /// The channels of every SMS, in order.
     pub channels: Option<At<Vec<ChannelStep>>>,
+    /// What fills the variables of its templates; empty for none.
+    pub variables: Option<At<BTreeMap<String, String>>>,
+    /// After how long a silence the next channel is tried.
+    pub silent_after: Option<At<Duration>>,
     /// When every SMS is sent; `None` is at once.
     pub deliver_at: Option<At<Option<Timestamp>>>,
     /// Why every SMS is sent later; `None` is at once.
     pub held: Option<At<Option<HoldReason>>>,
+    /// How long every SMS is tried from the time that it is sent.
+    pub lifetime: Option<At<Duration>>,
+    /// Whether every SMS is only checked by the platform.
+    pub simulation: Option<At<bool>>,
     /// The phones that get it when a phone does not: these and no others.
     pub escalates_to: Option<At<BTreeSet<PhoneNumber>>>,
+    /// How long after its time they do.
+    pub escalates_after: Option<At<Duration>>,
+    /// The words that they get.
+    pub escalates_text: Option<At<String>>,
     /// Whether every SMS neither folds nor waits for a limit.
     pub exempt: Option<At<bool>>,
     /// What is the same about every SMS that is similar; `None` where none folds.
     pub similar_key: Option<At<Option<String>>>,
+    /// How long it folds with them; `None` where it does not.
+    pub folds_for: Option<At<Option<Duration>>>,
+    /// How often it is told together with others; `None` where it is told alone.
+    pub digest: Option<At<Option<Duration>>>,
+    /// The limit of the phone that every SMS waits for; empty for none.
+    pub limit: Option<At<Vec<LimitStep>>>,
+    /// The limit of whoever sends it; empty for none.
+    pub source_limit: Option<At<Vec<LimitStep>>>,
+    /// What problem and recovery have in common; `None` where a template finds nothing, or there is none.
+    pub pair_key: Option<At<Option<String>>>,
+    /// Whether every SMS ends what is held of a problem.
+    pub recovery: Option<At<bool>>,
+    /// The budgets that it is charged to: these and no others.
+    pub budgets: Option<At<BTreeSet<String>>>,
     /// Of what the sender of every SMS is told at most.
     pub report: Option<At<Report>>,
     /// Every recipient is refused, each for this reason.
@@ -69,7 +96,7 @@ pub enum Reason {
 }
 
 /// The keys that say something of what is sent.
-const OF_SMS: [&str; 14] = [
+const OF_SMS: [&str; 27] = [
     "to",
     "sender",
     "text",
@@ -78,11 +105,24 @@ const OF_SMS: [&str; 14] = [
     "lane",
     "gateways",
     "channels",
+    "variables",
+    "silent_after",
     "deliver_at",
     "held",
+    "lifetime",
+    "simulation",
     "escalates_to",
+    "escalates_after",
+    "escalates_text",
     "exempt",
     "similar_key",
+    "folds_for",
+    "digest",
+    "limit",
+    "source_limit",
+    "pair_key",
+    "recovery",
+    "budgets",
     "report",
 ];
 
@@ -99,6 +139,7 @@ pub(super) fn read(
     let holds = values::word(&[("quiet", HoldReason::Quiet), ("scheduled", HoldReason::Scheduled)]);
     let reports = values::word(&[("all", Report::All), ("failures", Report::Failures), ("off", Report::Off)]);
     let gateways = values::list(|value: &Value| delivery::known_gateway(value, gateways));
+    let time = || values::time(values::SECOND);
     let expect = Expect {
         to: section.optional("to", at(phones)),
         rule: section.optional("rule", at(|value| rules(value, routing))),
@@ -109,11 +150,24 @@ pub(super) fn read(
         lane: section.optional("lane", at(lanes)),
         gateways: section.optional("gateways", at(gateways)),
         channels: section.optional("channels", at(values::list(delivery::channel))),
+        variables: section.optional("variables", at(variables)),
+        silent_after: section.optional("silent_after", at(time())),
         deliver_at: section.optional("deliver_at", at(delivery::or_false(super::time))),
         held: section.optional("held", at(delivery::or_false(holds))),
+        lifetime: section.optional("lifetime", at(time())),
+        simulation: section.optional("simulation", at(values::flag)),
         escalates_to: section.optional("escalates_to", at(escalates_to)),
+        escalates_after: section.optional("escalates_after", at(time())),
+        escalates_text: section.optional("escalates_text", at(values::text)),
         exempt: section.optional("exempt", at(values::flag)),
         similar_key: section.optional("similar_key", at(delivery::or_false(values::text))),
+        folds_for: section.optional("folds_for", at(delivery::or_false(time()))),
+        digest: section.optional("digest", at(delivery::or_false(time()))),
+        limit: section.optional("limit", at(storms::limit)),
+        source_limit: section.optional("source_limit", at(storms::limit)),
+        pair_key: section.optional("pair_key", at(delivery::or_false(values::text))),
+        recovery: section.optional("recovery", at(values::flag)),
+        budgets: section.optional("budgets", at(|value| budgets(value, routing))),
         report: section.optional("report", at(reports)),
         refused: section.optional("refused", at(reason)),
         dropped: section.optional("dropped", at(reason)),
@@ -127,9 +181,12 @@ pub(super) fn read(
     }
     if section.written_spans().is_empty() {
         let place = section.span().or_else(|| test.place("name"));
-        let text = "this test expects nothing; write at least one of to, rule, sender, text, parts, encoding, lane, \
-                    gateways, channels, deliver_at, held, escalates_to, exempt, similar_key, report, refused, dropped, like expect.text = \"Fire in hall 3\"";
-        reader.error(place, text.to_owned());
+        let text = format!(
+            "this test expects nothing; write at least one of rule, {}, refused, dropped, like \
+             expect.text = \"Fire in hall 3\"",
+            OF_SMS.join(", ")
+        );
+        reader.error(place, text);
         return None;
     }
     Some(expect)
@@ -163,6 +220,30 @@ fn phones(value: &Value) -> Option<BTreeSet<PhoneNumber>> {
         return value.fail(format!("`{}` is empty; {instead}", value.name));
     }
     Some(phones.into_iter().collect())
+}
+
+/// Names with the values that they are filled with.
+fn variables(value: &Value) -> Option<BTreeMap<String, String>> {
+    let one = |(name, _, value): (String, _, Value)| {
+        let written = value.item.get_ref().as_str().or_else(|| value.wrong_type("a text in quotes"))?;
+        Some((name, written.to_owned()))
+    };
+    let read: Vec<Option<(String, String)>> = value.section()?.entries().into_iter().map(one).collect();
+    read.into_iter().collect()
+}
+
+/// Names of budgets.
+fn budgets(value: &Value, routing: Option<&Routing>) -> Option<BTreeSet<String>> {
+    let budget = |value: &Value| {
+        let name = values::text(value)?;
+        let is_known = |routing: &Routing| routing.budgets().iter().any(|known| known.name == name);
+        if routing.is_none_or(is_known) {
+            return Some(name);
+        }
+        let shown = name.escape_debug();
+        value.fail(format!("there is no budget `{shown}`; write the name of a [[budget]], or [] for none"))
+    };
+    values::one_or_more(budget)(value).map(|names| names.into_iter().collect())
 }
 
 /// One rule, or several where one goes on.

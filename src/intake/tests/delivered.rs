@@ -489,6 +489,13 @@ fn quiet_hours_hold_until_they_end_and_lifetime_begins_then() {
     assert_eq!(at("2026-11-20T21:59:59.999Z").fate, Fate::Due);
     let held = at("2026-11-20T22:00:00Z");
     assert_eq!(held.fate, quiet_until("2026-11-21T07:00:00Z"));
+    let night = crate::model::QuietSpan {
+        days: 0b111_1111,
+        from: jiff::civil::time(22, 0, 0, 0),
+        to: jiff::civil::time(7, 0, 0, 0),
+        zone: Some("UTC".to_owned()),
+    };
+    assert_eq!(held.passage.quiet, [night], "for whatever holds it then");
     assert_eq!(held.delivery.expires_at, instant("2026-11-21T08:00:00Z"));
     assert_eq!(held.delivery.delayed_at, Some(instant("2026-11-21T07:30:00Z")));
     assert_eq!(at("2026-11-21T06:59:59.999Z").fate, quiet_until("2026-11-21T07:00:00Z"));
@@ -513,6 +520,28 @@ fn what_is_critical_or_of_a_rule_without_them_passes_quiet_hours_and_others_are_
     };
     assert_eq!(with_code("Your one-time password for the login is 493817"), Fate::Due);
     assert_eq!(with_code("Pump 493817 has stopped"), night);
+}
+
+#[test]
+fn what_can_wait_carries_the_quiet_hours_of_its_phone_at_any_time_and_what_cannot_has_none() {
+    let spans = |delivering: Delivering, text: &str| {
+        let mut parts = with(vec![("boss", Delivering { escalation: escalate("second"), ..delivering })]);
+        parts.aliases.push(("second".to_owned(), vec![OTHER.to_owned(), NIGHT.to_owned()]));
+        // By day.
+        let made = text_at(quiet_for(&["boss", "night"], parts), "2026-11-20T12:00:00Z", text);
+        assert!(
+            made[1..].iter().all(|one| matches!(one.fate, Fate::Held { reason: HoldReason::Escalation, .. }))
+        );
+        let count = |one: &Message| (one.sms.destination.to_string(), one.passage.quiet.len());
+        made.iter().map(count).collect::<Vec<_>>()
+    };
+    let row = |phone: &str, spans: usize| (phone.to_owned(), spans);
+    let none = [row(BOSS, 0), row(OTHER, 0), row(NIGHT, 0)];
+    let lane = |lane| Delivering { lane: Some(LaneBy::Fixed(lane)), ..Delivering::default() };
+    assert_eq!(spans(Delivering::default(), "fire"), [row(BOSS, 1), row(OTHER, 0), row(NIGHT, 1)]);
+    assert_eq!(spans(lane(Lane::Critical), "fire"), none);
+    assert_eq!(spans(Delivering { quiet: Some(false), ..Delivering::default() }, "fire"), none);
+    assert_eq!(spans(Delivering::default(), "Your one-time password for the login is 493817"), none);
 }
 
 #[test]
@@ -594,4 +623,25 @@ fn a_form_for_later_goes_to_whoever_is_on_call_then() {
     assert_eq!(to(Some("2027-01-18T08:59:59Z")), BOSS);
     assert_eq!(to(Some("2027-01-18T09:00:00Z")), OTHER);
     assert_eq!(to(Some("2027-01-05T09:00:00Z")), BOSS, "what is past is now");
+}
+
+#[test]
+fn a_form_for_later_is_refused_by_the_rules_of_now_and_by_no_others() {
+    use crate::routing::{Moment, Times};
+    let refusing = |from: usize, to: usize| {
+        let times = Times::between(from * 60, to * 60);
+        let moment = Moment { zone: jiff::tz::TimeZone::UTC, times, weekdays: None, dates: None };
+        let mut parts = parts();
+        parts.rules.push(Rule {
+            name: "asleep".to_owned(),
+            when: Conditions { moment: Some(Box::new(moment)), ..Conditions::default() },
+            action: Action::Refuse { reason: "not at this time".to_owned() },
+        });
+        parts.build().unwrap()
+    };
+    let night = Form { deliver_at: Some(instant("2027-01-15T23:00:00Z")), ..form() };
+    let submission = submitted(&refusing(22, 7), &night).unwrap();
+    assert!(matches!(submission.messages[0].fate, Fate::Held { .. }), "{submission:?}");
+    let refusal = submitted(&refusing(7, 22), &night).unwrap_err();
+    assert!(refusal.text.contains("not at this time"), "{refusal:?}");
 }

@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 
+use ipnet::IpNet;
+
 use crate::rota::Days;
-use crate::routing::conditions::{Conditions, Patterns};
+use crate::routing::conditions::{Asked, Conditions};
 use crate::routing::moment::{Moment, WEEK};
 
 /// Most comparisons of two rules; what takes more is not sure.
@@ -65,52 +67,21 @@ fn follows(wide: &Conditions, narrow: &Together<'_>, steps: &Cell<u32>) -> bool 
 }
 
 fn leaves_follow(wide: &Conditions, narrow: &Together<'_>) -> bool {
-    let Conditions {
-        door,
-        networks,
-        listeners,
-        accounts,
-        moment,
-        helo,
-        envelope_sender,
-        header_sender,
-        headers,
-        recipient,
-        subject,
-        text,
-        any: _,
-        all: _,
-        not: _,
-    } = wide;
-    let some = |is_so: &dyn Fn(&Conditions) -> bool| narrow.all.iter().any(|one| is_so(one));
-    let names = |wide: &[String], narrow: &Option<Vec<String>>| {
-        narrow.as_ref().is_some_and(|narrow| narrow.iter().all(|name| wide.contains(name)))
-    };
-    let patterns = |wide: &Option<Patterns>, of: fn(&Conditions) -> &Option<Patterns>| {
-        wide.as_ref().is_none_or(|wide| some(&|one| of(one).as_ref().is_some_and(|own| own.are_among(wide))))
-    };
-    let header = |(name, wide): &(String, Patterns)| {
-        some(&|one| {
-            one.headers.iter().any(|(other, own)| other.eq_ignore_ascii_case(name) && own.are_among(wide))
-        })
-    };
-    door.is_none_or(|door| some(&|one| one.door == Some(door)))
-        && networks.as_ref().is_none_or(|wide| {
-            some(&|one| {
-                let inside = |net| wide.iter().any(|outer| outer.contains(net));
-                one.networks.as_ref().is_some_and(|own| own.iter().all(inside))
-            })
-        })
-        && listeners.as_ref().is_none_or(|wide| some(&|one| names(wide, &one.listeners)))
-        && accounts.as_ref().is_none_or(|wide| some(&|one| names(wide, &one.accounts)))
-        && moment.as_ref().is_none_or(|wide| moment_follows(wide, narrow))
-        && headers.iter().all(header)
-        && patterns(helo, |one| &one.helo)
-        && patterns(envelope_sender, |one| &one.envelope_sender)
-        && patterns(header_sender, |one| &one.header_sender)
-        && patterns(recipient, |one| &one.recipient)
-        && patterns(subject, |one| &one.subject)
-        && patterns(text, |one| &one.text)
+    let names = |own: &[String], wide: &[String]| own.iter().all(|name| wide.contains(name));
+    let inside =
+        |own: &[IpNet], wide: &[IpNet]| own.iter().all(|net| wide.iter().any(|outer| outer.contains(net)));
+    wide.asked().all(|wide| {
+        let mut own = narrow.all.iter().flat_map(|one| one.asked());
+        match wide {
+            Asked::Door(wide) => own.any(|own| matches!(own, Asked::Door(own) if own == wide)),
+            Asked::Networks(wide) => own.any(|own| matches!(own, Asked::Networks(own) if inside(own, wide))),
+            Asked::Listeners(wide) => own.any(|own| matches!(own, Asked::Listeners(own) if names(own, wide))),
+            Asked::Accounts(wide) => own.any(|own| matches!(own, Asked::Accounts(own) if names(own, wide))),
+            Asked::Moment(wide) => moment_follows(wide, narrow),
+            Asked::Words(about, wide) => own
+                .any(|own| matches!(own, Asked::Words(other, own) if other.is(about) && own.are_among(wide))),
+        }
+    })
 }
 
 fn moment_follows(wide: &Moment, narrow: &Together<'_>) -> bool {

@@ -48,6 +48,32 @@ fn rules_that_can_never_match_are_named() {
 }
 
 #[test]
+fn what_the_relay_itself_hands_in_comes_from_this_machine() {
+    let networks = |net: &str| Some(vec![net.parse().unwrap()]);
+    let told = |when: Conditions| {
+        let mut parts = parts();
+        let networks = vec!["127.0.0.1/32".parse().unwrap()];
+        parts.listeners.push(KnownListener { name: "expect".to_owned(), door: Door::Relay, networks });
+        faults(Parts { rules: vec![rule("it", when, send())], ..parts })
+    };
+    let local = || Conditions { networks: networks("127.0.0.0/8"), ..Conditions::default() };
+    assert_eq!(told(local()), Vec::<String>::new());
+    let not_let_in =
+        ["rule `it` can never match: no listener or account that it names lets these networks in"];
+    assert_eq!(
+        told(Conditions { networks: networks("192.168.0.0/16"), ..Conditions::default() }),
+        not_let_in
+    );
+    assert_eq!(
+        told(Conditions { door: Some(Door::Http), ..local() }),
+        not_let_in,
+        "a form is another door's"
+    );
+    let shop = Some(vec!["shop".to_owned()]);
+    assert_eq!(told(Conditions { accounts: shop, ..local() }), not_let_in, "it has no account");
+}
+
+#[test]
 fn accounts_come_through_listeners_of_their_own_door() {
     let names = |list: &[&str]| Some(list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     let networks = |net: &str| Some(vec![net.parse().unwrap()]);

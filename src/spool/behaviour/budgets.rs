@@ -1,16 +1,22 @@
 //! Budgets, as SMS meet them.
 
+use std::time::Duration;
+
 use super::super::Spool;
-use super::{at, claim_ids, failure, look, refused, settle, submission, timeline};
+use super::ways::two_ways;
+use super::{at, callback, claim_ids, failure, look, refused, sent, settle, submission, take, timeline};
 use crate::budget::key;
-use crate::model::{Charge, Fate, FinalState, HoldReason, MessageId, Passage, Period, State, Unit};
+use crate::model::{
+    Callback, Channel, Charge, Digest, Fate, FinalState, HoldReason, MessageId, Passage, Period, Price,
+    State, Unit,
+};
 
 /// The day of `at(0)` ends here.
 const MIDNIGHT: i64 = 6_400;
 const DAY: i64 = 86_400;
 
-/// Of a budget of three parts a day, and four for what is exempt.
-fn passage(is_exempt: bool) -> Passage {
+/// Of a budget of three parts a day, and four for what passes the hold level.
+fn passage(passes_hold: bool) -> Passage {
     let charge = Charge {
         key: key("all", Period::Day, Unit::Parts),
         period: Period::Day,
@@ -21,14 +27,14 @@ fn passage(is_exempt: bool) -> Passage {
         ceiling: Some(4),
         zone: Some("UTC".to_owned()),
     };
-    Passage { is_exempt, budgets: vec![charge], ..Passage::default() }
+    Passage { passes_hold, budgets: vec![charge], ..Passage::default() }
 }
 
 /// Accepts one for each of these phones.
-async fn accept(spool: &dyn Spool, received: i64, phones: &[u32], is_exempt: bool) -> Vec<MessageId> {
+async fn accept(spool: &dyn Spool, received: i64, phones: &[u32], passes_hold: bool) -> Vec<MessageId> {
     let mut given = submission(received, phones);
     for message in &mut given.messages {
-        message.passage = passage(is_exempt);
+        message.passage = passage(passes_hold);
     }
     let ids = given.messages.iter().map(|message| message.sms.id).collect();
     spool.accept(given).await.unwrap();
@@ -82,7 +88,7 @@ pub(in crate::spool) async fn what_finds_no_room_in_the_next_period_either_waits
     assert_eq!(standing(spool, super::LIFETIME).await, (3, 0), "what was never charged is not given back");
 }
 
-pub(in crate::spool) async fn what_is_exempt_goes_up_to_the_ceiling(spool: &dyn Spool) {
+pub(in crate::spool) async fn what_passes_the_hold_level_goes_up_to_the_ceiling(spool: &dyn Spool) {
     accept(spool, 0, &[1, 2, 3], false).await;
     let ids = accept(spool, 1, &[4, 5], true).await;
     assert_eq!(state(spool, ids[0]).await, (State::Due, None));
@@ -90,6 +96,49 @@ pub(in crate::spool) async fn what_is_exempt_goes_up_to_the_ceiling(spool: &dyn 
     assert_eq!(standing(spool, 1).await, (4, 1));
     let about: Vec<String> = spool.notices(9).await.unwrap().into_iter().map(|word| word.about).collect();
     assert_eq!(about, ["budget all holds SMS", "budget all holds critical SMS, too"]);
+}
+
+pub(in crate::spool) async fn what_a_limit_lets_pass_waits_for_the_budget(spool: &dyn Spool) {
+    accept(spool, 0, &[1, 2, 3], false).await;
+    let mut given = submission(1, &[4]);
+    given.messages[0].passage = Passage { is_exempt: true, ..passage(false) };
+    let id = given.id.message(1);
+    spool.accept(given).await.unwrap();
+    assert_eq!(state(spool, id).await, HELD);
+}
+
+pub(in crate::spool) async fn what_an_earlier_way_cost_says_nothing_of_the_next(spool: &dyn Spool) {
+    let mut given = submission(0, &[1]);
+    let mut passage = passage(false);
+    let charge = &mut passage.budgets[0];
+    (charge.unit, charge.amount, charge.hold, charge.ceiling) = (Unit::Money, 90, Some(99), None);
+    charge.key = key("money", Period::Day, Unit::Money);
+    let message = &mut given.messages[0];
+    message.passage = passage;
+    message.delivery.ways = two_ways();
+    message.sms.text.parts = 3;
+    let id = given.id.message(1);
+    spool.accept(given).await.unwrap();
+    assert_eq!(claim_ids(spool, 1).await, [id]);
+    settle(spool, id, sent(90), 2).await;
+    let by = |channel, part, parts, code, price: i64| {
+        let price = Some(Price::from_millionths(price));
+        Callback { channel, price, ..callback(id, part, parts, code) }
+    };
+    // Nothing of it reached the handset, and it cost nothing; what goes now are three parts.
+    take(spool, &by(Channel::Rcs, 1, 1, 6, 0), 3).await;
+    assert_eq!(state(spool, id).await, (State::Due, None));
+    assert_eq!(standing(spool, 3).await, (90, 0));
+    assert_eq!(claim_ids(spool, 3).await, [id]);
+    spool.settle(id, 2, sent(90), at(4)).await.unwrap();
+    // The platform thinks better of the price of the way before.
+    take(spool, &by(Channel::Rcs, 1, 1, 6, 7), 5).await;
+    assert_eq!(standing(spool, 5).await, (97, 0));
+    for (part, booked) in [(1, 87), (2, 77), (3, 67)] {
+        take(spool, &by(Channel::Sms, part, 3, 3, 20), 6).await;
+        assert_eq!(standing(spool, 6).await, (booked, 0), "{part}");
+    }
+    assert_eq!(state(spool, id).await, (State::Final(FinalState::Delivered), None));
 }
 
 pub(in crate::spool) async fn what_is_held_for_another_reason_is_charged_when_it_goes(spool: &dyn Spool) {
@@ -117,4 +166,25 @@ pub(in crate::spool) async fn what_was_never_tried_is_given_back(spool: &dyn Spo
     assert_eq!(state(spool, beyond[1]).await, HELD);
     spool.cancel(beyond[1], failure(), at(5)).await.unwrap();
     assert_eq!(standing(spool, 5).await, (3, 0), "what was only held takes nothing");
+}
+
+pub(in crate::spool) async fn a_summary_that_never_has_room_expires_with_what_it_tells_of(spool: &dyn Spool) {
+    let mut given = submission(0, &[1]);
+    let mut of_two = passage(false);
+    // A summary of one part fits the first budget, and neither goes by the second.
+    of_two.budgets.push(Charge { hold: Some(0), ceiling: None, ..of_two.budgets[0].clone() });
+    of_two.budgets[1].key = key("none", Period::Day, Unit::Parts);
+    of_two.digest = Some(Digest { key: "night".to_owned(), every: Duration::from_secs(60) });
+    given.messages[0].passage = of_two;
+    let id = given.id.message(1);
+    spool.accept(given).await.unwrap();
+    assert_eq!(state(spool, id).await, (State::Folded, None));
+    let summary = look(spool, id).await.folded_into.unwrap();
+    assert_eq!(claim_ids(spool, 60).await, []);
+    assert_eq!(state(spool, summary).await, (State::Final(FinalState::Expired), None));
+    claim_ids(spool, 60).await;
+    let shown = look(spool, id).await;
+    assert_eq!(shown.state, State::Final(FinalState::Expired));
+    assert_eq!(shown.cause.unwrap().text, format!("by its summary {summary}: it is larger than its budget"));
+    assert_eq!(standing(spool, 60).await.0, 0);
 }

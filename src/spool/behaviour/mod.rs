@@ -3,10 +3,13 @@
 
 pub(super) mod accounts;
 pub(super) mod again;
+pub(super) mod apart;
+pub(super) mod bounded;
 pub(super) mod budgets;
 pub(super) mod callbacks;
 pub(super) mod delivery;
 pub(super) mod dry_run;
+pub(super) mod escalated;
 pub(super) mod escalation;
 pub(super) mod heard;
 pub(super) mod held;
@@ -16,6 +19,11 @@ pub(super) mod notes;
 pub(super) mod notices;
 pub(super) mod once;
 pub(super) mod order;
+pub(super) mod outage;
+pub(super) mod pairs;
+pub(super) mod passages;
+pub(super) mod pieces;
+pub(super) mod quiet;
 pub(super) mod reports;
 pub(super) mod sequences;
 pub(super) mod storms;
@@ -165,8 +173,10 @@ macro_rules! suite {
             storms: a_summary_without_room_is_told_by_the_overflow
             storms: a_source_counts_each_submission_once
             storms: what_is_exempt_neither_folds_nor_opens_a_window
-            storms: a_recovery_ends_what_waits
-            storms: a_recovery_ends_what_a_summary_on_its_way_tells_no_more
+            pairs: a_recovery_ends_what_waits
+            pairs: a_recovery_ends_nothing_that_came_after_it
+            pairs: an_overflow_of_nothing_is_no_new_limit_to_the_operator
+            pairs: a_recovery_ends_what_a_summary_on_its_way_tells_no_more
             storms: what_is_simulated_never_folds_with_what_is_sent
             storms: what_is_folded_can_be_cancelled_until_it_is_told
             storms: a_summary_within_the_overflow_can_still_lose_what_it_tells
@@ -178,6 +188,30 @@ macro_rules! suite {
             storms: an_escalation_goes_by_the_summary
             storms: a_clock_that_was_put_back_delays_no_summary
             storms: plain_sms_are_not_touched
+            outage: an_outage_brings_the_first_and_one_summary
+            outage: summaries_that_waited_become_one
+            outage: the_summary_of_an_overflow_waits_on_and_gathers
+            outage: a_summary_that_waited_is_told_by_the_overflow
+            outage: what_is_exempt_goes_after_an_outage_and_counts
+            outage: what_goes_within_a_second_is_not_asked_again
+            outage: what_ended_before_it_was_tried_takes_no_room
+            outage: who_waits_behind_another_lets_it_go_first
+            outage: what_was_tried_waits_for_room_and_is_not_folded
+            outage: what_waits_for_room_holds_up_nobody_behind_it
+            outage: the_pieces_of_a_text_wait_for_the_first_of_them
+            outage: a_text_that_goes_by_its_next_way_counts_once
+            outage: what_folds_gives_back_what_it_was_charged
+            outage: a_summary_that_is_held_again_is_charged_when_it_goes
+            outage: lanes_share_the_room_and_not_their_summaries
+            outage: what_is_simulated_waits_for_its_own_room
+            outage: those_of_one_call_are_asked_each
+            outage: a_recovery_ends_what_folded_after_an_outage
+            outage: what_is_told_by_nested_overflows_can_be_cancelled
+            outage: a_platform_that_is_back_at_night_wakes_nobody
+            outage: what_was_tried_waits_for_the_morning_as_it_is
+            outage: summaries_that_waited_gather_on_until_the_morning
+            outage: a_text_of_several_pieces_goes_or_folds_as_one
+            outage: many_that_waited_fold_in_steps
             notes: a_note_is_kept_under_its_key_until_the_next
             notices: nothing_to_tell_is_nothing
             heard: who_is_expected_is_heard_of_with_what_is_accepted
@@ -187,9 +221,37 @@ macro_rules! suite {
             heard: notes_are_kept_with_what_is_accepted_or_not_at_all
             budgets: what_finds_no_room_is_held_until_the_period_ends
             budgets: what_finds_no_room_in_the_next_period_either_waits_on
-            budgets: what_is_exempt_goes_up_to_the_ceiling
+            budgets: what_passes_the_hold_level_goes_up_to_the_ceiling
+            budgets: what_a_limit_lets_pass_waits_for_the_budget
+            budgets: what_an_earlier_way_cost_says_nothing_of_the_next
             budgets: what_is_held_for_another_reason_is_charged_when_it_goes
             budgets: what_was_never_tried_is_given_back
+            pieces: pieces_of_a_text_find_room_together
+            pieces: pieces_of_a_text_say_the_same_together
+            pieces: pieces_of_a_text_are_charged_together
+            pieces: what_was_held_in_pieces_passes_together
+            pieces: pieces_that_are_held_on_are_held_on_once
+            quiet: what_would_be_due_in_quiet_hours_waits_for_their_end
+            quiet: what_a_budget_held_waits_for_the_morning
+            quiet: what_passed_before_the_night_is_not_folded_into_what_it_began
+            quiet: a_summary_waits_for_the_morning_and_tells_of_the_night
+            quiet: a_problem_behind_a_recovery_of_the_same_night_is_told
+            quiet: what_may_wake_somebody_waits_for_no_summary_that_may_not
+            quiet: an_escalation_waits_for_the_morning_however_it_is_released
+            quiet: an_escalation_that_waits_for_the_morning_is_cancelled_by_a_delivery
+            quiet: a_recovery_at_night_ends_what_waits_for_the_morning
+            quiet: what_the_platform_is_to_hold_counts_by_its_time
+            quiet: hours_of_an_unknown_zone_hold_nothing
+            budgets: a_summary_that_never_has_room_expires_with_what_it_tells_of
+            apart: nobody_waits_for_the_budget_of_others
+            apart: what_is_paid_or_sent_otherwise_is_told_by_another_summary
+            apart: digests_of_other_intervals_are_other_digests
+            escalated: an_escalation_of_what_is_folded_waits_with_its_summary
+            escalated: a_summary_that_arrives_in_time_stops_the_escalations
+            escalated: a_summary_that_fails_lets_the_escalations_go
+            escalated: an_escalation_goes_by_the_first_that_could_have_been_delivered
+            escalated: an_escalation_waits_for_summaries_of_summaries
+            escalated: an_escalation_of_a_digest_counts_from_it
         }
     };
     ($open:path => $($area:ident: $name:ident)*) => {$(

@@ -18,11 +18,15 @@ fn rcs() -> Way {
     Way::Template(Template { channel: Channel::Rcs, id: "alert_v2".to_owned(), variables })
 }
 
-/// An SMS that goes by RCS first and then as SMS.
+/// By RCS first and then as SMS.
+pub(super) fn two_ways() -> Ways {
+    Ways::new(vec![rcs(), Way::Sms], Some(Duration::from_secs(60))).unwrap()
+}
+
+/// An SMS that goes [by RCS first and then as SMS](two_ways).
 pub(super) async fn accept_two_ways(spool: &dyn Spool, phone: u32) -> MessageId {
     let mut given = submission(0, &[phone]);
-    let ways = Ways::new(vec![rcs(), Way::Sms], Some(Duration::from_secs(60))).unwrap();
-    given.messages[0].delivery.ways = ways;
+    given.messages[0].delivery.ways = two_ways();
     let id = given.id.message(1);
     spool.accept(given).await.unwrap();
     id

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::super::{SpoolError, reports};
@@ -13,9 +13,10 @@ use super::expand::{self, Expanded};
 use super::fold::Place;
 use super::lane::Effects;
 use super::passage::{self, Candidate, Steps, Verdict};
-use super::{heard, mail, orders, pairing, route, row, tellings, timeline};
+use super::{heard, mail, orders, pairing, pieces, route, row, tellings, timeline};
 use crate::model::{
-    Cause, Fate, FinalState, HoldReason, Legacy, Message, MessageId, Notify, Passage, State, Submission, Way,
+    Cause, Fate, FinalState, HoldReason, Legacy, Message, MessageId, Notify, Passage, Pieces, State,
+    Submission, Way,
 };
 
 const INSERT_SUBMISSION: &str = "INSERT INTO submission (id, received_at, pending, case_at, door, listener, \
@@ -29,11 +30,12 @@ const INSERT_ORIGINAL: &str = "INSERT INTO original (submission, is_full, conten
 pub(super) const INSERT_SMS: &str = "INSERT INTO sms (submission, ordinal, state, since, next_at, expires_at, head, \
      report, destination, sender, body, encoding, parts, options, recipient, notify, orcpt_type, orcpt_address, rule, \
      ended_at, cause, cause_status, cause_diagnostic, lane, gateway_order, ways, silence_ms, batch, on_unknown, \
-     hold_reason, escalation, delayed_at, expand_report, same_as, passage, pair_key, fold) \
+     hold_reason, escalation, delayed_at, expand_report, same_as, passage, pair_key, fold, \
+     passed_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
      ?3 = 'due' AND NOT EXISTS (SELECT 1 FROM sms WHERE destination = ?8 AND lane = ?23 AND head = 1), \
      ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, \
-     ?30, ?31, ?32, ?33, ?34, ?35, ?36)";
+     ?30, ?31, ?32, ?33, ?34, ?35, ?36, CASE WHEN ?3 = 'due' THEN ?37 END)";
 
 /// Writes `submission` with everything that belongs to it, and returns the rows of its SMS, in order.
 pub(super) fn accept(
@@ -81,8 +83,9 @@ pub(super) fn accept(
     let mut shared = Shared { submission, id, expanded, orders: HashMap::new(), batches: HashMap::new() };
     let mut numbers = Vec::with_capacity(submission.messages.len());
     // A program is told of what ended at once, too.
+    let mut whole = None;
     for (message, beginning) in submission.messages.iter().zip(&beginnings) {
-        let passed = pass(connection, effects, message, submission)?;
+        let passed = pass(connection, effects, message, submission, &mut whole)?;
         let beginning = passed.as_ref().unwrap_or(beginning);
         let seq = insert_sms(connection, &mut shared, message, beginning)?;
         numbers.push(seq);
@@ -113,11 +116,14 @@ struct Beginning<'a> {
     is_owed: bool,
     /// Where it was folded.
     place: Option<Place>,
+    /// How much later than it was meant to be its lifetime begins.
+    shift: SignedDuration,
 }
 
 impl Beginning<'_> {
     fn waits(state: State, next_at: Option<Timestamp>, hold_reason: Option<HoldReason>) -> Self {
-        Self { state, next_at, hold_reason, cause: None, is_owed: false, place: None }
+        let shift = SignedDuration::ZERO;
+        Self { state, next_at, hold_reason, cause: None, is_owed: false, place: None, shift }
     }
 }
 
@@ -137,12 +143,14 @@ fn beginning<'a>(message: &'a Message, submission: &Submission) -> Beginning<'a>
     }
 }
 
-/// Lets an SMS that would be due pass what it has to; how it begins where that is not as it would.
+/// Lets an SMS that would be due pass what it has to; how it begins where that is not as it would. `whole` is what came
+/// of the text that it is a piece of, once its first piece has passed.
 fn pass(
     connection: &Connection,
     effects: &mut Effects,
     message: &Message,
     submission: &Submission,
+    whole: &mut Option<(Pieces, Verdict)>,
 ) -> Result<Option<Beginning<'static>>, SpoolError> {
     if message.passage.is_empty() {
         return Ok(None);
@@ -159,6 +167,8 @@ fn pass(
         received_at: now,
         lifetime: Duration::try_from(delivery.expires_at.duration_since(now)).unwrap_or_default(),
         account: submission.client.account.as_deref(),
+        count: 1,
+        together: None,
     };
     match message.fate {
         Fate::Due => {}
@@ -169,9 +179,28 @@ fn pass(
         }
         Fate::Held { .. } | Fate::Refused(_) | Fate::Dropped(_) | Fate::SameAs(_) => return Ok(None),
     }
-    Ok(match passage::pass(connection, effects, &candidate, Steps::All, now)? {
+    let verdict = match (passage.pieces, whole.take()) {
+        (Some(pieces), Some((of, verdict))) if pieces == of => verdict,
+        (Some(pieces), _) => {
+            let all = || {
+                submission.messages.iter().map(|one| &one.passage).filter(|one| one.pieces == Some(pieces))
+            };
+            let together = pieces::together(all());
+            let count = u32::try_from(all().count()).unwrap_or(u32::MAX);
+            let candidate = Candidate { count, together: Some(&together), ..candidate };
+            passage::pass(connection, effects, &candidate, Steps::All, now)?
+        }
+        (None, _) => passage::pass(connection, effects, &candidate, Steps::All, now)?,
+    };
+    *whole = passage.pieces.map(|pieces| (pieces, verdict.clone()));
+    Ok(match verdict {
         Verdict::Due => None,
-        Verdict::Held(until) => Some(Beginning::waits(State::Held, Some(until), Some(HoldReason::Budget))),
+        Verdict::Held(reason, until) => {
+            // Quiet hours take nothing of its lifetime.
+            let shift =
+                if reason == HoldReason::Quiet { until.duration_since(now) } else { SignedDuration::ZERO };
+            Some(Beginning { shift, ..Beginning::waits(State::Held, Some(until), Some(reason)) })
+        }
         Verdict::Folded(place) => {
             effects.unused.extend(candidate.unused(now));
             Some(Beginning { place: Some(place), ..Beginning::waits(State::Folded, None, None) })
@@ -243,6 +272,7 @@ impl<'a> Shared<'a> {
             .delivery
             .delayed_at
             .filter(|_| may_be_late && expand::has_somebody(&self.submission.report_to))
+            .map(|late_at| late_at.saturating_add(beginning.shift).unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -254,11 +284,12 @@ fn insert_sms<'a>(
     beginning: &Beginning<'_>,
 ) -> Result<i64, SpoolError> {
     let Message { sms, recipient, rule, delivery, fate, passage } = message;
-    let Beginning { state, next_at, hold_reason, cause, is_owed, place } = beginning;
+    let Beginning { state, next_at, hold_reason, cause, is_owed, place, shift } = beginning;
     let at = row::millis(shared.submission.received_at);
     // Only a map with keys that are no text could fail, and ours are text.
     let options = serde_json::to_string(&sms.options).map_err(|_| unwritable(message, Damage("options")))?;
     let ways = route::ways_column(&delivery.ways).map_err(|damage| unwritable(message, damage))?;
+    let expires_at = delivery.expires_at.saturating_add(*shift).unwrap_or(Timestamp::MAX);
     let order = shared.order(connection, message)?;
     let batch = shared.batch(message, &options);
     let seq = connection.prepare_cached(INSERT_SMS)?.insert(params![
@@ -267,7 +298,7 @@ fn insert_sms<'a>(
         state.as_str(),
         at,
         next_at.map(row::millis),
-        row::millis(delivery.expires_at),
+        row::millis(expires_at),
         report_column(*is_owed),
         sms.destination.as_str(),
         sms.sender.as_str(),
@@ -298,6 +329,7 @@ fn insert_sms<'a>(
         passage_column(passage).map_err(|damage| unwritable(message, damage))?,
         passage.pairing.own.as_ref().map(|own| passage::scoped(sms.options.simulation, own)),
         place.as_ref().map(|place| place.fold),
+        passage.is_asked_again().then_some(at),
     ])?;
     let note = match (cause, place, hold_reason, next_at) {
         (Some(cause), ..) => row::note(cause),

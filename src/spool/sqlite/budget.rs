@@ -1,6 +1,6 @@
 //! What SMS have taken of the budgets that they are charged to.
 //!
-//! What an SMS was charged stands nowhere by itself: it follows from its passage, from when it first became due, and
+//! What an SMS was charged stands nowhere by itself: it follows from its passage, from when it became due, and
 //! from the prices that the platform told since. So whatever comes twice changes nothing the second time.
 
 use std::time::Duration;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::{Budgets, Spent, SpoolError};
+use super::super::{Budgets, Spent, SpoolError, Topic};
 use super::error::Damage;
 use super::lane::Effects;
 use super::{notice, row};
 use crate::budget::{self, Level, Levels, Span, Told, Verdict};
-use crate::model::{Charge, Passage, Unit};
+use crate::model::{Channel, Charge, Passage, Unit};
 
 /// How long a period that is over is kept, for who looks: 13 months, for a late price and for last year's month.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -28,13 +28,15 @@ pub(super) const WRITE: &str = "INSERT INTO spent (budget, begins, ends, amount,
 pub(super) const CLEAR: &str = "DELETE FROM spent WHERE (budget, begins) IN \
      (SELECT budget, begins FROM spent WHERE ends < ?1 ORDER BY ends LIMIT ?2)";
 
-/// It became due for the first time when it was charged.
+/// It became due when it was charged; what was held or folded since has been given back.
 pub(super) const CHARGED: &str = "SELECT passage, parts, options, \
-     (SELECT min(at) FROM event WHERE event.sms = sms.seq AND event.state = 'due') AS charged_at \
-     FROM sms WHERE seq = ?1";
+     (SELECT min(event.at) FROM event WHERE event.sms = sms.seq AND event.state = 'due' AND event.n > coalesce( \
+     (SELECT max(gone.n) FROM event AS gone WHERE gone.sms = sms.seq AND gone.state IN ('held', 'folded')), 0)) \
+     AS charged_at FROM sms WHERE seq = ?1";
 
-pub(super) const TOLD: &str = "SELECT count(price), coalesce(sum(price), 0), coalesce(max(parts), 0) FROM callback \
-     WHERE sms = ?1 AND price IS NOT NULL";
+/// Of all ways what they cost; of the one by this channel how many parts have their price, and of how many.
+pub(super) const TOLD: &str = "SELECT count(*) FILTER (WHERE channel = ?2), coalesce(sum(price), 0), \
+     coalesce(max(parts) FILTER (WHERE channel = ?2), 0) FROM callback WHERE sms = ?1 AND price IS NOT NULL";
 
 pub(super) const CURRENT: &str =
     "SELECT 0, budget, begins, ends, amount FROM spent WHERE ends > ?1 ORDER BY ends, budget";
@@ -77,7 +79,7 @@ impl<'a> Account<'a> {
         self.told |= bit(level);
         let zone = budget::zone(self.charge.zone.as_deref());
         let (about, words) = budget::notice(self.charge, level, self.spent, self.span, &zone);
-        notice::add(connection, effects, &about, &words, now)
+        notice::add(connection, effects, Topic::Budget, (&about, &words), now)
     }
 
     /// Tells that so much is spent now; of several levels that are reached at once the highest is told.
@@ -123,13 +125,13 @@ fn bit(level: Level) -> i64 {
 pub(super) fn charge(
     connection: &Connection,
     effects: &mut Effects,
-    passage: &Passage,
+    (charges, passes_hold): (&[Charge], bool),
     now: Timestamp,
 ) -> Result<Option<Timestamp>, SpoolError> {
     let (mut fitting, mut until) = (Vec::new(), None);
-    for charge in &passage.budgets {
+    for charge in charges {
         let mut account = Account::open(connection, charge, now)?;
-        match budget::verdict(account.spent, charge.amount, Levels::of(charge), passage.is_exempt) {
+        match budget::verdict(account.spent, charge.amount, Levels::of(charge), passes_hold) {
             Verdict::Room(_) => fitting.push(account),
             Verdict::Held(level) => {
                 until = until.max(Some(account.span.ends));
@@ -176,7 +178,8 @@ fn read_charged(row: &Row<'_>) -> Result<Option<Charged>, Damage> {
     Ok(Some(Charged { budgets: passage.budgets, parts: parts.into(), at }))
 }
 
-/// Gives back what the SMS in row `seq` was charged, which ended before it was ever tried.
+/// Gives back what the SMS in row `seq` was charged, which ends, folds or is held before it was ever tried: before that is
+/// in its timeline.
 pub(super) fn give_back(connection: &Connection, seq: i64, now: Timestamp) -> Result<(), SpoolError> {
     let Some(charged) = charged(connection, seq)? else { return Ok(()) };
     for charge in &charged.budgets {
@@ -189,25 +192,26 @@ pub(super) fn give_back(connection: &Connection, seq: i64, now: Timestamp) -> Re
     Ok(())
 }
 
-/// What the platform has told so far of the prices of the SMS in row `seq`.
-pub(super) fn told(connection: &Connection, seq: i64) -> Result<Told, SpoolError> {
+/// What the platform has told so far of the prices of the SMS in row `seq`, whose current way is that by `channel`: what
+/// earlier ways cost says nothing of what this one will.
+pub(super) fn told(connection: &Connection, seq: i64, channel: Channel) -> Result<Told, SpoolError> {
     let number = |value: i64| u64::try_from(value).unwrap_or(0);
     let mut statement = connection.prepare_cached(TOLD)?;
-    Ok(statement.query_row(params![seq], |row| {
+    Ok(statement.query_row(params![seq, channel.as_str()], |row| {
         Ok(Told { parts: number(row.get(0)?), price: number(row.get(1)?), of: number(row.get(2)?) })
     })?)
 }
 
-/// Puts what the platform tells of the prices of the SMS in row `seq` in the place of what was booked for it
-/// `before`.
+/// Puts what the platform tells of the prices of the SMS in row `seq`, whose current way is that by `channel`, in the
+/// place of what was booked for it `before`.
 pub(super) fn correct(
     connection: &Connection,
     effects: &mut Effects,
-    seq: i64,
+    (seq, channel): (i64, Channel),
     before: Told,
     now: Timestamp,
 ) -> Result<(), SpoolError> {
-    let after = told(connection, seq)?;
+    let after = told(connection, seq, channel)?;
     if after == before {
         return Ok(());
     }

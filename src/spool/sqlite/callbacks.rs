@@ -240,7 +240,7 @@ fn write(
     now: Timestamp,
 ) -> Result<(), SpoolError> {
     let channel = from.course.channel_of(callback.channel);
-    let told = budget::told(connection, from.seq)?;
+    let told = budget::told(connection, from.seq, from.course.channel())?;
     let key = (from.seq, channel.as_str(), callback.part);
     let mut note = match change {
         Change::Status => {
@@ -270,7 +270,7 @@ fn write(
             format!("{}, though it never went that way: not believed", verdict::note(callback))
         }
     };
-    budget::correct(connection, effects, from.seq, told, now)?;
+    budget::correct(connection, effects, (from.seq, from.course.channel()), told, now)?;
     if !from.course.is_single() || callback.channel != from.course.channel() {
         note = format!("{note}, by {}", callback.channel);
     }

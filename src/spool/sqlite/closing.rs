@@ -10,8 +10,8 @@ use super::moves::{self, End};
 use super::{fold, row};
 use crate::model::{Cause, FinalState, MessageId, State};
 
-/// Most SMS that one call ends.
-const MOST_ENDED: usize = 500;
+/// Most SMS that one call ends: few, since what is to be accepted waits for them.
+const MOST_ENDED: usize = 100;
 
 pub(super) const CLOSING: &str = "SELECT fold.seq, sms.submission, sms.ordinal, sms.state, sms.cause, sms.cause_status, \
      sms.cause_diagnostic FROM fold CROSS JOIN sms ON sms.seq = fold.summary WHERE fold.state = 'closing' AND fold.opened_at >= 0 \

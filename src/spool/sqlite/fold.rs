@@ -10,7 +10,7 @@ use super::error::Damage;
 use super::lane::Effects;
 use super::moves::{self, End, Standing};
 use super::passage::Candidate;
-use super::{row, summary};
+use super::{pieces, row, summary};
 use crate::model::{Cause, EnhancedStatus, FinalState, Limit, MessageId, State};
 use crate::retry::later;
 
@@ -18,13 +18,14 @@ use crate::retry::later;
 const MOST_TOLD: usize = 64;
 /// Characters of each that are kept.
 const MOST_WORDS: usize = 320;
-/// How deep folds are in each other: an overflow tells of summaries, and no overflow of another.
-const MOST_NESTED: usize = 2;
+/// How deep folds in each other are looked into: an overflow tells of summaries, after an outage also of another
+/// overflow's.
+pub(super) const MOST_NESTED: usize = 8;
 /// Most windows that one that begins clears away; more than it brings, so that they never grow in number for long.
 const MOST_FORGOTTEN: u32 = 8;
 
-pub(super) const OPEN: &str = "SELECT fold.seq, fold.window_ms, fold.until, fold.summary, sms.submission, sms.ordinal, \
-     sms.next_at, sms.state IS 'held' AND sms.hold_reason IS 'summary' AND sms.damaged IS 0 AS is_sound \
+pub(super) const OPEN: &str = "SELECT fold.seq, fold.window_ms, fold.until, fold.summary, fold.first_at, sms.submission, \
+     sms.ordinal, sms.next_at, sms.state IS 'held' AND sms.hold_reason IS 'summary' AND sms.damaged IS 0 AS is_sound \
      FROM fold LEFT JOIN sms ON sms.seq = fold.summary \
      WHERE fold.kind = ?1 AND fold.key = ?2 AND fold.state = 'open'";
 
@@ -66,7 +67,7 @@ pub(super) const END: &str =
 
 const LAY_DOWN: &str = "UPDATE sms SET fold = ?2, delayed_at = NULL WHERE seq = ?1";
 
-pub(super) const WHERE_IT_IS: &str = "SELECT fold, body FROM sms WHERE seq = ?1";
+pub(super) const WHERE_IT_IS: &str = "SELECT fold FROM sms WHERE seq = ?1";
 
 /// The SMS that tells of what was folded there.
 pub(super) const TOLD_BY: &str =
@@ -79,6 +80,9 @@ pub(super) const MEMBERS: &str =
 
 pub(super) const STANDS: &str = "SELECT fold.state, sms.state, sms.fold FROM fold CROSS JOIN sms \
      ON sms.seq = fold.summary WHERE fold.seq = ?1";
+
+pub(super) const BRING_FORWARD: &str = "UPDATE sms SET next_at = ?2, since = ?3 \
+     WHERE seq = (SELECT summary FROM fold WHERE fold.seq = ?1) AND state = 'held' AND next_at > ?2";
 
 pub(super) const TAKE_OUT: &str = "UPDATE fold SET count = max(0, count - ?2) WHERE seq = ?1 \
      RETURNING kind, key, state, count, words, summary, opened_at, window_ms";
@@ -125,7 +129,8 @@ impl Load {
     /// That of one SMS.
     pub(super) fn of(candidate: &Candidate<'_>) -> Self {
         let at = candidate.received_at;
-        let shares = vec![Share { words: candidate.sms.text.body.clone(), count: 1 }];
+        let shares =
+            vec![Share { words: pieces::words(candidate.sms, candidate.passage).to_owned(), count: 1 }];
         Self { count: 1, shares, first_at: at, last_at: at }
     }
 }
@@ -140,6 +145,15 @@ pub(super) struct Open {
     summary: Option<MessageId>,
     /// When that is to go.
     pub(super) summary_until: Option<Timestamp>,
+    /// When the first of what it tells of was accepted.
+    first_at: Option<Timestamp>,
+}
+
+impl Open {
+    /// Whether it tells of something that came before `at`.
+    pub(super) fn is_before(&self, at: Timestamp) -> bool {
+        self.summary.is_some() && self.first_at.is_some_and(|first| first < at)
+    }
 }
 
 /// Where something is to be folded.
@@ -164,6 +178,7 @@ impl Fold {
 }
 
 /// Where something was folded.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) fold: i64,
     /// For the timeline.
@@ -221,8 +236,34 @@ fn read_open(row: &Row<'_>, now: Timestamp) -> Result<Open, Damage> {
         until,
         is_over: summary.is_none() && until <= now,
         summary_until: row::optional_time(row, "next_at")?.filter(|_| summary.is_some()),
+        first_at: row::optional_time(row, "first_at")?,
         summary,
     })
+}
+
+/// An overflow whose summary has not gone after all gathers on, where none has taken its place.
+pub(super) fn reopen(connection: &Connection, of: &Gathered, now: Timestamp) -> Result<(), SpoolError> {
+    match find(connection, of.kind, &of.key, now)? {
+        Some(Open { summary: Some(_), .. }) => return Ok(()),
+        Some(Open { seq, .. }) => {
+            connection.prepare_cached(FORGET)?.execute(params![seq])?;
+        }
+        None => {}
+    }
+    set_state(connection, of.seq, "open")
+}
+
+/// The summary of `fold` goes at `until`, unless it goes before.
+pub(super) fn bring_forward(
+    connection: &Connection,
+    effects: &mut Effects,
+    fold: i64,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<(), SpoolError> {
+    let params = params![fold, row::millis(until), row::millis(now)];
+    effects.due |= connection.prepare_cached(BRING_FORWARD)?.execute(params)? > 0;
+    Ok(())
 }
 
 fn window(row: &Row<'_>) -> Result<Duration, Damage> {
@@ -280,7 +321,7 @@ pub(super) fn gather(
             (seq, summarize(connection, effects, seq, into.limits, candidate, until, now)?)
         }
         Some(Open { is_over: true, .. }) | None => {
-            let words = &candidate.sms.text.body;
+            let words = pieces::words(candidate.sms, candidate.passage);
             let begun = begin(connection, into.kind, &into.key, into.window, words, now, now)?;
             let seq = begun
                 .ok_or_else(|| SpoolError::Unavailable(format!("{} cannot be folded", candidate.sms.id)))?;
@@ -325,7 +366,7 @@ fn tell(connection: &Connection, fold: i64, shares: &[Share], sign: i64) -> Resu
     Ok(())
 }
 
-/// Folds the held SMS of `from`, which is a row already.
+/// Folds the SMS of `from`, which is a row already: held, or due.
 pub(super) fn lay_down(
     connection: &Connection,
     effects: &mut Effects,
@@ -428,16 +469,15 @@ pub(super) fn end_waiting(
     match from.state {
         State::Held | State::Due => moves::finish(connection, effects, from, end)?,
         State::Folded => {
-            let (fold, body): (Option<i64>, String) = connection
-                .prepare_cached(WHERE_IT_IS)?
-                .query_row(params![from.seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let fold: Option<i64> =
+                connection.prepare_cached(WHERE_IT_IS)?.query_row(params![from.seq], |row| row.get(0))?;
             let Some(fold) = fold else { return Ok(false) };
             if !waits(connection, fold)? {
                 return Ok(false);
             }
             let (count, shares) = match of_summary(connection, from.seq)? {
                 Some(Ok(gathered)) => (gathered.count, load(connection, &gathered)?.shares),
-                Some(Err(_)) | None => (1, vec![Share { words: body, count: 1 }]),
+                Some(Err(_)) | None => pieces::share(connection, from, fold)?,
             };
             moves::finish(connection, effects, from, end)?;
             take_out(connection, effects, fold, count, &shares, end.now)?;
@@ -448,7 +488,7 @@ pub(super) fn end_waiting(
 }
 
 /// Whether the summary of `fold` has not gone yet, nor that which it was folded into itself.
-fn waits(connection: &Connection, mut fold: i64) -> Result<bool, SpoolError> {
+pub(super) fn waits(connection: &Connection, mut fold: i64) -> Result<bool, SpoolError> {
     for _ in 0..MOST_NESTED {
         let found: Option<(String, String, Option<i64>)> = connection
             .prepare_cached(STANDS)?
@@ -510,7 +550,7 @@ fn take_out(
     if from.state == State::Folded {
         let into: Option<i64> =
             connection.prepare_cached(WHERE_IT_IS)?.query_row(params![summary], |row| row.get(0))?;
-        if let Some(into) = into.filter(|_| left.kind != Kind::Overflow) {
+        if let Some(into) = into {
             let of_similar = [Share { words: left.words.clone(), count }];
             let shares = if left.kind == Kind::Similar { &of_similar } else { shares };
             take_out(connection, effects, into, count, shares, now)?;
@@ -522,8 +562,8 @@ fn take_out(
     let cause = Cause::new(EnhancedStatus::SUCCESS, "nothing is left that it would tell of");
     let end = End { state: FinalState::Cancelled, cause: &cause, now };
     moves::finish(connection, effects, &mut from, &end)?;
-    // What says the same is still told by a summary.
-    if left.is_open && left.kind == Kind::Similar {
+    // What says the same is still told by a summary, and the operator still knows of the limit.
+    if left.is_open && matches!(left.kind, Kind::Similar | Kind::Overflow) {
         begin(connection, left.kind, &left.key, left.window, &left.words, left.opened_at.min(now), now)?;
     }
     Ok(())

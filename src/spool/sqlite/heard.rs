@@ -20,10 +20,11 @@ pub(super) const NAMES: &str = "SELECT who FROM heard";
 
 pub(super) const FORGET: &str = "DELETE FROM heard WHERE who = ?1";
 
-/// What the clock has not come to yet was now.
+/// What the clock has not come to yet was now, and nobody was away for longer than has passed since.
 pub(super) const EXPECT: &str = "INSERT INTO heard (who, since, grain) VALUES (?1, ?2, ?3) \
      ON CONFLICT (who) DO UPDATE SET grain = excluded.grain, since = min(since, excluded.since), \
-     at = min(at, excluded.since), away = away + ?4";
+     at = min(at, excluded.since), \
+     away = min(away + ?4, max(excluded.since - coalesce(at, since), 0))";
 
 pub(super) const ALL: &str = "SELECT who, since, at, away FROM heard";
 

@@ -11,12 +11,14 @@
 //! - `moves`, `escalation`: what hangs on a change of state; `held`: SMS that wait on purpose; `expand`: recipients
 //!   that stand for several phones
 //! - `passage`: what an SMS has to pass before it is due: `pairing`, `fold`, `limits`, `budget`; `summary`: what tells of
-//!   those that were folded; `closing`: their end; `notice`: what the operator is to be told
+//!   those that were folded; `closing`: their end; `again`: what has waited for the platform passes again; `notice`: what the operator is to be told
 //! - `waits`: waits that a clock which was put back made too long
 //! - `orders`: gateways by number; `route`, `course`, `row`: our types in columns; `timeline`: events and
 //!   attempts; `error`: what SQLite's mean
 
 mod accept;
+mod again;
+mod apart;
 mod budget;
 mod callbacks;
 mod cancel;
@@ -42,8 +44,10 @@ mod once;
 mod orders;
 mod pairing;
 mod passage;
+mod pieces;
 mod questions;
 mod queue;
+mod quiet;
 mod recover;
 mod route;
 mod row;
@@ -371,6 +375,10 @@ impl Spool for SqliteSpool {
 
     async fn notices(&self, limit: usize) -> Result<Vec<Word>, SpoolError> {
         self.reader.run(Kind::Other, move |connection, _| notice::first(connection, limit)).await
+    }
+
+    async fn notices_after(&self, seq: Option<i64>, limit: usize) -> Result<Vec<Word>, SpoolError> {
+        self.reader.run(Kind::Other, move |connection, _| notice::after(connection, seq, limit)).await
     }
 
     async fn close_notices(

@@ -8,7 +8,7 @@ use super::super::{SpoolError, UnusedParts, reports};
 use super::course::Course;
 use super::error::Damage;
 use super::lane::Effects;
-use super::{budget, callbacks, cases, escalation, fold, queue, row, tellings, timeline};
+use super::{budget, callbacks, cases, escalation, fold, limits, queue, row, tellings, timeline};
 use crate::model::{Cause, FinalState, MessageId, Notify, Reason, State, TellStyle};
 
 macro_rules! standing {
@@ -33,8 +33,8 @@ const MOVE: &str = "UPDATE sms SET since = CASE WHEN state = ?2 THEN since ELSE 
      asked = CASE WHEN state = ?2 THEN asked ELSE 0 END, state = ?2, next_at = ?4, head = ?5, hold_reason = NULL \
      WHERE seq = ?1";
 
-/// Nothing of the next way is at a gateway yet, and none has failed it.
-pub(super) const ADVANCE: &str = "UPDATE sms SET way = way + 1, failures = 0, \
+/// Nothing of the next way is at a gateway yet, and none has failed it. It waits for room no more, but is asked again.
+pub(super) const ADVANCE: &str = "UPDATE sms SET way = way + 1, failures = 0, passed_at = max(passed_at, 1), \
      gateway_order = coalesce(first_order, gateway_order) WHERE seq = ?1";
 
 /// What has ended cannot be late any more.
@@ -198,6 +198,9 @@ pub(super) fn finish(
         connection.prepare_cached(OWE)?.execute(params![from.submission, row::millis(now)])?;
         effects.cases = true;
     }
+    if from.state == State::Due && from.attempts == 0 {
+        limits::take_back(connection, from.seq)?;
+    }
     let unused = unused(from, end, now);
     moved(connection, effects, from, state, Some(&row::note(cause)), now)?;
     effects.unused.extend(unused);
@@ -235,8 +238,11 @@ pub(super) fn next_way(
     now: Timestamp,
 ) -> Result<(), SpoolError> {
     cases::note_wait(connection, from.seq, cause)?;
+    let told = budget::told(connection, from.seq, from.course.channel())?;
     connection.prepare_cached(ADVANCE)?.execute(params![from.seq])?;
     from.course.advance();
+    // It costs as much as was predicted, whatever the way before has cost.
+    budget::correct(connection, effects, (from.seq, from.course.channel()), told, now)?;
     let note = format!("{}; next by {}", row::note(cause), from.course.channel());
     step_to(connection, effects, from, State::Due, Some(now), Some(&note), now)
 }

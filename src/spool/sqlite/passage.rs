@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::super::{SpoolError, UnusedParts};
+use super::super::{SpoolError, Topic, UnusedParts};
+use super::apart::{self, Common};
 use super::error::Damage;
-use super::fold::{self, Fold, Kind, Load, Place};
+use super::fold::{self, Fold, Kind, Load, Open, Place};
 use super::lane::Effects;
 use super::row::{self, sms_columns};
-use super::{budget, limits, notice, pairing, queue, route};
-use crate::model::{Lane, Limit, LimitScope, OnUnknown, Passage, Sms};
+use super::{budget, limits, notice, pairing, pieces, queue, quiet, route};
+use crate::model::{Charge, HoldReason, Lane, Limit, LimitScope, OnUnknown, Passage, Sms};
 use crate::retry::{in_words, later};
 
 pub(super) const CANDIDATE: &str = concat!(
@@ -39,12 +40,21 @@ pub(super) struct Candidate<'a> {
     /// How long it may be tried.
     pub(super) lifetime: Duration,
     pub(super) account: Option<&'a str>,
+    /// How many SMS pass with it, itself among them: the pieces of its text.
+    pub(super) count: u32,
+    /// What these take of budgets together, where they are several.
+    pub(super) together: Option<&'a [Charge]>,
 }
 
 impl Candidate<'_> {
     /// `key` among what is to be sent, or among what is only simulated.
     pub(super) fn key(&self, key: &str) -> String {
         scoped(self.sms.options.simulation, key)
+    }
+
+    /// The submission that it counts as in the limit of its source.
+    pub(super) fn counts_as(&self) -> String {
+        self.passage.counts_as.clone().unwrap_or_else(|| self.sms.id.submission.to_string())
     }
 
     /// What its account has not used, where it is folded.
@@ -64,10 +74,11 @@ impl Candidate<'_> {
         effects: &mut Effects,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, SpoolError> {
-        if self.sms.options.simulation || self.passage.budgets.is_empty() {
+        let charges = self.together.unwrap_or(&self.passage.budgets);
+        if self.sms.options.simulation || charges.is_empty() {
             return Ok(None);
         }
-        budget::charge(connection, effects, self.passage, now)
+        budget::charge(connection, effects, (charges, self.passage.passes_hold), now)
     }
 }
 
@@ -78,6 +89,7 @@ pub(super) fn scoped(is_simulated: bool, key: &str) -> String {
 
 /// A row of `sms` that would be due.
 pub(super) struct Waiting {
+    pub(super) seq: i64,
     pub(super) sms: Sms,
     pub(super) passage: Passage,
     pub(super) rule: String,
@@ -92,8 +104,16 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// When its lifetime began.
+    pub(super) fn counts_from(&self) -> Timestamp {
+        self.until.unwrap_or(self.received_at)
+    }
+
+    pub(super) fn lifetime(&self) -> Duration {
+        Duration::try_from(self.expires_at.duration_since(self.counts_from())).unwrap_or_default()
+    }
+
     pub(super) fn candidate(&self) -> Candidate<'_> {
-        let counts_from = self.until.unwrap_or(self.received_at);
         Candidate {
             sms: &self.sms,
             passage: &self.passage,
@@ -102,8 +122,10 @@ impl Waiting {
             gateways: &self.gateways,
             on_unknown: self.on_unknown,
             received_at: self.received_at,
-            lifetime: Duration::try_from(self.expires_at.duration_since(counts_from)).unwrap_or_default(),
+            lifetime: self.lifetime(),
             account: self.account.as_deref(),
+            count: 1,
+            together: None,
         }
     }
 }
@@ -136,6 +158,7 @@ fn read_waiting(row: &Row<'_>) -> Result<Waiting, Damage> {
     // An order that cannot be read names nobody.
     let names: Option<String> = row::column(row, "names").unwrap_or_default();
     Ok(Waiting {
+        seq: row::column(row, "seq")?,
         sms: row::sms(row)?,
         passage,
         rule: row::column(row, "rule")?,
@@ -154,17 +177,18 @@ fn read_waiting(row: &Row<'_>) -> Result<Waiting, Damage> {
 pub(super) enum Steps {
     /// All of it.
     All,
-    /// What a budget held has passed the others: only the destination's limits again, since those that one night held
-    /// back would all go at once, and the budgets.
+    /// What a budget held has passed the others: only quiet hours and the destination's limits again, since those
+    /// that one night held back would all go at once, and the budgets.
     Held,
 }
 
 /// What came of it.
+#[derive(Clone)]
 pub(super) enum Verdict {
     Due,
     Folded(Place),
-    /// A budget is spent until then.
-    Held(Timestamp),
+    /// It waits until then, and why.
+    Held(HoldReason, Timestamp),
 }
 
 /// Asks whether an SMS may be due, and counts it where it may.
@@ -177,7 +201,11 @@ pub(super) fn pass(
 ) -> Result<Verdict, SpoolError> {
     let passage = candidate.passage;
     if steps == Steps::All {
+        // Also by what waits for the morning itself.
         pairing::end_problems(connection, effects, candidate, now)?;
+    }
+    if let Some(until) = quiet::asleep_until(candidate, now) {
+        return Ok(Verdict::Held(HoldReason::Quiet, until));
     }
     let counted: Vec<&Limit> = passage
         .limits
@@ -199,7 +227,7 @@ pub(super) fn pass(
     }
     // Last, as a limit counts only what goes.
     if let Some(until) = candidate.charge(connection, effects, now)? {
-        return Ok(Verdict::Held(until));
+        return Ok(Verdict::Held(HoldReason::Budget, until));
     }
     limits::charge(connection, candidate, &counted, now)?;
     Ok(Verdict::Due)
@@ -219,17 +247,17 @@ fn gather_alike(
     };
     let limits = || of_phone(candidate.passage.limits.iter());
     if let Some(similar) = similar {
-        let key = candidate.key(&similar.key);
+        let key = apart::key(candidate, Common::Similar(similar));
         let open = fold::find(connection, Kind::Similar, &key, now)?;
         if open.as_ref().is_some_and(|open| !open.is_over) {
             let into = Fold { kind: Kind::Similar, key, window: similar.window, open, limits: limits() };
             return fold_in(effects, into, similar.window, "similar").map(Some);
         }
-        let words = &candidate.sms.text.body;
+        let words = pieces::words(candidate.sms, candidate.passage);
         fold::begin(connection, Kind::Similar, &key, similar.window, words, now, now)?;
     }
     if let Some(digest) = digest {
-        let key = candidate.key(&digest.key);
+        let key = apart::key(candidate, Common::Digest(digest));
         let open = fold::find(connection, Kind::Digest, &key, now)?;
         let into = Fold { kind: Kind::Digest, key, window: digest.every, open, limits: limits() };
         return fold_in(effects, into, digest.every, "digest").map(Some);
@@ -242,7 +270,7 @@ fn of_phone<'a>(limits: impl Iterator<Item = &'a Limit>) -> Vec<Limit> {
 }
 
 /// Folds it where one of `limits` has no room, or where others wait for room before it. An overflow is of one
-/// destination and lane; that of a source holds back nobody else.
+/// destination and lane, and of what is paid and sent alike; that of a source holds back nobody else.
 pub(super) fn overflow(
     connection: &Connection,
     effects: &mut Effects,
@@ -255,30 +283,114 @@ pub(super) fn overflow(
         limits.iter().copied().partition(|limit| limit.scope == LimitScope::Destination);
     let groups = (!phones.is_empty()).then(|| phones.clone()).into_iter();
     for group in groups.chain(sources.into_iter().map(|limit| vec![limit])) {
-        let source = group.first().filter(|limit| limit.scope == LimitScope::Source);
-        let name = source.map_or("", |limit| limit.key.as_str());
-        let key = candidate.key(&format!("{} {} {name}", candidate.sms.destination, candidate.lane.as_str()));
-        let open = fold::find(connection, Kind::Overflow, &key, now)?;
-        let until = match open.as_ref().and_then(|open| open.summary_until) {
+        let overflow = Overflow::find(connection, candidate, group, now)?;
+        let until = match overflow.until() {
             Some(until) => until,
-            None => match limits::free_at(connection, candidate, &group, now)? {
+            None => match limits::free_at(connection, candidate, &overflow.group, now)? {
                 Some(until) => until,
                 None => continue,
             },
         };
+        return overflow.gather(connection, effects, candidate, &phones, (until, load), now).map(Some);
+    }
+    Ok(None)
+}
+
+/// Folds one that had room and has waited for the platform since, where its phone has none now, or where something older
+/// waits for room. Others that have waited count no more, so that there may be room sooner than it was thought.
+pub(super) fn overflow_again(
+    connection: &Connection,
+    effects: &mut Effects,
+    candidate: &Candidate<'_>,
+    load: &Load,
+    now: Timestamp,
+) -> Result<Option<Place>, SpoolError> {
+    let phones = candidate.passage.phone_limits();
+    let overflow = Overflow::find(connection, candidate, phones.clone(), now)?;
+    let free = limits::free_at(connection, candidate, &phones, now)?;
+    let is_behind = overflow.open.as_ref().is_some_and(|open| open.is_before(load.first_at));
+    if free.is_none() && !is_behind {
+        return Ok(None);
+    }
+    let room_at = free.unwrap_or(now);
+    let until = overflow.until().map_or(room_at, |until| until.min(room_at));
+    let place = overflow.gather(connection, effects, candidate, &phones, (until, load), now)?;
+    fold::bring_forward(connection, effects, place.fold, until, now)?;
+    Ok(Some(place))
+}
+
+/// Whether an overflow of its phone and lane gathers.
+pub(super) fn has_overflow(
+    connection: &Connection,
+    candidate: &Candidate<'_>,
+    now: Timestamp,
+) -> Result<bool, SpoolError> {
+    let overflow = Overflow::find(connection, candidate, candidate.passage.phone_limits(), now)?;
+    Ok(overflow.until().is_some())
+}
+
+/// Where what finds no room in the limits of `group` is told.
+struct Overflow<'a> {
+    group: Vec<&'a Limit>,
+    key: String,
+    open: Option<Open>,
+}
+
+impl<'a> Overflow<'a> {
+    fn find(
+        connection: &Connection,
+        candidate: &Candidate<'_>,
+        group: Vec<&'a Limit>,
+        now: Timestamp,
+    ) -> Result<Self, SpoolError> {
+        let key = apart::key(candidate, Common::Overflow(source(&group)));
+        let open = fold::find(connection, Kind::Overflow, &key, now)?;
+        Ok(Self { group, key, open })
+    }
+
+    /// When its summary goes, where it has one.
+    fn until(&self) -> Option<Timestamp> {
+        self.open.as_ref().and_then(|open| open.summary_until)
+    }
+
+    /// Folds `load` into it; its summary goes at `until`, where it has none yet, and passes the limits `phones`.
+    fn gather(
+        self,
+        connection: &Connection,
+        effects: &mut Effects,
+        candidate: &Candidate<'_>,
+        phones: &[&Limit],
+        (until, load): (Timestamp, &Load),
+        now: Timestamp,
+    ) -> Result<Place, SpoolError> {
+        let Self { group, key, open } = self;
         if open.as_ref().is_none_or(|open| open.is_over) && !candidate.sms.options.simulation {
-            notice::add(connection, effects, "limit", &bite(candidate, &group), now)?;
+            let told = (&*reached(candidate, source(&group)), &*bite(candidate, &group));
+            notice::add(connection, effects, Topic::Limit, told, now)?;
         }
         let steps = group.iter().flat_map(|limit| &limit.steps);
         let window = steps.map(|step| step.within).max().unwrap_or_default();
+        let source = source(&group);
         // What a source was not let to send at once is not sent behind its limit's back.
-        let limits = of_phone(phones.iter().copied()).into_iter().chain(source.map(|limit| (*limit).clone()));
+        let limits = of_phone(phones.iter().copied()).into_iter().chain(source.cloned());
         let into = Fold { kind: Kind::Overflow, key, window, open, limits: limits.collect() };
         let whose = if source.is_some() { "its source" } else { "the phone" };
         let why = format!("no room for {whose} until {until}");
-        return fold::gather(connection, effects, into, candidate, (until, load, &why), now).map(Some);
+        fold::gather(connection, effects, into, candidate, (until, load, &why), now)
     }
-    Ok(None)
+}
+
+/// The limit of a source, where these are that.
+fn source<'a>(group: &[&'a Limit]) -> Option<&'a Limit> {
+    group.first().copied().filter(|limit| limit.scope == LimitScope::Source)
+}
+
+/// What the operator is told about: which limit bites, by all that it has in common with others.
+fn reached(candidate: &Candidate<'_>, source: Option<&Limit>) -> String {
+    match source {
+        Some(limit) => format!("the limit of {} is reached", limit.key),
+        None => format!("the limit of {} is reached", candidate.sms.destination.masked()),
+    }
 }
 
 /// Words for the operator: whose limit bites.

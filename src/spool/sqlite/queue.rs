@@ -13,18 +13,21 @@ use super::orders::{self, Order};
 use super::route::{self, route_columns};
 use super::row::{self, sms_columns};
 use super::settle::{self, End};
-use super::{closing, held, timeline};
+use super::{again, closing, held, limits, timeline};
 use crate::model::{FinalState, Lane, Reason, State, Way};
 
 /// Most SMS that one call expires; the rest comes with the next.
 const MOST_EXPIRED: usize = 500;
+
+/// Most SMS of a lane that one call finds no room for at their phones before it leaves the rest to the next.
+const MOST_LEFT: usize = 500;
 
 macro_rules! claimable {
     ($index:literal, $which:literal) => {
         concat!(
             "SELECT ",
             sms_columns!(),
-            ", sms.attempts, sms.expires_at, sms.next_at, sms.lane, sms.batch, sms.gateway, sms.failures, ",
+            ", sms.attempts, sms.expires_at, sms.next_at, sms.lane, sms.batch, sms.gateway, sms.failures, sms.passed_at, ",
             route_columns!(),
             ", submission.received_at FROM sms INDEXED BY ",
             $index,
@@ -51,14 +54,17 @@ pub(super) const DESTINATION: &str = "SELECT destination, lane FROM sms WHERE se
 
 pub(super) const HEAD: &str = "SELECT seq, state FROM sms WHERE destination = ?1 AND lane = ?2 AND head = 1";
 
+/// What stands by lets others go before it; see [`again`].
 pub(super) const NEXT_HEAD: &str = "SELECT seq, state FROM sms WHERE destination = ?1 AND lane = ?2 \
-     AND state IN ('due', 'claimed', 'unknown') AND damaged = 0 ORDER BY seq LIMIT 1";
+     AND state IN ('due', 'claimed', 'unknown') AND damaged = 0 \
+     AND NOT (state = 'due' AND attempts > 0 AND passed_at IS 0) ORDER BY seq LIMIT 1";
 
 pub(super) const SET_HEAD: &str = "UPDATE sms SET head = ?2 WHERE seq = ?1";
 
 /// For when it is not known which destination lost its head.
 const MAKE_MISSING_HEADS: &str = "UPDATE sms SET head = 1 WHERE seq IN (SELECT min(seq) FROM sms \
-     WHERE state IN ('due', 'claimed', 'unknown') AND damaged = 0 AND NOT EXISTS \
+     WHERE state IN ('due', 'claimed', 'unknown') AND damaged = 0 \
+     AND NOT (state = 'due' AND attempts > 0 AND passed_at IS 0) AND NOT EXISTS \
      (SELECT 1 FROM sms AS other WHERE other.destination = sms.destination AND other.lane = sms.lane \
      AND other.head = 1) GROUP BY destination, lane)";
 
@@ -80,10 +86,11 @@ pub(super) fn claim_due(
 ) -> Result<Vec<Call>, SpoolError> {
     let moved = held::release_ready(connection, effects, now)?
         + expire(connection, effects, now)?
-        + closing::go_on(connection, effects, now)?;
+        + closing::go_on(connection, effects, now)?
+        + again::come_back(connection, effects, now)?;
     let door = |room: &Room| Door { name: room.gateway.clone(), id: None, room: room.calls };
     let doors = rooms.iter().map(door).collect();
-    let mut claim = Claim { connection, effects, now, doors, calls: Vec::new() };
+    let mut claim = Claim { connection, effects, now, doors, calls: Vec::new(), left: 0 };
     if claim.doors.iter().any(|door| door.room.iter().any(|calls| *calls > 0)) {
         let known: Vec<&str> = rooms.iter().map(|room| room.gateway.as_str()).collect();
         let orders = orders::all(connection)?;
@@ -97,8 +104,8 @@ pub(super) fn claim_due(
             claim.lane(lane, &lineups)?;
         }
     }
-    let calls = claim.calls;
-    effects.idle = calls.is_empty() && moved == 0;
+    let Claim { calls, left, .. } = claim;
+    effects.idle = calls.is_empty() && moved == 0 && left == 0;
     Ok(calls)
 }
 
@@ -137,12 +144,16 @@ struct Claim<'a> {
     now: Timestamp,
     doors: Vec<Door>,
     calls: Vec<Call>,
+    /// How many were due and found no room at their phones any more.
+    left: usize,
 }
 
 /// A head that may be claimed.
 struct Ready {
     claimed: Claimed,
     next_at: i64,
+    /// When it was counted in the limits of its phone, in milliseconds; `None` where it has none.
+    passed_at: Option<i64>,
     batch: Option<i64>,
     /// The number of the gateway that the failures of `claimed` are those of.
     gateway: Option<i64>,
@@ -154,7 +165,9 @@ struct Ready {
 impl Claim<'_> {
     /// Claims what of `lane` there is room for.
     fn lane(&mut self, lane: Lane, lineups: &[Lineup]) -> Result<(), SpoolError> {
+        let most = self.left + MOST_LEFT;
         loop {
+            let before = self.left;
             let mut is_all = true;
             let mut found = Vec::new();
             for lineup in lineups {
@@ -181,8 +194,13 @@ impl Claim<'_> {
                     self.call(*door, lane, lineup, seq, ready, &mut taken_along)?;
                 }
             }
-            // Of what was found some may have gone together, so that there is room for more.
-            if is_all {
+            // Of what was found some may have gone together, so that there is room for more; and behind what found no room at
+            // its phone is the next.
+            if is_all && self.left == before {
+                return Ok(());
+            }
+            if self.left >= most {
+                self.effects.due = true;
                 return Ok(());
             }
         }
@@ -216,6 +234,9 @@ impl Claim<'_> {
         ready: Ready,
         taken_along: &mut HashSet<i64>,
     ) -> Result<(), SpoolError> {
+        if !self.may_go(seq, &ready)? {
+            return Ok(());
+        }
         for room in &mut self.doors[door].room {
             *room = room.saturating_sub(1);
         }
@@ -235,12 +256,24 @@ impl Claim<'_> {
             ];
             let rows = row::read_all(self.connection, TOGETHER, params, read_ready)?;
             for (seq, ready) in self.sound(rows)? {
-                messages.push(self.begin(door, lineup, seq, ready)?);
                 taken_along.insert(seq);
+                if self.may_go(seq, &ready)? {
+                    messages.push(self.begin(door, lineup, seq, ready)?);
+                }
             }
         }
         self.calls.push(Call { gateway: self.doors[door].name.clone(), way, messages });
         Ok(())
+    }
+
+    /// Whether it may go now: what has waited since it was let go asks again.
+    fn may_go(&mut self, seq: i64, ready: &Ready) -> Result<bool, SpoolError> {
+        if !ready.passed_at.is_some_and(|at| limits::is_stale(at, self.now)) {
+            return Ok(true);
+        }
+        let may_go = again::pass(self.connection, self.effects, seq, self.now)?;
+        self.left += usize::from(!may_go);
+        Ok(may_go)
     }
 
     /// Records that an attempt begins.
@@ -284,6 +317,7 @@ fn read_ready(row: &Row<'_>) -> Result<Ready, Damage> {
             has_other_gateway: false,
         },
         next_at: row::column(row, "next_at")?,
+        passed_at: row::column(row, "passed_at")?,
         batch: row::column(row, "batch")?,
         gateway: row::column(row, "gateway")?,
         way: route.way,
@@ -327,7 +361,7 @@ pub(super) fn next(
         Ok(connection.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
     };
     let mut next = None;
-    for sql in [NEXT_EXPIRY, held::NEXT_EXPIRY, held::NEXT_RELEASE, closing::NEXT] {
+    for sql in [NEXT_EXPIRY, held::NEXT_EXPIRY, held::NEXT_RELEASE, closing::NEXT, again::NEXT] {
         next = next.into_iter().chain(first(sql, &[])?).min();
     }
     let known: Vec<&str> = known.iter().map(String::as_str).collect();

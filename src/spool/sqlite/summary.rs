@@ -10,12 +10,14 @@ use super::super::SpoolError;
 use super::accept;
 use super::fold::{self, Gathered, Kind, Load};
 use super::lane::Effects;
+use super::moves::{self, End, Standing};
 use super::passage::{self, Candidate, Waiting};
-use super::{limits, moves, queue, row, timeline};
+use super::{budget, limits, queue, quiet, row, timeline};
+use crate::budget::never_has_room;
 use crate::model::{
-    Charge, Client, Delivery, Door, Fate, HoldReason, Limit, Message, MessageId, Notify, Original, Passage,
-    Recipient, Remembered, ReportTo, Sms, SmsOptions, SmsText, State, Submission, SubmissionId, SummaryForm,
-    Unit, Ways,
+    Charge, Client, Delivery, Door, Fate, FinalState, HoldReason, Limit, LimitScope, Message, MessageId,
+    Notify, Original, Passage, Reason, Recipient, Remembered, ReportTo, Sms, SmsOptions, SmsText, State,
+    Submission, SubmissionId, SummaryForm, Unit, Ways,
 };
 use crate::retry::later;
 use crate::storm::summary::{Told, of_many, of_similar};
@@ -30,6 +32,9 @@ const WRITE: &str =
 const PUT_OFF: &str =
     "UPDATE sms SET next_at = ?2, since = ?3, expires_at = ?4 WHERE seq = ?1 AND state = 'held'";
 
+const GATHER_ON: &str =
+    "UPDATE sms SET hold_reason = 'summary', expires_at = ?2 WHERE seq = ?1 AND state = 'held'";
+
 /// Makes the summary that tells of what is folded like `first`, which goes at `until`. Returns its row and its id.
 pub(super) fn make(
     connection: &Connection,
@@ -39,6 +44,7 @@ pub(super) fn make(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(i64, MessageId), SpoolError> {
+    let is_counted = limits.iter().any(|limit| limit.scope == LimitScope::Source);
     let submission = SubmissionId::new(now);
     let id = submission.message(1);
     let Sms { destination, sender, text, options, .. } = first.sms;
@@ -68,7 +74,13 @@ pub(super) fn make(
             delayed_at: None,
         },
         fate: Fate::Held { until, reason: HoldReason::Summary },
-        passage: Passage { limits, budgets: first.passage.budgets.clone(), ..Passage::default() },
+        passage: Passage {
+            quiet: first.passage.quiet.clone(),
+            limits,
+            budgets: first.passage.budgets.clone(),
+            counts_as: is_counted.then(|| first.counts_as()),
+            ..Passage::default()
+        },
     };
     let client = Client {
         door: Door::Relay,
@@ -111,6 +123,9 @@ pub(super) fn release(
             return moves::step_to(connection, effects, &mut from, State::Due, Some(now), Some(note), now);
         }
     };
+    if let Some(until) = quiet::summary_asleep_until(&waiting.candidate(), now) {
+        return put_off(connection, seq, &gathered, until, "quiet hours", now);
+    }
     let load = fold::load(connection, &gathered)?;
     let waiting = written(connection, seq, waiting, &gathered, &load, now)?;
     let candidate = waiting.candidate();
@@ -124,11 +139,20 @@ pub(super) fn release(
         return go_on(connection, &gathered, now);
     }
     if let Some(until) = candidate.charge(connection, effects, now)? {
+        // Nor will there be room in the next period: whoever is folded into it would wait for ever.
+        if waiting.passage.budgets.iter().any(never_has_room) {
+            let cause = Reason::Expired.told("it is larger than its budget");
+            let end = End { state: FinalState::Expired, cause: &cause, now };
+            return moves::finish(connection, effects, &mut from, &end);
+        }
         return put_off(connection, seq, &gathered, until, "a budget is spent", now);
     }
     limits::charge(connection, &candidate, &limits, now)?;
     let note = format!("its time has come: {} of {}", gathered.kind.as_str(), gathered.count);
     moves::step_to(connection, effects, &mut from, State::Due, Some(now), Some(&note), now)?;
+    if waiting.passage.is_asked_again() {
+        limits::mark(connection, seq, now)?;
+    }
     go_on(connection, &gathered, now)
 }
 
@@ -162,6 +186,25 @@ fn put_off(
         expires_at
     ])?;
     timeline::event(connection, seq, now, State::Held.as_str(), &format!("held until {until}: {why}"))
+}
+
+/// A summary that was let go has waited for the platform, and may not go now: it waits on, and others go on to fold into
+/// it.
+pub(super) fn hold_again(
+    connection: &Connection,
+    effects: &mut Effects,
+    from: &mut Standing,
+    of: &Gathered,
+    (until, why): (Timestamp, &str),
+    now: Timestamp,
+) -> Result<(), SpoolError> {
+    // It is charged anew when it goes, for the words that it has then.
+    budget::give_back(connection, from.seq, now)?;
+    let note = format!("held until {until}: {why}");
+    moves::step_to(connection, effects, from, State::Held, Some(until), Some(&note), now)?;
+    let expires_at = row::millis(later(until, of.lifetime));
+    connection.prepare_cached(GATHER_ON)?.execute(params![from.seq, expires_at])?;
+    fold::reopen(connection, of, now)
 }
 
 /// Gives a summary its words, and what these take; its lifetime begins.

@@ -7,6 +7,7 @@ mod crashes;
 mod disk;
 mod files;
 mod older;
+mod outage;
 mod records;
 mod storms;
 
@@ -16,7 +17,7 @@ use proptest::test_runner::{Config, TestRunner};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::behaviour::{self, sequences};
+use super::super::behaviour::{self, bounded, passages, sequences};
 use super::{FILE, Settings, SqliteSpool};
 
 /// A spool in the directory.
@@ -49,6 +50,33 @@ fn random_calls_never_leave_the_states_or_the_order() {
         .run(&sequences::calls(), |calls| {
             let (spool, _guard) = open();
             runtime.block_on(sequences::run(&spool, calls));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn random_storms_lose_nothing_and_keep_to_their_limits() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(passages::rules(), passages::calls()), |(rules, calls)| {
+            let directory = tempfile::tempdir().unwrap();
+            runtime.block_on(passages::run(rules, calls, || open_in(directory.path())));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_phone_never_gets_more_than_its_limits_let_pass() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&bounded::stories(), |story| {
+            let (spool, _guard) = open();
+            runtime.block_on(bounded::run(&spool, story));
             Ok(())
         })
         .unwrap();

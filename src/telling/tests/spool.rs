@@ -216,6 +216,9 @@ impl Spool for Tellings {
     async fn notices(&self, _: usize) -> Result<Vec<Word>, SpoolError> {
         unreachable!()
     }
+    async fn notices_after(&self, _: Option<i64>, _: usize) -> Result<Vec<Word>, SpoolError> {
+        unreachable!()
+    }
     async fn close_notices(
         &self,
         _: Vec<i64>,

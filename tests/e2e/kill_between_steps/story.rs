@@ -10,7 +10,7 @@ use sms_relay::emulator::{Fault, FaultRule, Outcome};
 use sms_relay::model::FinalState::Delivered;
 use sms_relay::model::Price;
 use sms_relay::model::State::{self, Final};
-use sms_relay::spool::{Event, SubmissionView};
+use sms_relay::spool::{Event, MessageView, SubmissionView};
 
 use crate::support::{Behaviour, PATIENCE, Program, Relay, Said, Smtp, World, request};
 
@@ -296,16 +296,7 @@ impl<'a> Scene<'a> {
     fn check(&self, view: &SubmissionView) {
         let Self { story, crash, .. } = self;
         assert_eq!(states(view), story.ends, "{view:#?}");
-        for message in &view.messages {
-            let moves: Vec<State> = message.events.iter().filter(is_move).map(|event| event.state).collect();
-            assert!(
-                moves.windows(2).all(|pair| pair[0].may_become(pair[1])),
-                "{moves:?}: {:#?}",
-                message.events
-            );
-            let ends = moves.iter().filter(|state| matches!(state, Final(_))).count();
-            assert_eq!(ends, 1, "one end: {:#?}", message.events);
-        }
+        view.messages.iter().for_each(check_moves);
         let events = |is: &dyn Fn(&Event) -> bool| -> usize {
             view.messages.iter().map(|message| message.events.iter().filter(|event| is(event)).count()).sum()
         };
@@ -377,6 +368,14 @@ impl Relay {
     fn says_before_its_end(&self, words: &str) -> bool {
         self.wait_for_log_or_end(|line| line["message"].as_str().is_some_and(|said| said.contains(words)))
     }
+}
+
+/// It went no way that it may not go, and has ended once.
+pub fn check_moves(message: &MessageView) {
+    let moves: Vec<State> = message.events.iter().filter(is_move).map(|event| event.state).collect();
+    assert!(moves.windows(2).all(|pair| pair[0].may_become(pair[1])), "{moves:?}: {:#?}", message.events);
+    let ends = moves.iter().filter(|state| matches!(state, Final(_))).count();
+    assert_eq!(ends, 1, "one end: {:#?}", message.events);
 }
 
 /// Whether it is a line about where the SMS is, and not about what else happened.

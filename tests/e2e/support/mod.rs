@@ -41,6 +41,7 @@ pub use relay::Relay;
 pub use remains::Remains;
 pub use request::request;
 pub use talk::Talk;
+pub use unfinished::PAUSE;
 pub use world::World;
 
 use std::time::Duration;

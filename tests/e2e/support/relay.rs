@@ -44,28 +44,43 @@ impl Relay {
         Self::listening(Self::spawn(&[], config, environment))
     }
 
-    fn listening((child, log): (Child, Arc<Log>)) -> Self {
-        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
-        let mut relay = Self { child, log, smtp: nowhere, http: nowhere };
-        for listener in ["mail", "forms"] {
-            relay.wait_for_log("listening", |line| {
-                line["message"] == "listening" && line["listener"] == listener
-            });
+    /// The same for a start that may end before its doors are open, as at a crash point: `Err` where it did.
+    pub fn start_unless_it_ends(config: &Path, environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
+        let mut relay = Self::nowhere(Self::spawn(&[], config, environment));
+        if ["mail", "forms"].iter().all(|listener| relay.wait_for_log_or_end(is_open(listener))) {
+            relay.find_doors();
+            Ok(relay)
+        } else {
+            Err(relay.wait_for_end())
         }
-        let address = |listener: &str| -> SocketAddr {
-            let line = relay.find_log(|line| line["message"] == "listening" && line["listener"] == listener);
-            line.unwrap()["address"].as_str().unwrap().parse().unwrap()
-        };
-        (relay.smtp, relay.http) = (address("mail"), address("forms"));
+    }
+
+    fn nowhere((child, log): (Child, Arc<Log>)) -> Self {
+        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
+        Self { child, log, smtp: nowhere, http: nowhere }
+    }
+
+    fn listening(spawned: (Child, Arc<Log>)) -> Self {
+        let mut relay = Self::nowhere(spawned);
+        for listener in ["mail", "forms"] {
+            relay.wait_for_log("listening", is_open(listener));
+        }
+        relay.find_doors();
         relay
+    }
+
+    fn find_doors(&mut self) {
+        let address = |listener: &str| -> SocketAddr {
+            self.find_log(is_open(listener)).unwrap()["address"].as_str().unwrap().parse().unwrap()
+        };
+        (self.smtp, self.http) = (address("mail"), address("forms"));
     }
 
     /// Starts the program and waits for its end: for starts that must fail, and for crash points
     /// that strike before it is ready.
     pub fn start_and_end(config: &Path, environment: &[(&str, &str)]) -> (ExitStatus, Vec<Value>) {
-        let (child, log) = Self::spawn(&[], config, environment);
-        let nowhere: SocketAddr = ([0, 0, 0, 0], 0).into();
-        let relay = Self { child, log: Arc::clone(&log), smtp: nowhere, http: nowhere };
+        let relay = Self::nowhere(Self::spawn(&[], config, environment));
+        let log = Arc::clone(&relay.log);
         let status = relay.wait_for_end();
         let lines = log.lines.lock().unwrap().0.clone();
         (status, lines)
@@ -193,6 +208,11 @@ impl Relay {
         assert!(ended, "it goes on; its last line: {last:?}");
         self.child.wait().unwrap()
     }
+}
+
+/// Whether it is the line of the log that says that a door is open.
+fn is_open(listener: &str) -> impl Fn(&Value) -> bool {
+    move |line| line["message"] == "listening" && line["listener"] == listener
 }
 
 impl Drop for Relay {

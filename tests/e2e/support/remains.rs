@@ -39,6 +39,13 @@ impl Remains {
         rows.into_iter().map(|(id, _)| id).collect()
     }
 
+    /// Every submission that came in, in the order of acceptance: not those of the relay itself.
+    pub fn came(&self) -> Vec<String> {
+        let rows =
+            self.rows("SELECT id, door FROM submission WHERE door <> 'relay' ORDER BY received_at, id");
+        rows.into_iter().map(|(id, _)| id).collect()
+    }
+
     /// Every SMS and where it is, in the order of acceptance.
     pub fn messages(&self) -> Vec<(MessageId, State)> {
         let rows = self.rows("SELECT submission || '-' || ordinal, state FROM sms ORDER BY seq");

@@ -15,7 +15,7 @@ const UNFINISHED: &str = "SELECT 'SMS ' || submission || '-' || ordinal || ' ' |
      UNION ALL SELECT 'telling ' || state FROM telling WHERE state IN ('due', 'claimed')";
 
 /// Between two looks: nothing tells from outside that a spool has changed.
-const PAUSE: Duration = Duration::from_millis(25);
+pub const PAUSE: Duration = Duration::from_millis(25);
 
 impl World {
     /// Waits until every SMS is final, everybody has been told, and every mail is sent or given up.

@@ -405,3 +405,120 @@ fn delivery_is_compared_key_by_key() {
         [format!("{ONE} gets it at once, not at {shown}")]
     );
 }
+
+/// What a delivery passes, and how long it lives.
+fn passing() -> ExplainedDelivery {
+    use std::time::Duration;
+
+    use crate::intake::{ExplainedEscalation, ExplainedStorm};
+    use crate::model::{Channel, Charge, Digest, Limit, LimitStep, Pairing, Passage, Period, Similar};
+    use crate::model::{Template, Unit, Way, Ways};
+
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let variables = [("host".to_owned(), "ups-3".to_owned())].into();
+    let template = Template { channel: Channel::Rcs, id: "a".to_owned(), variables };
+    let limit = |scope, most| Limit {
+        key: "x".to_owned(),
+        scope,
+        steps: vec![LimitStep { most, within: minutes(1) }],
+    };
+    let charge = Charge {
+        key: crate::budget::key("all", Period::Day, Unit::Parts),
+        period: Period::Day,
+        unit: Unit::Parts,
+        amount: 1,
+        warn: None,
+        hold: Some(5),
+        ceiling: None,
+        zone: None,
+    };
+    ExplainedDelivery {
+        ways: Ways::new(vec![Way::Template(template), Way::Sms], Some(minutes(10))).unwrap(),
+        lifetime: minutes(60),
+        is_simulated: true,
+        escalation: Some(ExplainedEscalation {
+            after: minutes(10),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            to: "second".to_owned(),
+            phones: vec![number(TWO)],
+            asleep: Default::default(),
+            sms: sms("Still: fire"),
+        }),
+        storm: ExplainedStorm {
+            pair_key: Some("disk c".to_owned()),
+            passage: Passage {
+                similar: Some(Similar { key: "k".to_owned(), window: minutes(10) }),
+                digest: Some(Digest { key: "k".to_owned(), every: minutes(15) }),
+                pairing: Pairing { own: None, ends: vec!["k".to_owned()] },
+                limits: vec![limit(LimitScope::Destination, 3), limit(LimitScope::Source, 60)],
+                ..Passage::default()
+            },
+            ..ExplainedStorm::default()
+        },
+        budgets: vec![charge],
+        ..ExplainedDelivery::default()
+    }
+}
+
+#[test]
+fn what_a_delivery_passes_is_compared_key_by_key() {
+    use std::time::Duration;
+
+    use crate::model::LimitStep;
+
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let steps = |most| vec![LimitStep { most, within: minutes(1) }];
+    let expect = |n: u64, host: &str, words: &str, budgets: &[&str]| Expect {
+        variables: Some(at(1, [("host".to_owned(), host.to_owned())].into())),
+        silent_after: Some(at(2, minutes(10 + n))),
+        lifetime: Some(at(3, minutes(60 + n))),
+        simulation: Some(at(4, n == 0)),
+        escalates_after: Some(at(5, minutes(10 + n))),
+        escalates_text: Some(at(6, words.to_owned())),
+        folds_for: Some(at(7, (n == 0).then(|| minutes(10)))),
+        digest: Some(at(8, (n == 0).then(|| minutes(15)))),
+        limit: Some(at(9, steps(3 + u32::try_from(n).unwrap()))),
+        source_limit: Some(at(10, if n == 0 { steps(60) } else { Vec::new() })),
+        pair_key: Some(at(11, (n == 0).then(|| "disk c".to_owned()))),
+        recovery: Some(at(12, n == 0)),
+        budgets: Some(at(13, budgets.iter().map(|&name| name.to_owned()).collect())),
+        ..Expect::default()
+    };
+    assert_eq!(wrong(&expect(0, "ups-3", "Still: fire\n", &["all"]), passing()), [""; 0]);
+    assert_eq!(
+        wrong(&expect(1, "ups-4", "Fire", &[]), passing()),
+        [
+            format!("the variables for {ONE} are host = `ups-3`, not host = `ups-4`"),
+            format!("the next channel for {ONE} is tried after 10m"),
+            format!("the lifetime of the SMS to {ONE} is 1h, not 1h 1m"),
+            format!("the SMS to {ONE} is only simulated"),
+            format!("the SMS to {ONE} escalates after 10m, not 11m"),
+            format!("the SMS to {ONE} escalates with other words: `Still: fire`"),
+            format!("the SMS to {ONE} folds with similar ones for 10m"),
+            format!("the SMS to {ONE} is told with others every 15m"),
+            format!("the limit for {ONE} is 3 in 1m, not 4 in 1m"),
+            format!("the limit of the sender for {ONE} is 60 in 1m, not none"),
+            format!("the SMS to {ONE} is paired by `disk c`"),
+            format!("the SMS to {ONE} ends what is held of its problem"),
+            format!("the SMS to {ONE} is charged to all, not no budget"),
+        ]
+    );
+    assert_eq!(
+        wrong(&expect(0, "ups-3", "Still: fire", &["all"]), ExplainedDelivery::default()),
+        [
+            format!("the variables for {ONE} are none, not host = `ups-3`"),
+            format!("there is no next channel for {ONE}"),
+            format!("the lifetime of the SMS to {ONE} is 0s, not 1h"),
+            format!("the SMS to {ONE} is really sent"),
+            format!("the SMS to {ONE} escalates to nobody"),
+            format!("the SMS to {ONE} escalates to nobody"),
+            format!("the SMS to {ONE} folds with no similar ones"),
+            format!("the SMS to {ONE} is told alone"),
+            format!("the limit for {ONE} is none, not 3 in 1m"),
+            format!("the limit of the sender for {ONE} is none, not 60 in 1m"),
+            format!("the SMS to {ONE} is paired by no key"),
+            format!("the SMS to {ONE} ends no problem"),
+            format!("the SMS to {ONE} is charged to no budget, not all"),
+        ]
+    );
+}

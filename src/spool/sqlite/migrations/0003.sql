@@ -5,12 +5,16 @@ ALTER TABLE sms ADD COLUMN passage TEXT;
 
 -- What the operator is to be told by mail.
 CREATE TABLE notice (
-  seq INTEGER PRIMARY KEY,
+  -- Never given twice, so that whoever has logged one knows which are new.
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- The less, the sooner it is mailed: 0 of budgets, 1 of limits.
+  rank INTEGER NOT NULL,
   at INTEGER NOT NULL,
   -- What it is about; one mail may tell several of one subject.
   about TEXT NOT NULL,
   words TEXT NOT NULL
 ) STRICT;
+CREATE INDEX notice_rank ON notice (rank, seq);
 
 -- What was charged to budgets, by period; when that began, in milliseconds, and when it ends.
 CREATE TABLE spent (
@@ -45,7 +49,7 @@ CREATE TABLE heard (
 ALTER TABLE sms ADD COLUMN pair_key TEXT;
 -- What it was folded into. It ends as that one's summary, and takes no parts of its account.
 ALTER TABLE sms ADD COLUMN fold INTEGER;
-CREATE INDEX sms_pair ON sms (destination, pair_key)
+CREATE INDEX sms_pair ON sms (destination, pair_key, state)
   WHERE pair_key IS NOT NULL AND state IN ('held', 'folded') AND damaged = 0;
 CREATE INDEX sms_fold ON sms (fold) WHERE fold IS NOT NULL;
 CREATE INDEX sms_folded ON sms (fold) WHERE state = 'folded' AND damaged = 0;
@@ -105,3 +109,15 @@ CREATE TABLE passes (
   submission TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX passes_until ON passes (until);
+
+-- What waits for the platform passes the limits of its phone again before it goes.
+
+-- When it was counted in them last; 0 once it counts no more, as it has waited since; NULL where it has none.
+ALTER TABLE sms ADD COLUMN passed_at INTEGER;
+CREATE INDEX sms_passed ON sms (destination, passed_at)
+  WHERE state = 'due' AND attempts = 0 AND passed_at > 0 AND damaged = 0;
+
+-- What was tried before and waits for room at its phone, or for the end of quiet hours, holds up nobody behind it.
+
+CREATE INDEX sms_put_off ON sms (next_at)
+  WHERE state = 'due' AND attempts > 0 AND passed_at = 0 AND damaged = 0;

@@ -30,8 +30,8 @@ fn charge(name: &str, unit: Unit, amount: u64, [warn, hold, ceiling]: [Option<u6
     Charge { key: key(name, period, unit), period, unit, amount, warn, hold, ceiling, zone }
 }
 
-fn passage(budgets: &[Charge], is_exempt: bool) -> Passage {
-    Passage { is_exempt, budgets: budgets.to_vec(), ..Passage::default() }
+fn passage(budgets: &[Charge], passes_hold: bool) -> Passage {
+    Passage { passes_hold, budgets: budgets.to_vec(), ..Passage::default() }
 }
 
 /// Until when it is held; `None` where it is charged.
@@ -39,7 +39,9 @@ async fn charged(spool: &SqliteSpool, passage: &Passage, now: i64) -> Option<Tim
     let passage = passage.clone();
     spool
         .writer
-        .run(Kind::Other, move |connection, effects| budget::charge(connection, effects, &passage, at(now)))
+        .run(Kind::Other, move |connection, effects| {
+            budget::charge(connection, effects, (&passage.budgets, passage.passes_hold), at(now))
+        })
         .await
         .unwrap()
 }
@@ -92,9 +94,10 @@ async fn a_budget_takes_up_to_its_level_and_holds_what_goes_beyond_until_the_per
 }
 
 #[tokio::test]
-async fn what_is_exempt_passes_up_to_the_ceiling() {
+async fn what_passes_the_hold_level_is_held_by_the_ceiling() {
     let (spool, _guard) = open();
-    let of = |amount, is_exempt| passage(&[parts("all", amount, [Some(8), Some(10), Some(12)])], is_exempt);
+    let of =
+        |amount, passes_hold| passage(&[parts("all", amount, [Some(8), Some(10), Some(12)])], passes_hold);
     assert_eq!(charged(&spool, &of(11, true), 0).await, None);
     assert_eq!(told(&spool).await, ["budget all holds SMS"], "of two levels at once the higher one");
     assert_eq!(charged(&spool, &of(1, false), 1).await, Some(at(MIDNIGHT)));

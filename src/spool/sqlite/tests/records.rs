@@ -9,9 +9,9 @@ use super::super::super::behaviour::{
 use super::super::super::{Asked, News, Queue, Spool, SpoolError, Step};
 use super::super::lane::Kind;
 use super::super::{
-    SqliteSpool, accept, budget, callbacks, cases, closing, early, escalation, fold, heard, held, limits,
-    mail, moves, note, notice, once, orders, pairing, passage, questions, queue, recover, tellings, timeline,
-    view, waits,
+    SqliteSpool, accept, again, budget, callbacks, cases, closing, early, escalation, fold, heard, held,
+    limits, mail, moves, note, notice, once, orders, pairing, passage, pieces, questions, queue, recover,
+    tellings, timeline, view, waits,
 };
 use super::{open, open_in, outsider};
 use crate::model::{Fate, HoldReason, State};
@@ -297,6 +297,7 @@ async fn no_call_searches_a_whole_table() {
         budget::CLEAR,
         budget::CHARGED,
         budget::TOLD,
+        notice::AFTER,
         notice::CLOSE,
         timeline::INSERT_EVENT,
         orders::GATEWAY_ID,
@@ -338,6 +339,9 @@ async fn no_call_searches_a_whole_table() {
         escalation::WAITING,
         escalation::OTHERS,
         escalation::DELIVERED,
+        escalation::OPEN,
+        escalation::SUMMARY,
+        escalation::LET_GO,
         tellings::INSERT,
         tellings::DUE,
         tellings::SETTLE,
@@ -391,7 +395,26 @@ async fn no_call_searches_a_whole_table() {
         limits::KEEP,
         limits::OLD,
         limits::FORGET,
-        pairing::PROBLEMS,
+        pairing::PROBLEMS[0],
+        pairing::PROBLEMS[1],
+        pieces::WAITING,
+        pieces::OF,
+        pieces::LED,
+        pieces::LEFT,
+        again::FIRST_DUE,
+        again::BACK,
+        again::NEXT,
+        again::ASK,
+        limits::WRITE,
+        limits::MARK,
+        limits::WAITING,
+        limits::ONE,
+        fold::BRING_FORWARD,
+        pieces::WAITING,
+        pieces::DUE,
+        pieces::OF,
+        pieces::LED,
+        pieces::LEFT,
         fold::OPEN,
         fold::BEGIN,
         fold::OLD,
@@ -477,12 +500,25 @@ async fn no_call_searches_a_whole_table() {
     let by_same = "SEARCH sms USING INDEX sms_same_as (submission=? AND same_as=?)".to_owned();
     assert!(waiting.1.contains(&by_same), "{waiting:?}");
     assert_eq!(step_of(tellings::DUE), "SEARCH telling USING INDEX telling_due (next_at<?)");
-    assert_eq!(step_of(pairing::PROBLEMS), "SEARCH sms USING INDEX sms_pair (destination=? AND pair_key=?)");
+    for problems in pairing::PROBLEMS {
+        assert_eq!(
+            step_of(problems),
+            "SEARCH sms USING INDEX sms_pair (destination=? AND pair_key=? AND state=? AND rowid<?)"
+        );
+    }
+    let by_ordinal =
+        "SEARCH sms USING INDEX sqlite_autoindex_sms_1 (submission=? AND ordinal>? AND ordinal<?)";
+    for sql in [pieces::WAITING, pieces::LED, pieces::LEFT] {
+        assert_eq!(step_of(sql), by_ordinal, "{sql}");
+    }
     assert_eq!(step_of(fold::OPEN), "SEARCH fold USING INDEX fold_open (kind=? AND key=?)");
     assert_eq!(step_of(fold::OLD), "SEARCH fold USING INDEX fold_empty (until<?)");
     assert_eq!(step_of(fold::END), "SEARCH fold USING INDEX fold_summary (summary=?)");
     assert_eq!(step_of(fold::MEMBERS), "SEARCH sms USING INDEX sms_fold (fold=?)");
     assert_eq!(step_of(limits::OLD), "SEARCH passes USING COVERING INDEX passes_until (until<?)");
+    assert_eq!(step_of(limits::WAITING), "SEARCH sms USING INDEX sms_passed (destination=? AND passed_at>?)");
+    assert_eq!(step_of(again::BACK), "SEARCH sms USING INDEX sms_put_off (next_at<?)");
+    assert_eq!(step_of(again::NEXT), "SEARCH sms USING INDEX sms_put_off");
     assert_eq!(step_of(closing::FOLDED), "SEARCH sms USING COVERING INDEX sms_folded (fold=?)");
     assert_eq!(step_of(waits::HELD), "SEARCH sms USING INDEX sms_held (next_at>?)");
     // Rows whose time has not come are looked at, by the queue's own index.

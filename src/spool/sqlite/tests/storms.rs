@@ -11,6 +11,7 @@ use super::super::super::behaviour::{
 };
 use super::super::super::{Asked, RequestKey, Spool};
 use super::super::SqliteSpool;
+use super::super::pairing::MOST_ENDED;
 use super::{open, open_in, outsider};
 use crate::model::{
     Fate, FinalState, HoldReason, Limit, LimitScope, LimitStep, MessageId, Pairing, Passage, Similar, State,
@@ -122,10 +123,27 @@ async fn a_storm_goes_on_after_the_spool_was_opened_anew_at_any_step() {
 }
 
 #[tokio::test]
+async fn the_operator_is_told_whose_limit_bites() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let mut limits = at_most_one("client 10.1.2.3");
+    limits.iter_mut().for_each(|limit| limit.scope = LimitScope::Source);
+    let passage = Passage { limits, ..Passage::default() };
+    for now in [0, 1] {
+        accept(&spool, now, "a", &passage).await;
+    }
+    let told =
+        outsider.query_row("SELECT about, words FROM notice", [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (about, words): (String, String) = told.unwrap();
+    assert_eq!(about, "the limit of client 10.1.2.3 is reached");
+    assert!(words.starts_with("More comes from client 10.1.2.3 for "), "{words}");
+}
+
+#[tokio::test]
 async fn the_operator_is_told_once_of_a_limit_that_bites() {
     let (spool, directory) = open();
     let outsider = outsider(directory.path());
-    let notices = || number(&outsider, "SELECT count(*) FROM notice WHERE about = 'limit'");
+    let notices = || number(&outsider, "SELECT count(*) FROM notice");
     let passage = Passage { limits: at_most_one("phone"), ..Passage::default() };
     for (now, told) in [(0, 0), (1, 1), (2, 1), (150, 1), (300, 1)] {
         claim_ids(&spool, now).await;
@@ -135,6 +153,8 @@ async fn the_operator_is_told_once_of_a_limit_that_bites() {
     let words: String = outsider.query_row("SELECT words FROM notice", [], |row| row.get(0)).unwrap();
     let masked = phone(1).masked().to_string();
     assert!(masked.contains('•'), "{masked}");
+    let about: String = outsider.query_row("SELECT about FROM notice", [], |row| row.get(0)).unwrap();
+    assert_eq!(about, format!("the limit of {masked} is reached"));
     assert_eq!(
         words,
         format!(
@@ -282,7 +302,7 @@ async fn what_was_set_aside_while_its_summary_ended_ends_at_the_next_start() {
 const DIRECTORY: &str = "SMS_RELAY_TEST_STORM";
 
 /// More than one portion.
-const FOLDED: usize = 520;
+const FOLDED: usize = 120;
 
 #[test]
 fn a_storm_survives_the_end_of_the_process_at_every_commit() {
@@ -335,22 +355,18 @@ async fn storm_life(spool: &SqliteSpool) {
         }
         spool.accept_once(given, key(item), String::new()).await.unwrap();
     };
-    let pairing = |own: Option<&str>, ends: &[&str]| Pairing {
-        own: own.map(str::to_owned),
-        ends: ends.iter().map(|end| (*end).to_owned()).collect(),
-    };
     spool.recover(at(0), at(0)).await.unwrap();
     take(0, 0, &[1; FOLDED + 1], storm("link"), Fate::Due).await;
-    take(1, 1, &[1], Passage { pairing: pairing(Some("p"), &[]), ..storm("link") }, Fate::Due).await;
+    take(1, 1, &[1], Passage { pairing: paired(Some("p"), &[]), ..storm("link") }, Fate::Due).await;
     let later = Fate::Held { until: at(30), reason: HoldReason::Scheduled };
     take(2, 2, &[1], storm("link"), later).await;
-    take(3, 3, &[1], Passage { pairing: pairing(None, &["p"]), ..Passage::default() }, Fate::Due).await;
+    take(3, 3, &[1], Passage { pairing: paired(None, &["p"]), ..Passage::default() }, Fate::Due).await;
     // To another phone: one that finds no room, and one that takes the room of its summary.
     let one = Passage { limits: at_most_one("other phone"), ..Passage::default() };
     take(4, 4, &[2], one.clone(), Fate::Due).await;
     take(5, 5, &[2], one.clone(), Fate::Due).await;
     take(6, 50, &[2], Passage { is_exempt: true, ..one }, Fate::Due).await;
-    for now in [50, 51, 60, 61, 62, 63, 64, 104, 150, 151] {
+    for now in [50, 51, 60, 61, 62, 63, 64, 104, 150, 151, 152, 153] {
         for claimed in claim(spool, now).await {
             settle(spool, claimed.sms.id, sent(now), now).await;
         }
@@ -379,4 +395,58 @@ fn check_storm(outsider: &Connection, shown: &str) {
     assert_eq!(folds, format!("overflow 1, similar {}", FOLDED + 1), "{shown}");
     assert_eq!(count("event WHERE note LIKE 'held until % no room'"), 1, "{shown}");
     assert_eq!(count("submission WHERE pending <> 0"), 0, "{shown}");
+}
+
+fn paired(own: Option<&str>, ends: &[&str]) -> Pairing {
+    Pairing { own: own.map(str::to_owned), ends: ends.iter().map(|end| (*end).to_owned()).collect() }
+}
+
+/// One recovery may answer many mails, and each of them may be many.
+#[tokio::test]
+async fn a_recovery_ends_so_many_the_latest_first_whatever_it_answers() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let half = MOST_ENDED / 2;
+    for (second, key) in (0..).zip(["p", "q"]) {
+        let mut given = submission(second, &vec![1; half + 1]);
+        for message in &mut given.messages {
+            message.passage.pairing = paired(Some(key), &[]);
+            message.fate = Fate::Held { until: at(500), reason: HoldReason::Scheduled };
+        }
+        spool.accept(given).await.unwrap();
+    }
+    let over = |ends| Passage { pairing: paired(None, ends), ..Passage::default() };
+    accept(&spool, 2, "up", &over(&["p", "q", "none"])).await;
+    let left = "SELECT count(*) FROM sms WHERE state = 'held'";
+    assert_eq!(number(&outsider, left), 2);
+    let first = "SELECT count(*) FROM sms WHERE state = 'held' AND pair_key LIKE '%q' AND seq < \
+                 (SELECT min(seq) FROM sms WHERE state = 'cancelled' AND pair_key LIKE '%q')";
+    assert_eq!(number(&outsider, first), 2);
+    accept(&spool, 3, "up", &over(&["q"])).await;
+    assert_eq!(number(&outsider, left), 0);
+}
+
+#[tokio::test]
+async fn what_a_summary_on_its_way_tells_of_hides_nothing_that_a_recovery_can_end() {
+    let (spool, directory) = open();
+    let outsider = outsider(directory.path());
+    let down = Passage { pairing: paired(Some("p"), &[]), ..storm("link") };
+    let mut given = submission(0, &vec![1; MOST_ENDED + 2]);
+    for message in &mut given.messages {
+        message.passage = down.clone();
+    }
+    spool.accept(given).await.unwrap();
+    for claimed in claim(&spool, 0).await {
+        settle(&spool, claimed.sms.id, sent(0), 0).await;
+    }
+    assert_eq!(claim_ids(&spool, 60).await.len(), 1, "the summary");
+    let folded = "SELECT count(*) FROM sms WHERE state = 'folded'";
+    let many = i64::try_from(MOST_ENDED + 1).unwrap();
+    assert_eq!(number(&outsider, folded), many);
+    let later = accept(&spool, 61, "link down", &down).await;
+    assert_eq!(number(&outsider, folded), many + 1);
+    let up = Passage { pairing: paired(None, &["p"]), ..Passage::default() };
+    accept(&spool, 62, "up", &up).await;
+    assert_eq!(look(&spool, later).await.state, State::Final(FinalState::Cancelled));
+    assert_eq!(number(&outsider, folded), many);
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its own functions too")]
 
+mod covered;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use jiff::Timestamp;
 use sms_relay::config;
 use sms_relay::model::PhoneNumber;
 
-const EXAMPLE: &str = include_str!("../relay.example.toml");
+const EXAMPLE: &str = include_str!("../../relay.example.toml");
 
 /// The hash of a password that nobody needs.
 const HASH: &str =
@@ -238,12 +240,11 @@ fn what_is_commented_out_is_the_default() {
 
 /// The example's tests, with the example's own rules.
 #[test]
-
 fn its_tests_pass() {
     let loaded = loaded(EXAMPLE).unwrap();
     let outcome = loaded.tests.run(&loaded.config, Timestamp::UNIX_EPOCH);
     assert_eq!((outcome.failed, outcome.problems.to_string()), (0, String::new()));
-    assert!(outcome.passed >= 8, "only {} tests", outcome.passed);
+    assert!(outcome.passed >= 30, "only {} tests", outcome.passed);
 }
 
 #[test]
@@ -294,14 +295,6 @@ fn the_commented_test_can_be_put_in() {
     let test: Vec<&str> = test.lines().map(|line| line.strip_prefix("# ").unwrap()).collect();
     let test = test.join("\n");
     let loaded = loaded(&format!("{before}[[test]]\n{test}\n\n{after}"));
-    assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
-}
-
-#[test]
-fn the_commented_rule_can_be_put_in() {
-    let (before, rule) = EXAMPLE.split_once("# [[rule]]\n").unwrap();
-    let (rule, after) = rule.split_once("\n\n").unwrap();
-    let loaded = loaded(&format!("{before}[[rule]]\n{}\n\n{after}", rule.replace("# ", "")));
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
 }
 
