@@ -1,6 +1,6 @@
 //! Whether limits and quiet hours held: by when each SMS was let through, and by when it reached the platform.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
@@ -31,7 +31,8 @@ pub(super) fn check_limits(
 ) {
     let mut phones: BTreeMap<&str, Vec<Passed>> = BTreeMap::new();
     let mut sources: BTreeMap<&str, Vec<Passed>> = BTreeMap::new();
-    let mut counted: BTreeSet<(&str, &str)> = BTreeSet::new();
+    // What counts as one submission counts when the first of it goes.
+    let mut counted: BTreeMap<(&str, &str), Passed> = BTreeMap::new();
     for row in &spool.rows {
         let passed = |at| Passed { at, is_exempt: is_exempt(row) };
         let has_limit = setting.storms.get(row.rule.as_str()) != Some(&OwnStorm::Off);
@@ -41,10 +42,14 @@ pub(super) fn check_limits(
         let Some(at) = row.passed_at() else { continue };
         for limit in row.passage.limits.iter().filter(|limit| limit.scope == LimitScope::Source) {
             let counts_as = row.passage.counts_as.as_ref().unwrap_or(&row.submission);
-            if counted.insert((&limit.key, counts_as)) {
-                sources.entry(&limit.key).or_default().push(passed(at));
+            let first = counted.entry((&limit.key, counts_as)).or_insert_with(|| passed(at));
+            if at < first.at {
+                *first = passed(at);
             }
         }
+    }
+    for ((whose, _), first) in counted {
+        sources.entry(whose).or_default().push(first);
     }
     check(&mut phones, &setting.per_destination, SLACK);
     check(&mut sources, &setting.per_source, 0);
